@@ -1,0 +1,1 @@
+"""What a socket is, by experiments against your own kernel. Importing this opens nothing and starts nothing."""

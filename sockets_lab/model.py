@@ -1,0 +1,147 @@
+"""The values that every lesson speaks of: endpoints, four-tuples and the rows of the kernel's socket table.
+
+Plain frozen dataclasses. They open nothing and ask the kernel nothing.
+"""
+
+import socket
+from dataclasses import dataclass
+
+from sockets_lab.errors import BadInput
+
+MAX_PORT = 65535
+TCP_STATES = (
+    "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT",
+    "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING",
+)  # fmt: skip
+
+
+def checked_port(port: object) -> int:
+    """Return the port number, or say what is wrong with it.
+
+    Args: port: an int or its decimal spelling, 0-65535; 0 asks the kernel to choose.
+    Raises: BadInput, for anything else.
+    Source: RFC 9293 section 3.1 and RFC 768 (the port fields have 16 bits).
+    """
+    if isinstance(port, str) and port.strip().isdecimal() and port.strip().isascii():
+        port = int(port.strip()[:20])
+    if isinstance(port, bool) or not isinstance(port, int):
+        raise BadInput(f"{port!r} is not a port number: pass a whole number from 0 to {MAX_PORT}.")
+    if not 0 <= port <= MAX_PORT:
+        raise BadInput(f"{port} is not a port number: 16 bits hold 0 to {MAX_PORT}, so pass one of these.")
+    return port
+
+
+@dataclass(frozen=True, order=True)
+class Endpoint:
+    """A socket address: one IP address and one port.
+
+    Args:
+        address: a literal IPv4 or IPv6 address ("127.0.0.1", "::1"); names are not looked up.
+        port: 0-65535, 0 = the kernel chooses.
+    Raises: BadInput, with a sentence that says what to pass instead.
+    Source: RFC 9293 section 4 calls this pair a "socket"; ip(7) and Python call it an address.
+    """
+
+    address: str
+    port: int
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "address", _checked_address(self.address))
+        object.__setattr__(self, "port", checked_port(self.port))
+
+    @classmethod
+    def parse(cls, text: str) -> "Endpoint":
+        """Read `1.2.3.4:80` or `[::1]:80`; the brackets keep the colons of IPv6 apart from the port's."""
+        host, colon, port = str(text).strip().rpartition(":")
+        if host.startswith("[") and host.endswith("]") and ":" in host:
+            host = host[1:-1]
+        elif not colon or ":" in host:
+            raise BadInput(f"{text!r} is not an endpoint: write it as 127.0.0.1:8080 or [::1]:8080.")
+        return cls(host, checked_port(port))
+
+    @classmethod
+    def of(cls, sockname: tuple) -> "Endpoint":
+        """Make an endpoint of what `getsockname`, `getpeername` or `accept` answered."""
+        return cls(sockname[0], sockname[1])
+
+    @property
+    def family(self) -> socket.AddressFamily:
+        return socket.AF_INET6 if ":" in self.address else socket.AF_INET
+
+    @property
+    def sockaddr(self) -> tuple[str, int]:
+        """The pair that `bind`, `connect` and `sendto` take."""
+        return (self.address, self.port)
+
+    @property
+    def is_wildcard(self) -> bool:
+        """True where the address means "every address of this machine"."""
+        return self.address in ("0.0.0.0", "::")
+
+    def __str__(self) -> str:
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+def _checked_address(address: object) -> str:
+    """Return the one usual spelling of a literal address. Source: inet_pton(3), RFC 5952."""
+    if isinstance(address, str) and address.isascii() and len(address) <= 64:
+        bare, percent, zone = address.strip().partition("%")
+        for family in (socket.AF_INET, socket.AF_INET6):
+            try:
+                usual = socket.inet_ntop(family, socket.inet_pton(family, bare))
+            except (OSError, ValueError):
+                continue
+            return usual + percent + zone
+    raise BadInput(f"{address!r} is not an IP address: write it in numbers, as 127.0.0.1 or ::1.")
+
+
+@dataclass(frozen=True, order=True)
+class FourTuple:
+    """What makes a TCP connection this one and no other, seen from one end. Source: RFC 9293 section 3.4."""
+
+    local: Endpoint
+    foreign: Endpoint
+
+    @classmethod
+    def of(cls, sock: socket.socket) -> "FourTuple":
+        """Read both names of a connected socket. Raises: OSError (ENOTCONN) where it has no foreign endpoint."""
+        return cls(Endpoint.of(sock.getsockname()), Endpoint.of(sock.getpeername()))
+
+    def reversed(self) -> "FourTuple":
+        """The same connection, as the other end sees it."""
+        return FourTuple(self.foreign, self.local)
+
+    def __str__(self) -> str:
+        return f"{self.local} -> {self.foreign}"
+
+
+@dataclass(frozen=True, order=True)
+class Owner:
+    """One process that holds a descriptor of a socket."""
+
+    pid: int
+    descriptor: int
+    program: str
+
+
+@dataclass(frozen=True)
+class SocketRow:
+    """One row of the kernel's socket table.
+
+    protocol "tcp" or "udp"; state one of TCP_STATES, for UDP "UNCONNECTED" or "CONNECTED"; the queues in bytes
+    (for a TCP listener: connections waiting for accept, and the backlog); inode 0 = no descriptor points here (yet, or
+    any more). None, in the last four: this system does not tell. Owners are also None where nobody asked for them.
+    """
+
+    protocol: str
+    local: Endpoint
+    foreign: Endpoint
+    state: str
+    receive_queue: int | None = None
+    send_queue: int | None = None
+    inode: int | None = None
+    owners: tuple[Owner, ...] | None = None
+
+    @property
+    def four_tuple(self) -> FourTuple:
+        return FourTuple(self.local, self.foreign)

@@ -1,0 +1,145 @@
+"""The kernel's socket table: what sockets this machine has now, and who holds them. Read only.
+
+On Linux the rows come straight from the kernel (`sock_diag`), elsewhere through psutil (`psutil_table`); they are the
+same rows, but psutil knows neither queues nor inodes. A TCP socket that is bound, and neither listens nor is connected,
+has the state "CLOSE": Linux shows it from 6.8 on, other systems may not show it at all.
+SOCKETS_LAB_TABLE=psutil in the environment forces the second way, so that it can be tried on Linux too.
+"""
+
+import os
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from sockets_lab import psutil_table, sock_diag
+from sockets_lab.errors import BadInput
+from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, SocketRow
+from sockets_lab.owners import owners_of
+
+PROTOCOLS = ("tcp", "udp")
+UDP_STATES = ("UNCONNECTED", "CONNECTED")
+MAPPED = "::ffff:"  # an IPv4 address inside an IPv6 socket. Source: RFC 4291 section 2.5.5.2
+
+
+def source() -> str:
+    """Name where the rows come from on this machine: "netlink" or "psutil"."""
+    return "netlink" if sock_diag.works() and os.environ.get("SOCKETS_LAB_TABLE") != "psutil" else "psutil"
+
+
+def covers_machine() -> bool:
+    """Tell whether `snapshot` sees every process's sockets; macOS shows an ordinary user only the asking process's."""
+    return source() == "netlink" or psutil_table.covers_machine()
+
+
+def snapshot(
+    protocols: Iterable[str] = PROTOCOLS, states: Iterable[str] | None = None, owners: bool = False
+) -> list[SocketRow]:
+    """Read the socket table of this machine (on Linux: of this network namespace), IPv4 and IPv6.
+
+    Args:
+        protocols: "tcp", "udp" or both.
+        states: names to keep (TCP_STATES; "UNCONNECTED" and "CONNECTED" for UDP); None = all.
+        owners: also find the processes and descriptors; costs several times as much as the rows.
+    Returns: one row a socket, as the kernel orders them. The table moves while it is read.
+    Raises: BadInput, for a protocol or state that there is not.
+    """
+    wanted = (protocols,) if isinstance(protocols, str) else tuple(protocols)
+    kept = _checked(wanted, states)
+    if source() == "psutil":
+        return [row for row in psutil_table.rows(wanted, owners) if kept is None or row.state in kept]
+    names: dict[tuple, Endpoint] = {}
+    rows = [sock_diag.row(message, protocol, names) for protocol in wanted for message in _messages(protocol, kept)]
+    return _with_owners(rows) if owners else rows
+
+
+def row_of(sock: socket.socket) -> SocketRow | None:
+    """Find the row of one of our own sockets: by its inode where the kernel tells it, else by its names.
+
+    Returns: None where the kernel shows none: not bound yet, or bound TCP before Linux 6.8.
+    Raises: OSError (EBADF), for a closed socket.
+    """
+    name = sock.getsockname()
+    if sock.family not in sock_diag.FAMILIES:
+        raise BadInput(f"{sock.family.name} sockets are not in the table: pass a socket of AF_INET or AF_INET6.")
+    local = Endpoint.of(name)
+    protocol = "udp" if sock.type == socket.SOCK_DGRAM else "tcp"
+    if local.port == 0:
+        return None
+    if source() == "netlink":
+        inode = os.fstat(sock.fileno()).st_ino
+        rows = [sock_diag.row(message, protocol, {}) for message in _messages(protocol, None, local.port)]
+        return next((row for row in rows if row.inode == inode), None)
+    try:
+        foreign = Endpoint.of(sock.getpeername())
+    except OSError:
+        foreign = Endpoint("::" if sock.family == socket.AF_INET6 else "0.0.0.0", 0)
+    rows = psutil_table.rows((protocol,), owners=False)
+    return next((row for row in rows if row.four_tuple == FourTuple(local, foreign)), None)
+
+
+def find(four_tuple: FourTuple) -> SocketRow | None:
+    """Find one TCP connection by its exact four-tuple, as seen from `four_tuple.local`, or None.
+
+    Also before `accept` (inode 0) and in TIME_WAIT. On Linux one question, however many sockets there are.
+    """
+    if source() == "netlink":
+        message = sock_diag.get(four_tuple)
+        rows = [] if message is None else [sock_diag.row(message, "tcp", {})]
+    else:
+        rows = psutil_table.rows(("tcp",), owners=False)
+    wanted = [_unmapped(four_tuple.local), _unmapped(four_tuple.foreign)]
+    # The kernel answers with a listener where it has no connection: that is not what was asked for.
+    return next((row for row in rows if [_unmapped(row.local), _unmapped(row.foreign)] == wanted), None)
+
+
+def holders(endpoint: Endpoint, protocol: str = "tcp") -> list[SocketRow]:
+    """Find, with owners, all rows at this local port whose local address is this one, or a wildcard that covers it.
+
+    The wildcard "::" covers IPv4 too unless its socket is IPv6-only; only netlink tells which, psutil's rows count.
+    """
+    _checked((protocol,), None)
+    if source() == "psutil":
+        return [row for row in psutil_table.rows((protocol,), owners=True) if _covers(row.local, endpoint, False)]
+    found = [
+        (sock_diag.row(message, protocol, {}), sock_diag.is_ipv6_only(message))
+        for message in _messages(protocol, None, endpoint.port)
+    ]
+    return _with_owners([row for row, ipv6_only in found if _covers(row.local, endpoint, ipv6_only)])
+
+
+def _covers(local: Endpoint, asked: Endpoint, ipv6_only: bool) -> bool:
+    local, asked = _unmapped(local), _unmapped(asked)
+    if local.port != asked.port:
+        return False
+    return local.address == asked.address or (
+        local.is_wildcard and (local.family == asked.family or (local.address == "::" and not ipv6_only))
+    )
+
+
+def _messages(protocol: str, states: frozenset[str] | None, port: int = 0) -> Iterator[bytes]:
+    if sock_diag.state_mask(protocol, states):
+        for family in sock_diag.FAMILIES:
+            yield from sock_diag.dump(protocol, family, states, port)
+
+
+def _with_owners(rows: list[SocketRow]) -> list[SocketRow]:
+    found = owners_of({row.inode for row in rows if row.inode})
+    return [replace(row, owners=found.get(row.inode) if row.inode else ()) for row in rows]
+
+
+def _unmapped(endpoint: Endpoint) -> Endpoint:
+    if endpoint.address.startswith(MAPPED):
+        return Endpoint(endpoint.address.removeprefix(MAPPED), endpoint.port)
+    return endpoint
+
+
+def _checked(protocols: tuple[str, ...], states: Iterable[str] | None) -> frozenset[str] | None:
+    for protocol in protocols:
+        if protocol not in PROTOCOLS:
+            raise BadInput(f"{protocol!r} is not in the table: pass 'tcp' or 'udp'.")
+    if states is None:
+        return None
+    kept = frozenset((states,) if isinstance(states, str) else states)
+    for state in kept - {*TCP_STATES, *UDP_STATES}:
+        raise BadInput(f"{state!r} is not a state: pass some of {', '.join((*TCP_STATES, *UDP_STATES))}.")
+    return kept

@@ -28,7 +28,7 @@ ATTRIBUTE = struct.Struct("=HH")  # nlattr: length, type
 
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
-ADDRESS_BYTES = {socket.AF_INET: 4, socket.AF_INET6: 16}
+ADDRESS_BYTES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 16}
 
 # linux/tcp_states.h counts from 1, in the order of TCP_STATES. Two more are the kernel's own: a connection that is
 # still only asked for, and (from Linux 6.8) a TCP socket that is bound and neither listens nor is connected.
@@ -98,8 +98,8 @@ def get(four_tuple: FourTuple) -> bytes | None:
 
 
 def row(message: bytes, protocol: str, names: dict[tuple, Endpoint]) -> SocketRow:
-    """Read one inet_diag_msg. Args: names: endpoints made so far; each stands in the table at least twice."""
-    (family, state, local_port, foreign_port, local, foreign, receive_queue, send_queue, _user, inode) = (
+    """Read one inet_diag_msg. Args: names: the endpoints made so far, as most stand in the table more than once."""
+    family, state, local_port, foreign_port, local, foreign, receive_queue, send_queue, _user, inode = (
         MESSAGE.unpack_from(message)
     )
     return SocketRow(
@@ -152,8 +152,9 @@ def _answers(request: bytes, flags: int) -> Iterator[bytes]:
 
 
 def _endpoint(family: int, address: bytes, port: bytes, names: dict[tuple, Endpoint]) -> Endpoint:
-    text = socket.inet_ntop(family, address[: ADDRESS_BYTES[socket.AddressFamily(family)]])
-    return names.setdefault((family, address, port), Endpoint(text, int.from_bytes(port, "big")))
+    text = socket.inet_ntop(family, address[: ADDRESS_BYTES[family]])
+    endpoint = names[family, address, port] = Endpoint(text, int.from_bytes(port, "big"))
+    return endpoint
 
 
 def _packed(endpoint: Endpoint) -> bytes:

@@ -58,23 +58,20 @@ def row_of(sock: socket.socket) -> SocketRow | None:
     Returns: None where the kernel shows none: not bound yet, or bound TCP before Linux 6.8.
     Raises: OSError (EBADF), for a closed socket.
     """
-    name = sock.getsockname()
     if sock.family not in sock_diag.FAMILIES:
-        raise BadInput(f"{sock.family.name} sockets are not in the table: pass a socket of AF_INET or AF_INET6.")
-    local = Endpoint.of(name)
+        raise BadInput(f"{sock.family.name} sockets are not in this table: pass a socket of AF_INET or AF_INET6.")
+    local, foreign = Endpoint.of(sock.getsockname()), _foreign(sock)
     protocol = "udp" if sock.type == socket.SOCK_DGRAM else "tcp"
     if local.port == 0:
         return None
-    if source() == "netlink":
-        inode = os.fstat(sock.fileno()).st_ino
-        rows = [sock_diag.row(message, protocol, {}) for message in _messages(protocol, None, local.port)]
-        return next((row for row in rows if row.inode == inode), None)
-    try:
-        foreign = Endpoint.of(sock.getpeername())
-    except OSError:
-        foreign = Endpoint("::" if sock.family == socket.AF_INET6 else "0.0.0.0", 0)
-    rows = psutil_table.rows((protocol,), owners=False)
-    return next((row for row in rows if row.four_tuple == FourTuple(local, foreign)), None)
+    if source() == "psutil":
+        names = FourTuple(local, foreign)
+        return next((row for row in psutil_table.rows((protocol,), owners=False) if row.four_tuple == names), None)
+    if protocol == "tcp" and foreign.port:
+        return find(FourTuple(local, foreign))
+    inode = os.fstat(sock.fileno()).st_ino
+    rows = [sock_diag.row(message, protocol, {}) for message in _messages(protocol, None, local.port)]
+    return next((row for row in rows if row.inode == inode), None)
 
 
 def find(four_tuple: FourTuple) -> SocketRow | None:
@@ -120,6 +117,13 @@ def _messages(protocol: str, states: frozenset[str] | None, port: int = 0) -> It
     if sock_diag.state_mask(protocol, states):
         for family in sock_diag.FAMILIES:
             yield from sock_diag.dump(protocol, family, states, port)
+
+
+def _foreign(sock: socket.socket) -> Endpoint:
+    try:
+        return Endpoint.of(sock.getpeername())
+    except OSError:  # ENOTCONN: the table then shows the wildcard and port 0
+        return Endpoint("::" if sock.family == socket.AF_INET6 else "0.0.0.0", 0)
 
 
 def _with_owners(rows: list[SocketRow]) -> list[SocketRow]:

@@ -1,26 +1,22 @@
-"""Ask the Linux kernel for rows of its socket table: netlink, family NETLINK_SOCK_DIAG. Read only, no privilege needed.
+"""Ask the Linux kernel for rows of its socket table, over netlink. Read only, no privilege needed.
 
-A request is one message. A *dump* is answered by many messages in several parts, one message a socket; a *get* of one
-exact four-tuple by a single one. Source: sock_diag(7), netlink(7), linux/inet_diag.h.
+A *dump* is answered by one message a socket, a *get* of one exact four-tuple by a single message.
+Source: sock_diag(7), linux/inet_diag.h.
 """
 
 import errno
-import os
 import socket
 import struct
-from collections.abc import Iterator
 from functools import cache
 
+from sockets_lab import netlink
 from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, SocketRow
 
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20
-NLM_F_REQUEST, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x10, 0x300
-NLMSG_ERROR, NLMSG_DONE = 2, 3
 INET_DIAG_SKV6ONLY = 11
 ANY_COOKIE = b"\xff" * 8
 
-HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence number, port id
 REQUEST = struct.Struct("=BBBxI")  # inet_diag_req_v2 before its id: family, protocol, extensions, states
 SOCKET_ID = struct.Struct("=2s2s16s16sI8s")  # inet_diag_sockid: ports, addresses, interface, cookie
 MESSAGE = struct.Struct("=BBxx2s2s16s16s12x4xIIII")  # inet_diag_msg: family, state, id, queues, user, inode
@@ -37,13 +33,7 @@ STATES = {
     "tcp": {**dict(enumerate(TCP_STATES, 1)), NEW_SYN_RECV: "SYN_RECV", BOUND_INACTIVE: "CLOSE"},
     "udp": {1: "CONNECTED", 7: "UNCONNECTED"},
 }
-RETRIES = 4
-BUFFER = 1 << 16  # bytes; the kernel makes no part larger than 32 KiB
-PATIENCE = 5.0  # seconds; the kernel answers at once, so this only keeps a broken one from holding us
-
-
-class Interrupted(Exception):
-    """The answer is not whole: the table changed under the dump, or a part was larger than our buffer."""
+TRIES = 4
 
 
 @cache
@@ -69,16 +59,17 @@ def dump(protocol: str, family: int, states: frozenset[str] | None = None, port:
     socket_id = SOCKET_ID.pack(port.to_bytes(2, "big"), b"", b"", b"", 0, ANY_COOKIE)
     request = REQUEST.pack(family, PROTOCOLS[protocol], 0, state_mask(protocol, states)) + socket_id
     found: list[bytes] = []
-    for _ in range(RETRIES):
+    for _ in range(TRIES):
         found = []
         try:
-            found.extend(_answers(request, NLM_F_REQUEST | NLM_F_DUMP))
-        except Interrupted:
+            found.extend(netlink.ask(NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, request, dump=True))
+            break
+        except netlink.Interrupted:
             continue
         except OSError as error:
             if error.errno != errno.ENOENT or family != socket.AF_INET6:
                 raise
-        break
+            break
     return found  # after the last try what came: a busy table is never still
 
 
@@ -90,7 +81,8 @@ def get(four_tuple: FourTuple) -> bytes | None:
     )
     request = REQUEST.pack(local.family, socket.IPPROTO_TCP, 0, state_mask("tcp", None)) + socket_id
     try:
-        return next(_answers(request, NLM_F_REQUEST), None)
+        (message,) = netlink.ask(NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, request, dump=False)
+        return message
     except OSError as error:
         if error.errno == errno.ENOENT:
             return None
@@ -120,35 +112,8 @@ def is_ipv6_only(message: bytes) -> bool:
         length, kind = ATTRIBUTE.unpack_from(message, offset)
         if kind == INET_DIAG_SKV6ONLY:
             return message[offset + ATTRIBUTE.size] != 0
-        offset += max(_aligned(length), ATTRIBUTE.size)
+        offset += netlink.aligned(max(length, ATTRIBUTE.size))
     return False
-
-
-def _answers(request: bytes, flags: int) -> Iterator[bytes]:
-    """Send one request and yield the payload of each message of the answer."""
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
-        kernel.settimeout(PATIENCE)
-        kernel.send(HEADER.pack(HEADER.size + len(request), SOCK_DIAG_BY_FAMILY, flags, 1, 0) + request)
-        more, torn = True, False
-        while more:
-            part, _, answer_flags, _ = kernel.recvmsg(BUFFER)
-            if answer_flags & socket.MSG_TRUNC:
-                raise Interrupted
-            more = bool(flags & NLM_F_DUMP)
-            offset = 0
-            while offset < len(part):
-                length, kind, message_flags, _, _ = HEADER.unpack_from(part, offset)
-                if kind == NLMSG_ERROR:
-                    number = -struct.unpack_from("=i", part, offset + HEADER.size)[0]
-                    raise OSError(number, os.strerror(number))
-                torn = torn or bool(message_flags & NLM_F_DUMP_INTR)
-                if kind == NLMSG_DONE:
-                    more = False
-                    break
-                yield part[offset + HEADER.size : offset + length]
-                offset += _aligned(max(length, HEADER.size))
-        if torn:
-            raise Interrupted  # only now, so that the last try still gives every row that came
 
 
 def _endpoint(family: int, address: bytes, port: bytes, names: dict[tuple, Endpoint]) -> Endpoint:
@@ -159,7 +124,3 @@ def _endpoint(family: int, address: bytes, port: bytes, names: dict[tuple, Endpo
 
 def _packed(endpoint: Endpoint) -> bytes:
     return socket.inet_pton(endpoint.family, endpoint.address.partition("%")[0])
-
-
-def _aligned(length: int) -> int:
-    return (length + 3) & ~3

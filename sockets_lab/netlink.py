@@ -1,0 +1,69 @@
+"""Speak to the Linux kernel over netlink: one request, and the messages of its answer.
+
+A message is a header of 16 bytes and a payload; a part that comes with one `recv` holds many messages.
+Source: netlink(7).
+"""
+
+import os
+import socket
+import struct
+from collections.abc import Iterator
+
+HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence number, port id
+ERROR_NUMBER = struct.Struct("=i")
+NLM_F_REQUEST, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x10, 0x300
+NLMSG_ERROR, NLMSG_DONE = 2, 3
+BUFFER = 1 << 16  # bytes; the kernel makes no part larger than 32 KiB
+PATIENCE = 5.0  # seconds; the kernel answers at once, so this only keeps a broken one from holding us
+
+
+class Interrupted(Exception):
+    """The answer is not whole: what it lists changed meanwhile, or a part was larger than our buffer."""
+
+
+def ask(protocol: int, kind: int, payload: bytes, dump: bool) -> Iterator[bytes]:
+    """Send one request and yield the payload of each message of the answer.
+
+    Args:
+        protocol: the netlink protocol, such as NETLINK_SOCK_DIAG; kind: the type of the request's message.
+        dump: ask for all there are, in several parts up to NLMSG_DONE; False: for one, in one part.
+    Raises: OSError, with the number that the kernel answers; Interrupted, after the last message.
+    """
+    flags = NLM_F_REQUEST | (NLM_F_DUMP if dump else 0)
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as kernel:
+        kernel.settimeout(PATIENCE)
+        kernel.send(HEADER.pack(HEADER.size + len(payload), kind, flags, 1, 0) + payload)
+        more, torn = True, False
+        while more:
+            part, _, truncated, _ = kernel.recvmsg(BUFFER)
+            if truncated & socket.MSG_TRUNC:
+                raise Interrupted
+            more = dump
+            for answered, its_flags, message in messages(part):
+                torn = torn or bool(its_flags & NLM_F_DUMP_INTR)
+                if answered == NLMSG_DONE:
+                    more = False
+                else:
+                    yield message
+    if torn:
+        raise Interrupted  # only now, so that a caller who gives up asking again has every message that came
+
+
+def messages(part: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Split one part into messages: type, flags, payload.
+
+    Raises: OSError, for a message of type NLMSG_ERROR that carries an errno.
+    """
+    offset = 0
+    while offset + HEADER.size <= len(part):
+        length, kind, flags, _, _ = HEADER.unpack_from(part, offset)
+        payload = part[offset + HEADER.size : offset + length]
+        if kind == NLMSG_ERROR and (number := -ERROR_NUMBER.unpack_from(payload)[0]):
+            raise OSError(number, os.strerror(number))
+        yield kind, flags, payload
+        offset += aligned(max(length, HEADER.size))
+
+
+def aligned(length: int) -> int:
+    """Round up to a multiple of four bytes, where the next message or attribute begins."""
+    return (length + 3) & ~3

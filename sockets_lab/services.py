@@ -1,0 +1,91 @@
+"""Service names: what this machine calls a port. A convention kept in a file, and no proof of what answers there.
+
+Slim containers have no such list; then every answer is "unknown", and nothing fails.
+"""
+
+import os
+import re
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.model import MAX_PORT, checked_port
+
+PROTOCOLS = ("tcp", "udp")
+WELL_KNOWN = (80, 22, 25, 53, 443)  # where a machine has any names at all, it has one of these
+FILES = (Path("/etc/services"), Path(os.environ.get("SYSTEMROOT", "/"), "System32/drivers/etc/services"))
+ENTRY = re.compile(r"\s*[^\s#]+\s+(\d+)/(\w+)")  # name, port/protocol, aliases, comment: services(5)
+
+
+@dataclass(frozen=True)
+class Service:
+    """What this machine calls a port: `name` is None where it has none, `known` False where it has no list at all."""
+
+    port: int
+    protocol: str
+    name: str | None
+    known: bool
+
+    def __str__(self) -> str:
+        return self.name or ("no name" if self.known else "unknown")
+
+
+def checked_protocol(protocol: str) -> str:
+    """Return "tcp" or "udp". Raises: BadInput, for anything else."""
+    if protocol not in PROTOCOLS:
+        raise BadInput(f"{protocol!r} has no ports here: pass 'tcp' or 'udp'.")
+    return protocol
+
+
+def service(port: int | str, protocol: str = "tcp") -> Service:
+    """Ask this machine for the service name of a port.
+
+    Args: port: 0-65535; protocol: "tcp" or "udp".
+    Raises: BadInput.
+    Source: getservbyport(3), services(5).
+    """
+    number = checked_port(port)
+    name = attempt(socket.getservbyport, number, checked_protocol(protocol))
+    if isinstance(name, Refused):
+        return Service(number, protocol, None, names_known())
+    return Service(number, protocol, name, True)
+
+
+def port_of(name: str, protocol: str = "tcp") -> int | None:
+    """Ask this machine for the port of a service name or alias; None = it knows no such name.
+
+    Raises: BadInput.
+    Source: getservbyname(3).
+    """
+    port = attempt(socket.getservbyname, name, checked_protocol(protocol))
+    return None if isinstance(port, Refused) else port
+
+
+def names_known() -> bool:
+    """Tell whether this machine can name services at all, by asking for some that every list has."""
+    asked = (attempt(socket.getservbyport, port, protocol) for port in WELL_KNOWN for protocol in PROTOCOLS)
+    return any(not isinstance(answer, Refused) for answer in asked)
+
+
+def named_ports(protocol: str = "tcp") -> frozenset[int] | None:
+    """Collect all ports that have a service name here; None = unknown.
+
+    Reads the list itself: `getservbyport` reads it once per call, which for 65,536 ports takes seconds to minutes.
+    Raises: BadInput.
+    Source: services(5).
+    """
+    checked_protocol(protocol)
+    text = next((text for text in map(_read, FILES) if text), None)
+    if text is None or not names_known():
+        return None
+    entries = (ENTRY.match(line) for line in text.splitlines())
+    ports = {int(entry[1]) for entry in entries if entry and entry[2] == protocol}
+    return frozenset(port for port in ports if port <= MAX_PORT)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""

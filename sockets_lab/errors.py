@@ -33,6 +33,8 @@ MEANINGS = {
     "ENOENT": "there is no such thing under that name",
     "ENOMEM": "the kernel has no memory left for this",
     "ENOPROTOOPT": "this kernel does not know that socket option",
+    "ENOSPC": "a limit of the system on how many of these there may be is reached, and it may be set to none",
+    "ENOSYS": "this system has no such call",
     "ENOTCONN": "the socket is not connected to anybody",
     "ENOTSOCK": "this descriptor stands for something that is no socket",
     "EOPNOTSUPP": "this kind of socket cannot do that, as a datagram socket cannot listen",

@@ -1,0 +1,74 @@
+"""Listen, connect and wait without ever blocking: every wait has a deadline. Source: connect(2), select(2)."""
+
+import errno
+import os
+import selectors
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sockets_lab import guard
+from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.model import Endpoint
+
+WAIT = 0.5  # seconds; on loopback an answer comes at once, so this is only waited for in vain
+UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)  # what a connect that does not block may answer
+
+
+def listening(endpoint: Endpoint, backlog: int) -> socket.socket:
+    """Return a socket that listens and never blocks. Args: backlog: 0-65535 connections."""
+    if isinstance(backlog, bool) or not isinstance(backlog, int) or not 0 <= backlog <= 65535:
+        raise BadInput(f"{backlog!r} is no backlog: pass a whole number of connections from 0 to 65535.")
+    sock = socket.socket(guard.destination(endpoint).family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.bind(endpoint.sockaddr)
+        sock.listen(backlog)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def start_connect(sock: socket.socket, endpoint: Endpoint, wait: float = WAIT, source: Endpoint | None = None) -> bool:
+    """Connect without blocking, and tell whether the connection was there within `wait` seconds.
+
+    Raises: OSError, when the kernel refuses (ECONNREFUSED, EADDRNOTAVAIL, ...).
+    """
+    guard.destination(endpoint)
+    sock.setblocking(False)
+    if source is not None:
+        sock.bind(guard.destination(source).sockaddr)
+    code = sock.connect_ex(endpoint.sockaddr)
+    if code not in UNDER_WAY:
+        raise OSError(code, os.strerror(code))
+    return is_connected(sock, wait)
+
+
+def is_connected(sock: socket.socket, wait: float = 0) -> bool:
+    """Tell whether a connect that did not block has come to its end. Raises: OSError, where that was a refusal."""
+    if not ready([sock], selectors.EVENT_WRITE, wait):
+        return False
+    if code := sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(code, os.strerror(code))
+    return True
+
+
+def ready(socks: Iterable[socket.socket], event: int, wait: float) -> tuple[int, ...]:
+    """Return the descriptors of those sockets that are ready, as soon as one is; none after `wait` seconds."""
+    with selectors.DefaultSelector() as selector:
+        for sock in socks:
+            selector.register(sock, event)
+        found = selector.select(wait) if selector.get_map() else []  # Windows refuses to wait for nothing
+        return tuple(sorted(key.fd for key, _ in found))
+
+
+def woken_by(
+    call: Callable[[], Any], socks: Iterable[socket.socket], wait: float
+) -> tuple[Any, tuple[int, ...], tuple[int, ...]]:
+    """Make one call; return its answer, the descriptors readable before, and those readable only since."""
+    socks = list(socks)
+    before = ready(socks, selectors.EVENT_READ, 0)
+    answer = attempt(call)
+    asleep = [sock for sock in socks if sock.fileno() not in before]
+    return answer, before, () if isinstance(answer, Refused) else ready(asleep, selectors.EVENT_READ, wait)

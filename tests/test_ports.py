@@ -249,7 +249,7 @@ def test_a_callers_mistake_opens_nothing(arguments: tuple, monkeypatch: pytest.M
         raise AssertionError("a socket was opened")
 
     monkeypatch.setattr(socket, "socket", forbidden)
-    with pytest.raises(BadInput, match="pass|write it in numbers"):
+    with pytest.raises(BadInput, match=r"pass|write it in numbers"):
         ports.probe(*arguments)
 
 

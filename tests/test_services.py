@@ -10,7 +10,9 @@ from sockets_lab import services
 from sockets_lab.errors import BadInput
 
 LIST = Path("/etc/services")
-has_list = pytest.mark.skipif(not LIST.exists(), reason="this machine has no /etc/services")
+has_list = pytest.mark.skipif(
+    not LIST.exists() or not LIST.read_bytes().strip(), reason="this machine has no list in /etc/services"
+)
 
 
 def listed(protocol: str) -> dict[int, list[str]]:

@@ -1,0 +1,39 @@
+"""The lessons in their order, and which module carries each."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+from sockets_lab.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson: its notebook's name, the module that carries it, its title, and the minutes that it takes."""
+
+    name: str
+    module: str
+    title: str
+    minutes: int
+
+    def questions(self) -> ModuleType:
+        """Return the module with this lesson's PREDICTIONS, EXERCISES and CLAIMS."""
+        return import_module(f"sockets_lab.course.{self.module}")
+
+
+LESSONS = (
+    Lesson("00_start_here", "machine", "Start here: your machine's passport", 10),
+    Lesson("01_descriptors", "descriptors", "Sockets and descriptors", 30),
+    Lesson("02_binding", "binding", "Socket addresses and binding", 30),
+    Lesson("03_ports", "ports", "Ports, ranges and services", 30),
+    Lesson("04_conflicts", "conflicts", "Port conflicts", 35),
+    Lesson("05_fourtuples", "fourtuples", "Listening and four-tuples", 40),
+)
+
+
+def lesson(name: str) -> Lesson:
+    """Find a lesson by its notebook's name. Raises: BadInput."""
+    for one in LESSONS:
+        if one.name == name:
+            return one
+    raise BadInput(f"There is no lesson {name!r}: choose one of {', '.join(one.name for one in LESSONS)}.")

@@ -1,0 +1,71 @@
+"""What the learner has predicted and solved, one small JSON file a lesson in the user's data folder.
+
+A file per lesson, replaced in one step, so that two notebooks open at once cannot spoil each other's. Where nothing can
+be written, progress lasts as long as the kernel; a file that cannot be read is set aside, never thrown away.
+"""
+
+import json
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_data_path
+
+from sockets_lab.course.lessons import lesson
+
+Kept = dict[str, dict[str, Any]]  # {"predictions": {key: [predicted, measured]}, "exercises": {key: True}}
+KINDS = ("predictions", "exercises")
+_session: dict[str, Kept] = {}  # what could not be written
+
+
+def folder() -> Path | None:
+    """Return where progress is kept; None where the environment's SOCKETS_LAB_DATA is empty: keep nothing on disk."""
+    chosen = os.environ.get("SOCKETS_LAB_DATA")
+    if chosen is None:
+        return user_data_path("sockets_lab") / "progress"
+    return Path(chosen) if chosen else None
+
+
+def load(name: str) -> Kept:
+    """Read one lesson's progress. Raises: BadInput, for a lesson that there is not."""
+    if lesson(name).name in _session:
+        return _session[name]
+    place = folder()
+    if place:
+        path = place / f"{name}.json"
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            return {kind: dict(kept[kind]) for kind in KINDS}
+        except (ValueError, TypeError, KeyError):
+            with suppress(OSError):
+                path.replace(path.with_suffix(".unreadable"))
+        except OSError:
+            pass  # none yet, or not ours to read
+    return {kind: {} for kind in KINDS}
+
+
+def remember(name: str, kind: str, key: str, value: Any) -> bool:
+    """Add one entry and write the lesson's file. Returns: whether it will be there after this kernel has ended."""
+    kept = load(name)
+    kept[kind][key] = value
+    written = _write(name, kept)
+    if written:
+        _session.pop(name, None)
+    else:
+        _session[name] = kept
+    return written
+
+
+def _write(name: str, kept: Kept) -> bool:
+    place = folder()
+    if place is None:
+        return False
+    draft = place / f"{name}.{os.getpid()}"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        draft.write_text(json.dumps(kept, indent=1), encoding="utf-8")
+        draft.replace(place / f"{name}.json")
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,72 @@
+"""The three kinds of question that a lesson asks. No answer is written down: the kernel is asked each time."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Protocol, TypeVar
+
+from sockets_lab.errors import BadInput
+from sockets_lab.machine import learner
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A question to answer before the experiment.
+
+    experiment: measures here and now and returns one of `choices`; because: why, for each choice a kernel may give.
+    """
+
+    key: str
+    question: str
+    choices: tuple[str, ...]
+    experiment: Callable[[], str]
+    because: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the kernel says about an exercise: done or not, and the sentence that tells the learner what was seen."""
+
+    done: bool
+    because: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """A task whose check reads the kernel's own tables, never the learner's variables. Task and hints: Markdown."""
+
+    key: str
+    task: str
+    check: Callable[[], Found]
+    hints: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of the source text in the course's words; `measure` returns (what this machine says, the verdict)."""
+
+    text: str
+    measure: Callable[[], tuple[str, str]] = field(repr=False)
+    source: str
+
+
+class _Keyed(Protocol):
+    @property
+    def key(self) -> str: ...
+
+
+K = TypeVar("K", bound=_Keyed)
+
+
+def pick(questions: Iterable[K], key: str) -> K:
+    """Return the question with that key. Raises: BadInput, with the keys there are."""
+    known = {question.key: question for question in questions}
+    if key not in known:
+        raise BadInput(f"This lesson has no {key!r}: choose one of {', '.join(known)}.")
+    return known[key]
+
+
+def personal_number(key: str, low: int, high: int) -> int:
+    """Return a number from low to high (both included) that is this learner's own and the same on every run."""
+    digest = sha256(f"{learner()}/{key}".encode()).digest()
+    return low + int.from_bytes(digest[:8], "big") % (high - low + 1)

@@ -1,0 +1,59 @@
+"""Draw a diagram's marks as PNG, for readers of a saved notebook. Loads matplotlib, so import it when first used."""
+
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from sockets_lab.figures.drawing import ROLES, TINT, Box, Drawing, Line, Text, arrowhead
+
+INK = {"ink": "#212121", "muted": "#616161"}
+POINTS_PER_PIXEL = 0.68  # matplotlib's DejaVu runs wider than a browser's sans-serif, so a little under 0.72
+SCALE = 2  # PNG pixels per CSS pixel: sharp on a projector
+
+
+def render(drawing: Drawing) -> bytes:
+    """Return a PNG on white, twice the diagram's size in CSS pixels."""
+    figure = Figure(figsize=(drawing.width / 100, drawing.height / 100), dpi=100 * SCALE, facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, drawing.width), ylim=(drawing.height, 0))
+    axes.set_axis_off()
+    for mark in drawing.marks:
+        _RENDER[type(mark)](axes, mark)
+    buffer = BytesIO()
+    figure.savefig(buffer)
+    return buffer.getvalue()
+
+
+def color(role: str) -> str:
+    """Return a role's color on white."""
+    return INK.get(role) or ROLES[role]
+
+
+def _plot_box(axes: Axes, box: Box) -> None:
+    paint = color(box.role)
+    axes.add_patch(FancyBboxPatch(
+        (box.x, box.y), box.width, box.height, boxstyle="round,pad=0,rounding_size=6", linewidth=1.4,
+        facecolor=to_rgba(paint, TINT), edgecolor=paint, linestyle="--" if box.dashed else "-"))  # fmt: skip
+
+
+def _plot_text(axes: Axes, text: Text) -> None:
+    axes.text(
+        text.x, text.y, text.text.replace("$", r"\$"), color=color(text.role),
+        size=text.size * POINTS_PER_PIXEL, weight="bold" if text.bold else "normal", va="center_baseline",
+        ha={"start": "left", "middle": "center", "end": "right"}[text.anchor],
+        family="DejaVu Sans Mono" if text.mono else "DejaVu Sans")  # fmt: skip
+
+
+def _plot_line(axes: Axes, line: Line) -> None:
+    paint = color(line.role)
+    style = "--" if line.dashed else "-"
+    axes.plot((line.x1, line.x2), (line.y1, line.y2), color=paint, linewidth=1.4, linestyle=style)
+    if line.arrow:
+        axes.fill(*zip((line.x2, line.y2), *arrowhead(line), strict=True), color=paint, linewidth=0)
+
+
+_RENDER: dict[type, Callable[[Axes, Any], None]] = {Box: _plot_box, Text: _plot_text, Line: _plot_line}

@@ -1,0 +1,53 @@
+"""Draw a diagram's marks as SVG for a live page."""
+
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+from sockets_lab.figures.drawing import ROLES, TINT, Box, Drawing, Line, Text, arrowhead
+
+INK = {"ink": "var(--jp-content-font-color1, #212121)", "muted": "var(--jp-content-font-color2, #616161)"}
+MONO = "var(--jp-code-font-family, monospace)"
+SANS = "var(--jp-content-font-family, sans-serif)"
+
+
+def render(drawing: Drawing) -> str:
+    """Return `<svg>` that scales down with the page, takes its text color from the theme and says what it shows."""
+    marks = "".join(_RENDER[type(mark)](mark) for mark in drawing.marks)
+    return (
+        f'<svg role="img" aria-label="{escape(drawing.alt, quote=True)}" '
+        f'viewBox="0 0 {drawing.width} {drawing.height}" '
+        f'style="display:block;width:100%;max-width:{drawing.width}px;height:auto">{marks}</svg>'
+    )
+
+
+def color(role: str) -> str:
+    """Return a role's color; inks follow the page's theme."""
+    return INK.get(role) or ROLES[role]
+
+
+def _svg_box(box: Box) -> str:
+    paint = color(box.role)
+    dash = ' stroke-dasharray="5 4"' if box.dashed else ""
+    return (f'<rect x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{box.height:g}" rx="6" '
+            f'style="fill:{paint};fill-opacity:{TINT};stroke:{paint};stroke-width:2"{dash}/>')  # fmt: skip
+
+
+def _svg_text(text: Text) -> str:
+    weight, font = "bold " if text.bold else "", MONO if text.mono else SANS
+    style = f"fill:{color(text.role)};font:{weight}{text.size}px {font}"
+    return (f'<text x="{text.x:g}" y="{text.y:g}" text-anchor="{text.anchor}" dominant-baseline="central" '
+            f'style="{style}">{escape(text.text)}</text>')  # fmt: skip
+
+
+def _svg_line(line: Line) -> str:
+    paint = color(line.role)
+    dash = ' stroke-dasharray="5 4"' if line.dashed else ""
+    path = f'<path d="M{line.x1:g},{line.y1:g}L{line.x2:g},{line.y2:g}" style="stroke:{paint};stroke-width:2"{dash}/>'
+    if line.arrow:
+        (ax, ay), (bx, by) = arrowhead(line)
+        path += f'<path d="M{line.x2:g},{line.y2:g}L{ax:.1f},{ay:.1f}L{bx:.1f},{by:.1f}Z" style="fill:{paint}"/>'
+    return path
+
+
+_RENDER: dict[type, Callable[[Any], str]] = {Box: _svg_box, Text: _svg_text, Line: _svg_line}

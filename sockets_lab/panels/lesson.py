@@ -1,0 +1,104 @@
+"""A lesson as its notebook sees it: predict, verdict, exercise, check, panel, what the text says, the orderly end."""
+
+from importlib import import_module
+
+from IPython.display import Markdown, display
+
+from sockets_lab.course import atwork, leftovers, progress
+from sockets_lab.course.lessons import Lesson
+from sockets_lab.course.lessons import lesson as find_lesson
+from sockets_lab.course.questions import pick
+from sockets_lab.errors import refusal
+from sockets_lab.figures.tables import Table, listing
+from sockets_lab.panels.panel import Panel, let_go_of_all
+from sockets_lab.panels.questions import HintBox, PredictionBox
+from sockets_lab.panels.show import Picture, show, show_widget
+
+
+def lesson(name: str) -> "LessonPage":
+    """Begin a lesson: remember what this process holds now, so that the end can show that nothing was left.
+
+    Args: name, the notebook's name without its ending. Raises: BadInput.
+    """
+    let_go_of_all()
+    return LessonPage(find_lesson(name))
+
+
+class LessonPage:
+    """The page of one lesson. Everything on it is optional: a learner who skips it can run all the rest."""
+
+    def __init__(self, about: Lesson) -> None:
+        self.about = about
+        self.questions = about.questions()
+        self.before = leftovers.held()
+
+    def predict(self, key: str) -> None:
+        """Ask for a prediction. The answer is kept; the verdict comes from the kernel."""
+        question = pick(self.questions.PREDICTIONS, key)
+        display(Markdown(f"**Predict.** {question.question}"))
+        show_widget(PredictionBox(self.about.name, question), "\n".join(f"( ) {choice}" for choice in question.choices))
+
+    def verdict(self, key: str) -> None:
+        """Measure, and hold the prediction against what this kernel did."""
+        question = pick(self.questions.PREDICTIONS, key)
+        try:
+            measured = question.experiment()
+        except OSError as error:
+            display(Markdown(f"**Verdict.** This could not be measured here. {refusal(error)}."))
+            return
+        predicted = progress.load(self.about.name)["predictions"].get(key, [None])[0]
+        progress.remember(self.about.name, "predictions", key, [predicted, measured])
+        compared = (
+            "" if predicted is None else "\n\nThat is what you predicted." if predicted == measured
+            else f"\n\nYou predicted: {predicted}. The kernel decides."
+        )  # fmt: skip
+        display(Markdown(f"**Verdict.** This kernel: **{measured}**.\n\n{question.because[measured]}{compared}"))
+
+    def exercise(self, key: str) -> None:
+        """Show a task, with its hints one step at a time."""
+        task = pick(self.questions.EXERCISES, key)
+        display(Markdown(f"**Exercise.** {task.task}"))
+        if task.hints:
+            show_widget(HintBox(task), f"({len(task.hints)} hints, one at a time, in the running notebook)")
+
+    def check(self, key: str) -> None:
+        """Look into the kernel's tables for what the exercise asks, and say what was seen."""
+        found = pick(self.questions.EXERCISES, key).check()
+        if found.done:
+            progress.remember(self.about.name, "exercises", key, True)
+        print(f"{'Done' if found.done else 'Not yet'}: {found.because}")
+
+    def text_says(self) -> None:
+        """Measure each claim of the source text that belongs here, and show claim and finding side by side."""
+        rows = []
+        for claim in self.questions.CLAIMS:
+            try:
+                measured, verdict = claim.measure()
+            except OSError as error:
+                measured, verdict = f"could not be measured: {refusal(error)}", "unknown"
+            rows.append((claim.text, measured, verdict, claim.source))
+        headings = ("the text says", "your machine says", "verdict", "source")
+        title = f"{len(rows)} claims of the text, measured on this machine."
+        show(Table(title, headings, tuple(rows), (30, 38, 14, 20), mono=False))
+
+    def at_work(self, *command: str) -> None:
+        """Run the tool that somebody at work would type, where it is installed, and show what it prints."""
+        show(listing(f"At work you would type {command[0]}.", f"$ {' '.join(command)}\n{atwork.run(command)}"))
+
+    def show(self, picture: Picture) -> None:
+        """Show a picture."""
+        show(picture)
+
+    def panel(self) -> Panel:
+        """Make this lesson's panel."""
+        made: Panel = import_module(f"sockets_lab.panels.{self.about.module}").make()
+        return made
+
+    def end(self) -> None:
+        """Let go of what the panels hold, and show that nothing of this lesson is left."""
+        let_go_of_all()
+        left = leftovers.left_over(self.before)
+        if left:
+            print("Still here, and not here when the lesson began:", *left, sep="\n  ")
+        else:
+            print("Everything is closed: no socket, thread or process of this lesson is left.")

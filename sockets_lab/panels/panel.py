@@ -1,0 +1,98 @@
+"""What all panels have in common: a picture, a line that speaks, and an orderly way to open and to let go.
+
+A panel reads its controls, calls an experiment and shows the result. It opens nothing before somebody clicks, or as
+much as its first picture needs; `release` lets go of everything, and the next click begins anew.
+"""
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from html import escape
+from typing import Any, ClassVar
+
+import ipywidgets as widgets
+
+from sockets_lab.errors import BadInput, refusal
+from sockets_lab.panels.show import Picture, forms
+
+RELEASED = "Everything that this panel held was closed. Use any control to begin again."
+
+
+class Panel(widgets.VBox):
+    """A box of controls above a picture and a sentence."""
+
+    shown: ClassVar[dict[type, "Panel"]] = {}  # one of each kind: a cell that is run again replaces its panel
+    purpose = ""  # what it is for, in a few words; the same on every run
+
+    def __init__(self, *controls: widgets.Widget) -> None:
+        self.picture: Picture | None = None
+        self.canvas = widgets.HTML()
+        self.line = widgets.HTML()
+        super().__init__([*controls, self.line, self.canvas])
+        self.add_class("sockets-lab-panel")
+        self.add_class(f"panel-{type(self).__name__.lower()}")
+        earlier = Panel.shown.pop(type(self), None)
+        if earlier:
+            earlier.let_go()
+        Panel.shown[type(self)] = self
+
+    def draw(self, picture: Picture) -> None:
+        """Show a picture in place of the one before."""
+        self.picture = picture
+        self.canvas.value = picture.html()
+
+    def say(self, sentence: str, trouble: bool = False) -> None:
+        """Put a sentence under the controls; screen readers speak it. Text in `backticks` is set as code."""
+        color = "var(--jp-error-color1, #D32F2F)" if trouble else "inherit"
+        self.line.value = f'<div role="status" style="color:{color};line-height:1.5">{inline(sentence)}</div>'
+
+    def release(self) -> bool:
+        """Close what the panel's experiment holds, if it holds anything; tell whether it did."""
+        return False
+
+    def let_go(self) -> None:
+        """Release, and say so where something was held."""
+        if self.release():
+            self.say(RELEASED)
+
+    def button(self, label: str, action: Callable[[], None], hint: str = "") -> widgets.Button:
+        """Make a button that performs an action and shows what goes wrong in the panel."""
+        button = widgets.Button(description=label, tooltip=hint or label, layout={"width": "auto"})
+        button.on_click(lambda _: self.guarded(action)())
+        return button
+
+    def follow(self, control: widgets.Widget, action: Callable[[], None], trait: str = "value") -> None:
+        """Perform an action whenever a control changes, and show what goes wrong in the panel."""
+        control.observe(lambda _: self.guarded(action)(), names=trait)
+
+    def guarded(self, action: Callable[[], None]) -> Callable[[], None]:
+        """Wrap an action so that no error is swallowed: ipywidgets would print it where nobody looks."""
+
+        @wraps(action)
+        def run() -> None:
+            self.say("")
+            try:
+                action()
+            except BadInput as mistake:
+                self.say(str(mistake), trouble=True)
+            except OSError as error:
+                self.say(f"Refused. {refusal(error)}.", trouble=True)
+            except Exception as error:  # noqa: BLE001  a fault of ours: show it here, or nobody sees it
+                self.say(f"This panel has a fault of its own: {type(error).__name__}: {error}", trouble=True)
+
+        return run
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict]:  # type: ignore[override]
+        return forms(self, f"Panel: {self.purpose}. Run this cell to use it.", self.picture)
+
+
+def inline(text: str) -> str:
+    """Turn a line of plain text with `code` and **bold** into HTML; everything else is shown as it stands."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
+    return re.sub(r"\*\*([^*]+)\*\*", r"<b>\1</b>", text).replace("\n", "<br>")
+
+
+def let_go_of_all() -> None:
+    """Let go of what all open panels hold."""
+    for panel in list(Panel.shown.values()):
+        panel.let_go()

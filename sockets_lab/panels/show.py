@@ -1,0 +1,48 @@
+"""Put a picture or a widget into a cell's output, so that it is live here and still there in the saved notebook.
+
+Three forms go into one output: the widget (a live page shows it), a PNG (a saved notebook shows it), and a sentence
+that is the same on every run (a text reader shows it, and the notebook's test compares it).
+"""
+
+import base64
+from typing import Any, Protocol
+
+import ipywidgets as widgets
+from IPython.display import display
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class Picture(Protocol):
+    """A drawing, a plot or a table."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def alt(self) -> str: ...
+    def html(self) -> str: ...
+    def png(self) -> bytes: ...
+
+
+def forms(widget: widgets.Widget, sentence: str, picture: Picture | None = None) -> tuple[dict, dict]:
+    """Return the data and metadata of one output."""
+    data: dict[str, Any] = {
+        WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id},
+        "text/plain": sentence,
+    }
+    metadata: dict[str, Any] = {}
+    if picture is not None:
+        data["image/png"] = base64.b64encode(picture.png()).decode()
+        metadata["image/png"] = {"alt": picture.alt}
+    return data, metadata
+
+
+def show(picture: Picture) -> None:
+    """Show a picture as this cell's output."""
+    data, metadata = forms(widgets.HTML(picture.html()), picture.title, picture)
+    display(data, metadata=metadata, raw=True)
+
+
+def show_widget(widget: widgets.Widget, sentence: str) -> None:
+    """Show a widget as this cell's output, with the sentence that stands for it where it cannot live."""
+    display(forms(widget, sentence)[0], raw=True)

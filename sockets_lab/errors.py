@@ -46,6 +46,8 @@ MEANINGS = {
     "DEADLINE": "nothing came before the deadline that the course set",
 }
 
+ONE_NAME = {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP"}  # two names for one refusal, on Linux for one number
+
 
 class BadInput(ValueError):
     """A caller's mistake: one sentence that says what to pass instead. A notebook shows it without a traceback."""
@@ -75,7 +77,8 @@ def refusal(error: OSError) -> Refused:
         name = "DEADLINE"
     else:
         name = errno.errorcode.get(error.errno or 0, "unknown").removeprefix("WSA")
-    return Refused({"EWOULDBLOCK": "EAGAIN"}.get(name, name), MEANINGS.get(name, str(error)))
+    name = ONE_NAME.get(name, name)
+    return Refused(name, MEANINGS.get(name, str(error)))
 
 
 def attempt(call: Callable[..., Any], *args: Any) -> Any:

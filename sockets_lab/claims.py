@@ -1,0 +1,226 @@
+"""A claim to a port, and who makes it: a socket of this process, or one of a second program, driven call by call.
+
+`Claimant` and `SecondProgram` take the same calls and give the same answers, so that an experiment reads alike with
+one process and with two. The second program is this module, run by another Python; it ends with its `with` block.
+"""
+
+import base64
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sockets_lab import guard
+from sockets_lab.errors import MEANINGS, BadInput, Refused, attempt
+from sockets_lab.model import Endpoint
+
+TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
+LISTENS = ("no", "before", "after")
+BACKLOG = 4  # connections that may wait; the experiments never have more than two at a time
+DEADLINE = 20.0  # seconds that a second program has for one answer, and for its start on a busy machine
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What one program asks for, all but the port number.
+
+    Args:
+        protocol: "tcp" or "udp".
+        address: an address of the loopback, or a wildcard ("0.0.0.0", "::").
+        reuse_address, reuse_port: set SO_REUSEADDR, SO_REUSEPORT before the bind.
+        listens: "no"; "before" = at once after its own bind; "after" = when both sockets are bound.
+        ipv6_only: for "::" only: set IPV6_V6ONLY, so that it does not claim the port in IPv4 too.
+    Raises: BadInput.
+    Source: socket(7), ipv6(7).
+    """
+
+    protocol: str = "tcp"
+    address: str = "127.0.0.1"
+    reuse_address: bool = False
+    reuse_port: bool = False
+    listens: str = "no"
+    ipv6_only: bool = False
+
+    def __post_init__(self) -> None:
+        endpoint = Endpoint(self.address, 0)
+        object.__setattr__(self, "address", endpoint.address)
+        if self.protocol not in TYPES:
+            raise BadInput(f"{self.protocol!r} is not a protocol with ports here: pass 'tcp' or 'udp'.")
+        if self.listens not in LISTENS:
+            raise BadInput(f"{self.listens!r} does not say when to listen: pass 'no', 'before' or 'after'.")
+        if not endpoint.is_wildcard:
+            guard.destination(endpoint)
+        if self.ipv6_only and endpoint.family != socket.AF_INET6:
+            raise BadInput(f"{self.address} is an IPv4 address: ipv6_only goes with an IPv6 address, such as '::'.")
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The names of the options that it sets."""
+        named = {"SO_REUSEADDR": self.reuse_address, "SO_REUSEPORT": self.reuse_port, "IPV6_V6ONLY": self.ipv6_only}
+        return tuple(name for name, wanted in named.items() if wanted)
+
+    def __str__(self) -> str:
+        return " ".join((f"{self.protocol} {self.address}", *self.options))
+
+
+class Claimant:
+    """One socket on its way to a port. Each call answers None, or the port bound, or what the kernel refused."""
+
+    def __init__(self) -> None:
+        self._claim = Claim()
+        self._socket: socket.socket | None = None
+
+    def open(self, claim: Claim) -> Refused | None:
+        """Create the socket and set its options. Refused: EAFNOSUPPORT without IPv6, ENOPROTOOPT, ..."""
+        self.close()
+        endpoint = Endpoint(claim.address, 0)
+        made = attempt(socket.socket, endpoint.family, TYPES[claim.protocol])
+        if isinstance(made, Refused):
+            return made
+        self._claim, self._socket = claim, made
+        wanted = [("SOL_SOCKET", name) for name in claim.options if name.startswith("SO_")]
+        refusals = [self._set(level, name, 1) for level, name in wanted]
+        if endpoint.family == socket.AF_INET6:  # its default differs: 0 on Linux (by a setting), 1 on Windows
+            refusals.append(self._set("IPPROTO_IPV6", "IPV6_V6ONLY", int(claim.ipv6_only)))
+        return next((refused for refused in refusals if refused), None)
+
+    def bind(self, port: int) -> int | Refused:
+        """Bind the claim's address and this port, 0-65535, 0 = the kernel chooses; answer the port."""
+        refused = attempt(self.sock.bind, (self._claim.address, port))
+        return refused if isinstance(refused, Refused) else self.sock.getsockname()[1]
+
+    def listen(self) -> Refused | None:
+        """Listen, with a short queue."""
+        return attempt(self.sock.listen, BACKLOG)
+
+    def adopt(self, shared: int | str) -> None:
+        """Take over a socket that another process gave: its descriptor (POSIX), or what `socket.share` made."""
+        self.close()
+        if isinstance(shared, int):
+            self._socket = socket.socket(fileno=shared)
+        else:
+            self._socket = socket.fromshare(base64.b64decode(shared))  # type: ignore[attr-defined]
+
+    def accept(self) -> list | Refused:
+        """Accept one connection within the deadline; answer its client's endpoint as [address, port]."""
+        self.sock.settimeout(DEADLINE / 2)
+        taken = attempt(self.sock.accept)
+        if isinstance(taken, Refused):
+            return taken
+        with taken[0]:
+            return list(taken[1][:2])
+
+    def close(self) -> None:
+        if self._socket:
+            self._socket.close()
+        self._socket = None
+
+    @property
+    def sock(self) -> socket.socket:
+        if self._socket is None:
+            raise BadInput("This claimant has no socket yet: call open first.")
+        return self._socket
+
+    def _set(self, level: str, name: str, value: int) -> Refused | None:
+        number = getattr(socket, name, None)
+        if number is None:  # Windows has no SO_REUSEPORT
+            return Refused("ENOPROTOOPT", MEANINGS["ENOPROTOOPT"])
+        return attempt(self.sock.setsockopt, getattr(socket, level), number, value)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+class SecondProgram:
+    """Another Python process that holds one `Claimant` and does with it what this one asks, a line for a call.
+
+    Args: pass_descriptors: our descriptors that it shall inherit under the same numbers (POSIX).
+    Raises: ChildProcessError where it does not answer before the deadline, and is ended.
+    """
+
+    def __init__(self, pass_descriptors: tuple[int, ...] = ()) -> None:
+        home = str(Path(__file__).parents[1])  # so that it finds this package, installed or not
+        paths = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "sockets_lab.claims"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": paths},
+            pass_fds=pass_descriptors,
+        )
+        self.pid = self._process.pid
+
+    def open(self, claim: Claim) -> Refused | None:
+        return self._ask("open", asdict(claim))
+
+    def bind(self, port: int) -> int | Refused:
+        return self._ask("bind", port)
+
+    def listen(self) -> Refused | None:
+        return self._ask("listen")
+
+    def adopt(self, shared: int | str) -> None:
+        self._ask("adopt", shared)
+
+    def accept(self) -> list | Refused:
+        return self._ask("accept")
+
+    def close(self) -> None:
+        self._ask("close")
+
+    def _ask(self, call: str, *args: Any) -> Any:
+        assert self._process.stdin
+        assert self._process.stdout
+        watchdog = threading.Timer(DEADLINE, self._process.kill)  # a killed process ends our wait for its line
+        watchdog.start()
+        try:
+            self._process.stdin.write(json.dumps([call, *args]) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        finally:
+            watchdog.cancel()
+            watchdog.join()
+        if not line:
+            raise ChildProcessError("The second program ended, or did not answer before the deadline.")
+        answer = json.loads(line)
+        return Refused(**answer) if isinstance(answer, dict) else answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self._process.communicate(timeout=DEADLINE)  # it ends when its input does
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+
+
+Party = Claimant | SecondProgram
+
+
+def _serve() -> None:
+    """Be the second program: read calls from standard input until it ends, answer each with one line."""
+    with Claimant() as claimant:
+        for line in sys.stdin:
+            call, *args = json.loads(line)
+            if call == "open":
+                args = [Claim(**args[0])]
+            answer = getattr(claimant, call)(*args)
+            print(json.dumps(asdict(answer) if isinstance(answer, Refused) else answer), flush=True)
+
+
+if __name__ == "__main__":
+    _serve()

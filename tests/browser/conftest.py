@@ -1,0 +1,139 @@
+"""JupyterLab in headless Chromium: opens a lesson as a learner does, and lets a test use what is on the page.
+
+Without Chromium or Playwright these tests are skipped, and say how to have them.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SHOTS = ROOT / "build" / "screenshots"
+HOW = "to run the browser tests: install Chromium (Debian: apt-get install chromium) and `pip install playwright`"
+CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]  # fmt: skip
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # all cells on the page, for the screenshot
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+}
+MINUTE = 60_000  # Playwright counts milliseconds
+
+
+class Lab:
+    """A running JupyterLab and a browser in front of it."""
+
+    def __init__(self, browser, url: str, token: str) -> None:
+        self.browser, self.url, self.token = browser, url, token
+
+    @contextlib.contextmanager
+    def lesson(self, name: str, dark: bool = False, width: int = 1280, height: int = 900) -> Iterator:
+        """Open a lesson in a fresh kernel, choose Run All from the menu, wait until it is done, and yield the page."""
+        page = self.browser.new_page(viewport={"width": width, "height": height})
+        try:
+            page.goto(f"{self.url}doc/tree/{name}.ipynb?token={self.token}&reset")
+            page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
+            if dark:
+                page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+            self.run_all(page)
+            yield page
+        finally:
+            with contextlib.suppress(Exception):
+                page.evaluate("jupyterapp.serviceManager.sessions.shutdownAll()")
+            page.close()
+
+    def run_all(self, page) -> None:
+        """Choose Run, Run All Cells; wait until no cell waits; fail on an error in any output."""
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        page.wait_for_function(
+            """() => { const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
+                const codes = prompts.map(prompt => prompt.textContent.trim());
+                return codes.length && codes.some(code => /\\d/.test(code)) && !codes.includes('[*]:'); }""",
+            timeout=2 * MINUTE,
+        )
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
+        errors = page.locator(".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']").all_inner_texts()
+        assert errors == []
+
+    def panel(self, page):
+        """Return the lesson's panel, scrolled into sight."""
+        panel = page.locator(".sockets-lab-panel").last
+        panel.scroll_into_view_if_needed()
+        return panel
+
+    def shot(self, place, name: str) -> Path:
+        """Save a screenshot of a page or of a part of it as build/screenshots/<name>.png."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        path = SHOTS / f"{name}.png"
+        place.screenshot(path=path)
+        return path
+
+    def whole(self, page, name: str) -> Path:
+        """Save the whole notebook, from its first cell to its last, as one screenshot."""
+        height = page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollHeight")
+        page.set_viewport_size({"width": page.viewport_size["width"], "height": int(height) + 150})
+        page.wait_for_timeout(500)
+        return self.shot(page, name)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory) -> Iterator[dict]:
+    """Start JupyterLab on a copy of the notebooks, on a port that the kernel chooses."""
+    place = tmp_path_factory.mktemp("lab")
+    shutil.copytree(ROOT / "notebooks", place / "notebooks")
+    config = place / "config" / "labconfig"
+    config.mkdir(parents=True)
+    (config / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+    folders = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+               "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTER_DATA_DIR": "data"}  # fmt: skip
+    environment = os.environ | {key: str(place / name) for key, name in folders.items()}
+    environment["SOCKETS_LAB_DATA"] = str(place / "progress")
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0",
+               "--expose-app-in-browser", "--IdentityProvider.token=t", f"--ServerApp.root_dir={place / 'notebooks'}"]  # fmt: skip
+    with (place / "log").open("wb") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
+        try:
+            yield _answer(place, process)
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _answer(place: Path, process: subprocess.Popen) -> dict:
+    """Wait until the server has written where it can be reached."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and process.poll() is None:
+        for path in (place / "runtime").glob("jpserver-*.json"):
+            with contextlib.suppress(ValueError):
+                about = json.loads(path.read_text())
+                if about.get("port"):
+                    return about
+        time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not start:\n{(place / 'log').read_text()}")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator:
+    """Start Chromium, or skip with a sentence."""
+    playwright = pytest.importorskip("playwright.sync_api", reason=HOW)
+    if CHROMIUM is None:
+        pytest.skip(HOW)
+    with playwright.sync_playwright() as play:
+        started = play.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="session")
+def lab(browser, server) -> Lab:
+    """The course, open in a browser."""
+    return Lab(browser, server["url"], server["token"])

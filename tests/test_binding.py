@@ -1,0 +1,385 @@
+"""Binding, held against psutil, ss, the kernel's settings and a plain client in a child process."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import psutil
+import pytest
+
+from sockets_lab import binding, machine, naming, reaching
+from sockets_lab.errors import BadInput, Refused
+from sockets_lab.model import Endpoint
+
+LOOPBACK, NOBODY = "127.0.0.1", 65534
+PROTOCOLS = pytest.mark.parametrize("protocol", ["tcp", "udp"])
+IPV6 = pytest.mark.skipif(not machine.has_ipv6(), reason="no IPv6 here")
+DUAL_STACK = pytest.mark.skipif(not machine.has_dual_stack() or not machine.has_ipv6(), reason="no dual stack here")
+MORE_LOOPBACK = pytest.mark.skipif(not machine.loopback_addresses(), reason="only 127.0.0.1 here")
+
+# A plain client that knows nothing of the package: it knocks, and prints its own name at each knock, or the errno name.
+CLIENT = """
+import errno, json, socket, sys
+for protocol, address, port in json.loads(sys.argv[1]):
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind) as client:
+        client.settimeout(10)
+        try:
+            client.connect((address, port))
+            client.send(b"knock")
+            print(json.dumps(client.getsockname()[:2]))
+        except OSError as error:
+            print(json.dumps(errno.errorcode.get(error.errno)))
+"""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_open():
+    before = _descriptors()
+    yield
+    assert _descriptors() == before
+
+
+def _descriptors():
+    me = psutil.Process()
+    return me.num_fds() if hasattr(me, "num_fds") else len(me.net_connections("inet"))
+
+
+def knocks(*wanted):
+    """Let a child process knock; returns its name at each knock, or the errno name."""
+    child = [sys.executable, "-c", CLIENT, json.dumps(wanted)]
+    lines = subprocess.run(child, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    return [tuple(answer) if isinstance(answer, list) else answer for answer in map(json.loads, lines)]
+
+
+def seen_by_psutil(name, protocol):
+    """The local names of this process with that port, as psutil reads them."""
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    rows = psutil.Process().net_connections("inet")
+    return [Endpoint.of(row.laddr) for row in rows if row.type == kind and row.laddr and row.laddr.port == name.port]
+
+
+def arrivals(sock):
+    """Whoever has come to a bound socket by now, by name."""
+    sock.settimeout(0.5)  # the child has ended, so what it sent is there already; waiting costs the last round only
+    found = []
+    while True:
+        try:
+            if sock.type == socket.SOCK_DGRAM:
+                found.append(sock.recvfrom(100)[1])
+            else:
+                connection, peer = sock.accept()
+                connection.close()
+                found.append(peer)
+        except TimeoutError:
+            return [(peer[0].removeprefix("::ffff:"), peer[1]) for peer in found]
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("place", binding.PLACES, ids=str)
+def test_a_bound_socket_has_the_name_that_others_see_too(place, protocol):
+    with binding.bound(Endpoint(place.address, 0), protocol, place.v6only, listening=True) as (sock, trial):
+        if sock is None:
+            assert not machine.has_ipv6() or not machine.has_dual_stack() or not machine.loopback_addresses()
+            pytest.skip(f"not here: {trial.refused}")
+        assert trial.name == Endpoint(place.address, sock.getsockname()[1])
+        assert trial.name.port > 0
+        assert seen_by_psutil(trial.name, protocol) == [trial.name]
+        assert trial.row is not None
+        assert (trial.row.local, trial.row.protocol) == (trial.name, protocol)
+        assert trial.row.state == ("LISTEN" if protocol == "tcp" else "UNCONNECTED")
+
+
+@PROTOCOLS
+@pytest.mark.skipif(not shutil.which("ss"), reason="ss is not installed")
+def test_ss_shows_the_same_row(protocol):
+    with binding.bound(Endpoint(LOOPBACK, 0), protocol, listening=True) as (_, trial):
+        lines = subprocess.run(["ss", "-Hna", f"--{protocol}", f"sport = :{trial.name.port}", "and", "src", LOOPBACK],
+                               capture_output=True, text=True, check=True, timeout=30).stdout.split("\n")  # fmt: skip
+        assert any(str(trial.name) in line.split() for line in lines)
+
+
+@PROTOCOLS
+def test_before_the_bind_there_is_no_name_and_after_the_with_no_socket(protocol):
+    with binding.bound(protocol=protocol) as (sock, trial):
+        unbound, bound = trial.names
+        assert (unbound.after, bound.after) == ("socket", "bind")
+        if isinstance(unbound.local, Endpoint):  # Windows has no name for an unbound socket
+            assert unbound.local == Endpoint("0.0.0.0", 0)
+        assert unbound.foreign.name == bound.foreign.name == "ENOTCONN"
+        assert bound.local == Endpoint.of(sock.getsockname())
+    assert sock.fileno() == -1
+    assert trial.refused is None
+
+
+def test_port_0_never_gives_the_same_port_to_two_sockets():
+    with ExitStack() as stack:
+        trials = [stack.enter_context(binding.bound())[1] for _ in range(20)]
+        assert len({trial.name for trial in trials}) == 20
+
+
+@PROTOCOLS
+def test_a_port_asked_for_by_number_is_given_or_in_use(protocol):
+    with binding.bound(protocol=protocol) as (_, first):
+        again = binding.try_bind(first.name, protocol)
+    assert (again.refused.name, again.call, again.name, again.row) == ("EADDRINUSE", "bind", None, None)
+
+
+@PROTOCOLS
+@pytest.mark.parametrize("kind", [4, 6])
+def test_an_address_of_another_machine_is_refused(kind, protocol):
+    foreign = [place.address for place in binding.places() if "another machine" in place.kind]
+    address = foreign[kind == 6]
+    assert address not in [entry.address for entries in psutil.net_if_addrs().values() for entry in entries]
+    trial = binding.try_bind(Endpoint(address, 0), protocol)
+    if _setting(f"ipv{kind}/ip_nonlocal_bind") == 1:
+        assert trial.refused is None
+    else:
+        assert trial.refused.name == ("EADDRNOTAVAIL" if machine.has_ipv6() or kind == 4 else trial.refused.name)
+        assert trial.name is None
+
+
+def _setting(name):
+    try:
+        with open(f"/proc/sys/net/{name}") as file:
+            return int(file.read())
+    except OSError:
+        return None
+
+
+def test_own_addresses_are_this_machines_and_nobody_elses():
+    own = binding.own_addresses()
+    assert not [address for address in own if address.startswith("127.") or address in ("::1", "0.0.0.0", "::")]
+    for address in own:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+            assert sock.getsockname()[0] == address
+
+
+@PROTOCOLS
+def test_a_low_port_is_refused_exactly_where_the_system_says_so(protocol):
+    low = binding.low_port(protocol)
+    assert low.everything == (low.specific.refused is None and low.wildcard.refused is None)
+    assert low.specific.asked.port < 1024
+    if low.lowest > 1:
+        assert low.specific.refused.name == "EACCES"
+        assert low.specific.asked == Endpoint(LOOPBACK, low.lowest - 1)
+        assert binding.try_bind(Endpoint(LOOPBACK, low.lowest)).refused in (None, _in_use())
+    else:
+        assert {trial.refused for trial in (low.specific, low.wildcard)} <= {None, _in_use()}
+
+
+def _in_use():
+    with binding.bound() as (_, trial):
+        return binding.try_bind(trial.name).refused
+
+
+@pytest.mark.skipif(not hasattr(os, "fork") or os.geteuid() != 0, reason="only root can become somebody without rights")
+def test_somebody_without_rights_meets_the_kernels_own_limit():
+    limit = _setting("ipv4/ip_unprivileged_port_start")
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            low = binding.low_port()
+            names = [trial.refused.name if trial.refused else None for trial in (low.specific, low.wildcard)]
+            os.write(writer, json.dumps([low.lowest, low.specific.asked.port, *names]).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with open(reader) as file:
+        lowest, tried, *names = json.loads(file.read())
+    os.waitpid(child, 0)
+    if limit is not None:
+        assert lowest == max(limit, 1)
+        assert (tried, names) == (limit - 1, ["EACCES", "EACCES"]) if limit > 1 else names == [None, None]
+
+
+@PROTOCOLS
+def test_a_socket_takes_only_one_name(protocol):
+    twice = binding.bind_twice(protocol=protocol)
+    assert (twice.refused.name, twice.call) == ("EINVAL", "second bind")
+    assert twice.names[1].local == twice.names[2].local == twice.name
+
+
+@DUAL_STACK
+@PROTOCOLS
+@pytest.mark.parametrize("v6only", [False, True])
+def test_a_plain_ipv4_client_reaches_a_dual_stack_socket_and_only_that(v6only, protocol):
+    with binding.bound(Endpoint("::", 0), protocol, v6only, listening=True) as (sock, trial):
+        assert trial.v6only is v6only
+        (client,) = knocks((protocol, LOOPBACK, trial.name.port))
+        assert (client in arrivals(sock)) is not v6only
+        if not v6only:
+            own = reaching.reach(sock, LOOPBACK)
+            assert own.seen_as.address == "::ffff:127.0.0.1"
+            assert reaching.is_mapped(own.seen_as)
+            assert reaching.unmapped(own.seen_as) == own.client
+
+
+@IPV6
+def test_without_a_wish_the_system_decides_about_dual_stack():
+    trial = binding.try_bind(Endpoint("::", 0))
+    with socket.socket(socket.AF_INET6) as fresh:
+        assert trial.v6only == bool(fresh.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))
+    assert binding.try_bind().v6only is None
+
+
+@PROTOCOLS
+def test_the_matrix_is_what_a_plain_client_finds_too(protocol):
+    measured = reaching.reachability(protocol)
+    assert [audience.place for audience in measured] == [*binding.PLACES]
+    with ExitStack() as stack:
+        socks, wanted = [], []
+        for audience in measured:
+            place = audience.place
+            again = binding.bound(Endpoint(place.address, 0), protocol, place.v6only, listening=True)
+            sock, trial = stack.enter_context(again)
+            assert (sock is None) == (audience.trial.refused is not None) == (not audience.reaches)
+            socks += [sock for _ in audience.reaches]
+            wanted += [(protocol, reach.destination.address, trial.name.port) for reach in audience.reaches]
+        clients = knocks(*wanted)
+        came = {sock: arrivals(sock) for sock in dict.fromkeys(socks)}
+        found = [client in came[sock] for sock, client in zip(socks, clients, strict=True)]
+        assert found == [reach.reached for audience in measured for reach in audience.reaches]
+
+
+@PROTOCOLS
+def test_the_wildcard_answers_everywhere_and_a_specific_address_only_there(protocol):
+    for audience in reaching.reachability(protocol):
+        at, v6only = audience.place.address, audience.place.v6only
+        for reach in audience.reaches:
+            to = reach.destination.address
+            expected = at == to or (at == "0.0.0.0" and ":" not in to) or (at == "::" and (":" in to or not v6only))
+            assert reach.reached is expected, reach
+            assert reach.reached or reach.refused or reach.client, reach
+
+
+def test_only_destinations_of_this_machine_are_tried():
+    tried = {reach.destination.address for audience in reaching.reachability() for reach in audience.reaches}
+    assert {LOOPBACK} <= tried <= set(reaching.DESTINATIONS)
+    assert ("::1" in tried) == machine.has_ipv6()
+    assert ("127.0.0.2" in tried) >= machine.loopback_addresses()
+
+
+@PROTOCOLS
+def test_a_stranger_who_came_first_is_not_taken_for_our_client(protocol):
+    with binding.bound(protocol=protocol, listening=True) as (sock, trial):
+        (stranger,) = knocks((protocol, LOOPBACK, trial.name.port))
+        reach = reaching.reach(sock, LOOPBACK)
+        assert reach.reached
+        assert reach.seen_as == reach.client != Endpoint(*stranger)
+        assert sock.gettimeout() is None
+
+
+@MORE_LOOPBACK
+@PROTOCOLS
+def test_another_socket_with_the_same_port_does_not_count_as_ours(protocol):
+    with ExitStack() as stack:
+        for _ in range(50):
+            sock, trial = stack.enter_context(binding.bound(protocol=protocol, listening=True))
+            other, taken = stack.enter_context(
+                binding.bound(Endpoint("127.0.0.2", trial.name.port), protocol, listening=True)
+            )
+            if taken.refused is None:
+                break
+        reach = reaching.reach(sock, "127.0.0.2", seconds=0.2)
+        assert (reach.reached, reach.refused.name) == (False, "DEADLINE")
+        assert tuple(reach.client.sockaddr) in arrivals(other)
+
+
+@PROTOCOLS
+def test_names_through_a_conversation_fit_at_both_ends(protocol):
+    talk = naming.conversation(protocol)
+    assert talk.refused is None
+    assert talk.of("client", "socket").foreign.name == "ENOTCONN"
+    client, server = talk.of("client", "connect"), talk.of("server", "bind")
+    assert client.foreign == server.local
+    assert client.local.address == LOOPBACK
+    assert client.local.port not in (0, server.local.port)
+    if protocol == "tcp":
+        accepted = talk.of("accepted", "accept")
+        assert (accepted.local, accepted.foreign) == (client.foreign, client.local)
+        assert talk.of("server", "accept").local == server.local
+        assert talk.of("server", "accept").foreign.name == "ENOTCONN"
+    else:
+        sent = talk.of("client", "sendto")
+        assert sent.local == Endpoint("0.0.0.0", client.local.port)
+        assert sent.foreign.name == "ENOTCONN"
+
+
+def test_connect_turns_a_wildcard_into_an_address_and_accept_does_too():
+    talk = naming.conversation("tcp", "0.0.0.0", Endpoint("0.0.0.0", 0))
+    assert talk.of("client", "bind").local.is_wildcard
+    assert talk.of("client", "connect").local == Endpoint(LOOPBACK, talk.of("client", "bind").local.port)
+    assert talk.of("server", "accept").local.is_wildcard
+    assert talk.of("accepted", "accept").local == Endpoint(LOOPBACK, talk.of("server", "bind").local.port)
+
+
+@MORE_LOOPBACK
+def test_a_client_may_choose_its_own_name():
+    talk = naming.conversation(client_at=Endpoint("127.0.0.2", 0))
+    chosen = talk.of("client", "bind").local
+    assert chosen.address == "127.0.0.2"
+    assert talk.of("client", "connect").local == talk.of("accepted", "accept").foreign == chosen
+
+
+def test_a_conversation_ends_where_the_kernel_refuses():
+    with binding.bound() as (_, trial):
+        talk = naming.conversation(client_at=trial.name)
+    assert talk.refused.name == "EADDRINUSE"
+    assert talk.names[-1].after == "socket"
+    with pytest.raises(BadInput, match="'client'"):
+        talk.of("client", "connect")
+
+
+@pytest.mark.parametrize("call", naming.BINDING_CALLS)
+def test_calls_that_bind_by_the_way(call):
+    talk = naming.bind_by(call)
+    if talk.refused:
+        assert (call, talk.refused.name, sys.platform) == ("listen", "EINVAL", "win32")
+        return
+    after = talk.of("socket", call)
+    assert after.local.port > 0
+    assert after.local.address == (LOOPBACK if call == "connect" else "0.0.0.0")
+    assert isinstance(after.foreign, Endpoint if call == "connect" else Refused)
+
+
+@pytest.mark.parametrize("wrong", [
+    lambda: binding.try_bind(protocol="sctp"),
+    lambda: binding.try_bind(Endpoint("fe80::1%nowhere", 0)),
+    lambda: naming.bind_by("recv"),
+    lambda: naming.conversation(server_at="203.0.113.77"),
+    lambda: naming.conversation("sctp"),
+    lambda: reaching.audience(binding.PLACES[0], destinations=["203.0.113.77"]),
+])  # fmt: skip
+def test_a_callers_mistake_is_told_before_any_socket_is_opened(wrong, monkeypatch):
+    monkeypatch.setattr(socket, "socket", None)
+    with pytest.raises(BadInput):
+        wrong()
+
+
+def test_nothing_knocks_outside_the_loopback():
+    with binding.bound() as (sock, _), pytest.raises(BadInput, match="loopback"):
+        reaching.reach(sock, "203.0.113.77")
+
+
+def test_without_a_descriptor_left_the_refusal_is_told(monkeypatch):
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as held:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(200, hard), hard))
+        held.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        while True:
+            sock, trial = held.enter_context(binding.bound())
+            if sock is None:
+                break
+    assert (trial.call, trial.refused.name, trial.names) == ("socket", "EMFILE", ())

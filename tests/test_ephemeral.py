@@ -10,11 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sockets_lab import ephemeral, table
+from sockets_lab import table
 from sockets_lab.errors import BadInput
+from sockets_lab.ports import ephemeral, services
 
 RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
-EVERY_WAY = [(protocol, way) for protocol in ephemeral.PROTOCOLS for way in ephemeral.WAYS]
+EVERY_WAY = [(protocol, way) for protocol in services.PROTOCOLS for way in ephemeral.WAYS]
 
 
 @pytest.mark.parametrize(("protocol", "way"), EVERY_WAY)
@@ -34,7 +35,7 @@ def test_as_many_ports_as_asked_for_are_handed_out_and_given_back(protocol: str,
 @pytest.mark.skipif(not RANGE.exists(), reason="this system does not state its range in a file")
 def test_all_of_them_lie_in_the_range_that_the_kernel_states() -> None:
     low, high = map(int, RANGE.read_text().split())
-    measured = ephemeral.measure(200)
+    measured = ephemeral.measure_ephemeral(200)
     assert measured.system == (low, high)
     assert measured.inside(low, high) == "all"
     assert measured.inside(*measured.system) == "all"
@@ -92,7 +93,7 @@ def test_a_refusal_ends_the_handing_out_and_is_part_of_the_result(monkeypatch: p
 def test_without_descriptors_the_kernels_refusal_is_the_result() -> None:
     code = """
 import os, resource
-from sockets_lab import ephemeral
+from sockets_lab.ports import ephemeral
 limit = os.dup(0)  # the lowest free number: from now on it is too high
 os.close(limit)
 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))

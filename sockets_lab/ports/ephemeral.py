@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from sockets_lab import guard, machine
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.model import MAX_PORT, Endpoint
-from sockets_lab.services import PROTOCOLS, checked_protocol
+from sockets_lab.ports.services import PROTOCOLS, checked_protocol
 
 WAYS = ("bind", "connect")
 MOST = 20_000
 DEADLINE = 5.0  # seconds, for a connection on the loopback
 # The text says twice which ports are ephemeral, and the two do not agree.
-TEXT_SAYS = {"every port from 1024 up": (1024, MAX_PORT), "only the last range": (49152, MAX_PORT)}
+TEXT_EPHEMERAL = {"every port from 1024 up": (1024, MAX_PORT), "only the last range": (49152, MAX_PORT)}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Measured:
         return "none" if count == 0 else "all" if count == len(self.ports) else "some"
 
     def __str__(self) -> str:
-        claims = {f"the text, {name}": claim for name, claim in TEXT_SAYS.items()}
+        claims = {f"the text, {name}": claim for name, claim in TEXT_EPHEMERAL.items()}
         if self.system:
             claims = {"the system": self.system, **claims}
         lines = [f"{who}: {low}-{high}, {self.inside(low, high)} inside" for who, (low, high) in claims.items()]
@@ -116,7 +116,7 @@ def hand_out(protocol: str = "tcp", way: str = "bind", count: int = 500, address
     return Handout(protocol, way, tuple(ports))
 
 
-def measure(count: int = 500, address: str = "127.0.0.1") -> Measured:
+def measure_ephemeral(count: int = 500, address: str = "127.0.0.1") -> Measured:
     """Measure the ephemeral range: `count` ports for each protocol and each way, beside what the system says.
 
     Returns: four handouts: tcp bind, tcp connect, udp bind, udp connect.

@@ -27,8 +27,7 @@ class DescriptorPanel(Panel):
 
     def __init__(self) -> None:
         self.sockets: dict[int, socket.socket] = {}
-        self.protocol = widgets.ToggleButtons(options=list(TYPES), description="New socket")
-        self.protocol.style.button_width = "60px"
+        self.protocol = widgets.Dropdown(options=list(TYPES), description="New socket", layout={"width": "190px"})
         self.chosen = widgets.Dropdown(description="Descriptor", layout={"width": "190px"})
         self.number = widgets.IntText(317, description="Number", layout={"width": "170px"})
         new = widgets.HBox([self.protocol, self.button("Open", self.open_socket)])

@@ -57,7 +57,7 @@ class Panel(widgets.VBox):
 
     def button(self, label: str, action: Callable[[], None], hint: str = "") -> widgets.Button:
         """Make a button that performs an action and shows what goes wrong in the panel."""
-        button = widgets.Button(description=label, tooltip=hint or label, layout={"width": "auto"})
+        button = widgets.Button(description=label, tooltip=hint or label, layout={"width": "max-content"})
         button.on_click(lambda _: self.guarded(action)())
         return button
 

@@ -36,7 +36,7 @@ class HintBox(widgets.VBox):
 
     def __init__(self, task: Exercise) -> None:
         self.hints, self.uncovered = task.hints, 0
-        self.button = widgets.Button(layout={"width": "auto"})
+        self.button = widgets.Button(layout={"width": "max-content"})
         self.text = widgets.HTML()
         super().__init__([self.button, self.text])
         self.add_class("sockets-lab-hints")

@@ -82,6 +82,7 @@ class Lab:
         """Save the whole notebook, from its first cell to its last, as one screenshot."""
         height = page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollHeight")
         page.set_viewport_size({"width": page.viewport_size["width"], "height": int(height) + 150})
+        page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0")
         page.wait_for_timeout(500)
         return self.shot(page, name)
 

@@ -12,9 +12,22 @@ from itertools import product
 import psutil
 import pytest
 
-from sockets_lab import conflict_reasons, conflicts
-from sockets_lab.claims import Claim, Claimant, SecondProgram
-from sockets_lab.conflicts import LISTENING, PAIRS, PROTOCOLS, SIDES, Step, Trial, matrix, stage
+from sockets_lab import conflicts, table
+from sockets_lab.conflicts import (
+    LISTENING,
+    PAIRS,
+    PROTOCOLS,
+    SIDES,
+    Claim,
+    Claimant,
+    SecondProgram,
+    Step,
+    Trial,
+    matrix,
+    reason,
+    stage,
+)
+from sockets_lab.conflicts.pairs import _trial
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.model import Endpoint
 
@@ -95,7 +108,7 @@ def nothing_left():
     def held() -> tuple:
         return (process.num_fds() if hasattr(process, "num_fds") else 0, threading.active_count(), process.children())
 
-    conflicts.table.holders(Endpoint("127.0.0.1", 1))  # what the first use of the table keeps open
+    table.holders(Endpoint("127.0.0.1", 1))  # what the first use of the table keeps open
     before = held()
     yield
     assert held() == before
@@ -108,7 +121,7 @@ def test_one_holder_an_address_and_port_is_the_rule(listens):
     assert outcome.refused.refused.name == "EADDRINUSE"
     assert [step.refused for step in outcome.steps[:-1]] == [None] * (len(outcome.steps) - 1)
     assert not outcome.disturbed
-    assert "127.0.0.1" in conflict_reasons.reason(outcome)
+    assert "127.0.0.1" in reason(outcome)
 
 
 @has_reuse_port
@@ -135,7 +148,7 @@ def test_a_datagram_socket_cannot_listen_and_the_rest_goes_on():
         ("bind 1", True), ("listen 1", False), ("bind 2", True),
     ]  # fmt: skip
     assert outcome.refused.refused.name in ("EOPNOTSUPP", "EINVAL")  # by name, whatever the number
-    assert "never came to a conflict" in conflict_reasons.reason(outcome)
+    assert "never came to a conflict" in reason(outcome)
 
 
 SAMPLE = [
@@ -174,7 +187,7 @@ def test_the_matrix_is_whole_and_each_cell_holds_its_own_trial():
         assert [outcome.first.reuse_address, outcome.second.reuse_address] == list(SIDES[cell.reuse_address])
         assert [outcome.first.reuse_port, outcome.second.reuse_port] == list(SIDES[cell.reuse_port])
         assert not outcome.disturbed
-        assert conflict_reasons.reason(outcome).endswith(".")
+        assert reason(outcome).endswith(".")
         if outcome.refused is None:
             assert outcome.steps[-1].refused is None
 
@@ -187,7 +200,7 @@ def test_the_matrix_agrees_with_the_rule_in_the_kernels_source():
     wrong = [cell for cell in cells if cell.outcome.ending != linux_rule(cell.outcome.first, cell.outcome.second)]
     assert len(cells) > 16 * 7
     assert wrong == []
-    assert not [cell for cell in cells if "other than Linux's" in conflict_reasons.reason(cell.outcome)]
+    assert not [cell for cell in cells if "other than Linux's" in reason(cell.outcome)]
 
 
 def test_the_matrix_can_be_measured_in_part():
@@ -225,7 +238,7 @@ def test_a_stranger_on_the_number_is_noticed():
                 return super().bind(port or stranger.getsockname()[1])
 
         with Unlucky() as one, Claimant() as two:
-            disturbed = conflicts._trial(one, two, plan)
+            disturbed = _trial(one, two, plan)
         assert disturbed.ending == "bind 2"
         assert disturbed.disturbed
     assert stage(plan.first, plan.second).ending == "all worked"
@@ -257,7 +270,7 @@ def test_the_second_program_is_one_and_ends():
 @linux
 def test_another_user_is_refused_and_told_no_owner():
     script = (
-        "import os, sys; from sockets_lab import conflicts, table; from sockets_lab.claims import Claim, Claimant\n"
+        "import os, sys; from sockets_lab import conflicts, table; from sockets_lab.conflicts import Claim, Claimant\n"
         "from sockets_lab.model import Endpoint\n"
         "port = int(sys.argv[1]); table.holders(Endpoint('127.0.0.1', port)); os.setgroups([]); os.setuid(65534)\n"
         "steps, _ = conflicts.play([Claimant()], [Claim(reuse_port=True, reuse_address=True)], port)\n"
@@ -295,5 +308,5 @@ def test_a_callers_mistake_says_what_to_pass(wrong, says):
 
 
 def test_what_other_systems_do_is_told_with_its_source():
-    assert {"Linux", "Windows"} < {place.system for place in conflict_reasons.ELSEWHERE}
-    assert all(place.says.endswith(".") and place.source for place in conflict_reasons.ELSEWHERE)
+    assert {"Linux", "Windows"} < {place.system for place in conflicts.ELSEWHERE}
+    assert all(place.says.endswith(".") and place.source for place in conflicts.ELSEWHERE)

@@ -9,9 +9,9 @@ import sys
 import psutil
 import pytest
 
-from sockets_lab import sharing
+from sockets_lab import table
+from sockets_lab.conflicts import inherit, share, sharing
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.sharing import inherit, share
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="says what Linux does; other systems differ")
 
@@ -89,7 +89,7 @@ def test_the_senders_refusal_is_a_result(monkeypatch):
 
 def test_one_listener_in_two_processes(monkeypatch):
     witness = []
-    real = sharing.table.holders
+    real = table.holders
 
     def watched(place, *rest):
         if shutil.which("ss"):
@@ -97,13 +97,13 @@ def test_one_listener_in_two_processes(monkeypatch):
             witness.append(subprocess.run(ss, capture_output=True, text=True, timeout=30, check=False).stdout)
         return real(place, *rest)
 
-    monkeypatch.setattr(sharing.table, "holders", watched)
+    monkeypatch.setattr(table, "holders", watched)
     result = inherit()
     assert isinstance(result.own_bind, Refused)
     assert [who for who, _ in result.accepted] == ["second", "first", "second"]
     assert tuple(client for _, client in result.accepted) == result.clients
     assert result.first_pid == os.getpid() != result.second_pid
-    if sharing.table.source() == "netlink":  # psutil names one process a socket
+    if table.source() == "netlink":  # psutil names one process a socket
         assert len(result.rows) == 1
         assert {owner.pid for owner in result.rows[0].owners} >= {result.first_pid, result.second_pid}
         for told in witness:

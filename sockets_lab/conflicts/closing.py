@@ -13,8 +13,8 @@ from functools import partial
 from itertools import product
 
 from sockets_lab import guard, table
-from sockets_lab.claims import Claim, Claimant
-from sockets_lab.conflicts import Trial, play, settled
+from sockets_lab.conflicts.claims import Claim, Claimant
+from sockets_lab.conflicts.trials import Trial, play, settled
 from sockets_lab.errors import BadInput
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 

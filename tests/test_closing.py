@@ -8,9 +8,9 @@ import sys
 import psutil
 import pytest
 
-from sockets_lab import rebinding, table
+from sockets_lab import table
+from sockets_lab.conflicts import CLOSES_FIRST, after_close, rebinding, server_defaults
 from sockets_lab.errors import BadInput
-from sockets_lab.rebinding import CLOSES_FIRST, after_close, server_defaults
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="says what Linux does; other systems differ")
 
@@ -90,7 +90,7 @@ def test_a_plain_second_server_gets_the_same_answer(old, new):
 
 
 def test_all_cases_are_tried():
-    cases = {(r.closes_first, r.old_reuse_address, r.new_reuse_address) for r in rebinding.rebinding()}
+    cases = {(r.closes_first, r.old_reuse_address, r.new_reuse_address) for r in rebinding()}
     assert len(cases) == 12
 
 

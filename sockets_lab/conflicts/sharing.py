@@ -1,10 +1,5 @@
-"""One port, several sockets or several processes, without a conflict: who gets what arrives there?
+"""One port and several sockets that all set SO_REUSEPORT, or SO_REUSEADDR: who gets what arrives there?"""
 
-Two ways lead there. Sockets that all set the option may be bound side by side (SO_REUSEPORT, for datagrams also
-SO_REUSEADDR). Or there is one socket only, and a second process inherits it: no second bind takes place at all.
-"""
-
-import base64
 import os
 import selectors
 import socket
@@ -14,11 +9,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
-from sockets_lab import guard, table
-from sockets_lab.claims import Claim, Claimant, SecondProgram
-from sockets_lab.conflicts import Step, Trial, play
+from sockets_lab import guard
+from sockets_lab.conflicts.claims import Claim, Claimant
+from sockets_lab.conflicts.trials import Step, Trial, play
 from sockets_lab.errors import BadInput, Refused, attempt
-from sockets_lab.model import Endpoint, SocketRow
+from sockets_lab.model import Endpoint
 
 OPTIONS = ("SO_REUSEPORT", "SO_REUSEADDR")
 MAX_SOCKETS, MAX_SENDERS = 8, 1000
@@ -46,25 +41,6 @@ class Shared(Trial):
     def counts(self) -> tuple[int, ...]:
         """How many each socket got, in the order they were bound."""
         return tuple(self.went_to.count(number) for number in range(1, self.sockets + 1))
-
-
-@dataclass(frozen=True)
-class Inherited:
-    """One listening socket in two processes.
-
-    own_bind: what the second program got for binding the port itself, before it took over the socket.
-    rows: the port's rows in the kernel's table, with the owners, while both held it.
-    clients: in the order they connected; accepted: the same endpoints as (program, client), as they were accepted.
-    The third client comes when the first program has closed its descriptor: the socket lives on in the second.
-    """
-
-    port: int
-    first_pid: int
-    second_pid: int
-    own_bind: int | Refused
-    rows: tuple[SocketRow, ...]
-    clients: tuple[Endpoint, ...]
-    accepted: tuple[tuple[str, Endpoint | Refused], ...]
 
 
 def share(protocol: str = "tcp", option: str = "SO_REUSEPORT", sockets: int = 2, senders: int = 40) -> Shared:
@@ -150,53 +126,3 @@ def _whose(ready: selectors.BaseSelector, taken: Callable[[socket.socket], bool]
             if attempt(taken, key.fileobj) is True:
                 return key.data
     return None
-
-
-def inherit() -> Inherited:
-    """Give a listening socket to a second program: one socket, two processes, no second bind.
-
-    On POSIX it inherits the descriptor, on Windows it gets what `socket.share` makes. The same happens in a fork.
-    Returns: who accepted which client, in order. Source: fork(2); Python docs, socket.share.
-    """
-    with ExitStack() as stack:
-        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4))
-        place = guard.destination(Endpoint.of(listener.getsockname()))
-        posix = not hasattr(listener, "share")
-        second = stack.enter_context(SecondProgram((listener.fileno(),) if posix else ()))
-        own_bind = _bound(second, place)
-        second.adopt(listener.fileno() if posix else _shared(listener, second.pid))
-        rows = tuple(table.holders(place))
-        clients = [_client(stack, place) for _ in range(2)]  # both wait in the one queue of the one socket
-        accepted = [("second", _endpoint(second.accept())), ("first", _accept(listener))]
-        listener.close()
-        clients.append(_client(stack, place))
-        accepted.append(("second", _endpoint(second.accept())))
-    return Inherited(place.port, os.getpid(), second.pid, own_bind, rows, tuple(clients), tuple(accepted))
-
-
-def _shared(listener: socket.socket, pid: int) -> str:
-    return base64.b64encode(listener.share(pid)).decode()  # type: ignore[attr-defined]
-
-
-def _bound(program: SecondProgram, place: Endpoint) -> int | Refused:
-    refused = program.open(Claim(address=place.address))
-    return refused or program.bind(place.port)
-
-
-def _client(stack: ExitStack, place: Endpoint) -> Endpoint:
-    client = stack.enter_context(socket.create_connection(place.sockaddr, DEADLINE))
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
-    return Endpoint.of(client.getsockname())
-
-
-def _accept(listener: socket.socket) -> Endpoint | Refused:
-    listener.settimeout(DEADLINE)
-    taken = attempt(listener.accept)
-    if isinstance(taken, Refused):
-        return taken
-    taken[0].close()
-    return Endpoint.of(taken[1])
-
-
-def _endpoint(answer: list | Refused) -> Endpoint | Refused:
-    return answer if isinstance(answer, Refused) else Endpoint(*answer)

@@ -5,8 +5,9 @@ The words follow the outcome that was measured; they never stand in for it.
 
 from dataclasses import dataclass
 
-from sockets_lab.claims import Claim
-from sockets_lab.conflicts import Outcome, in_use
+from sockets_lab.conflicts.claims import Claim
+from sockets_lab.conflicts.pairs import Outcome
+from sockets_lab.conflicts.trials import in_use
 from sockets_lab.model import Endpoint
 
 

@@ -1,20 +1,10 @@
-"""A claim to a port, and who makes it: a socket of this process, or one of a second program, driven call by call.
-
-`Claimant` and `SecondProgram` take the same calls and give the same answers, so that an experiment reads alike with
-one process and with two. The second program is this module, run by another Python; it ends with its `with` block.
-"""
+"""A claim to a port, and a socket of this process that makes it, driven call by call."""
 
 import base64
-import json
-import os
 import socket
-import subprocess
-import sys
-import threading
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from sockets_lab import guard
 from sockets_lab.errors import MEANINGS, BadInput, Refused, attempt
@@ -23,7 +13,7 @@ from sockets_lab.model import Endpoint
 TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 LISTENS = ("no", "before", "after")
 BACKLOG = 4  # connections that may wait; the experiments never have more than two at a time
-DEADLINE = 20.0  # seconds that a second program has for one answer, and for its start on a busy machine
+ACCEPT_WITHIN = 10.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -109,7 +99,7 @@ class Claimant:
 
     def accept(self) -> list | Refused:
         """Accept one connection within the deadline; answer its client's endpoint as [address, port]."""
-        self.sock.settimeout(DEADLINE / 2)
+        self.sock.settimeout(ACCEPT_WITHIN)
         taken = attempt(self.sock.accept)
         if isinstance(taken, Refused):
             return taken
@@ -138,89 +128,3 @@ class Claimant:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
-
-
-class SecondProgram:
-    """Another Python process that holds one `Claimant` and does with it what this one asks, a line for a call.
-
-    Args: pass_descriptors: our descriptors that it shall inherit under the same numbers (POSIX).
-    Raises: ChildProcessError where it does not answer before the deadline, and is ended.
-    """
-
-    def __init__(self, pass_descriptors: tuple[int, ...] = ()) -> None:
-        home = str(Path(__file__).parents[1])  # so that it finds this package, installed or not
-        paths = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "sockets_lab.claims"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "PYTHONPATH": paths},
-            pass_fds=pass_descriptors,
-        )
-        self.pid = self._process.pid
-
-    def open(self, claim: Claim) -> Refused | None:
-        return self._ask("open", asdict(claim))
-
-    def bind(self, port: int) -> int | Refused:
-        return self._ask("bind", port)
-
-    def listen(self) -> Refused | None:
-        return self._ask("listen")
-
-    def adopt(self, shared: int | str) -> None:
-        self._ask("adopt", shared)
-
-    def accept(self) -> list | Refused:
-        return self._ask("accept")
-
-    def close(self) -> None:
-        self._ask("close")
-
-    def _ask(self, call: str, *args: Any) -> Any:
-        assert self._process.stdin
-        assert self._process.stdout
-        watchdog = threading.Timer(DEADLINE, self._process.kill)  # a killed process ends our wait for its line
-        watchdog.start()
-        try:
-            self._process.stdin.write(json.dumps([call, *args]) + "\n")
-            self._process.stdin.flush()
-            line = self._process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        finally:
-            watchdog.cancel()
-            watchdog.join()
-        if not line:
-            raise ChildProcessError("The second program ended, or did not answer before the deadline.")
-        answer = json.loads(line)
-        return Refused(**answer) if isinstance(answer, dict) else answer
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            self._process.communicate(timeout=DEADLINE)  # it ends when its input does
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
-
-
-Party = Claimant | SecondProgram
-
-
-def _serve() -> None:
-    """Be the second program: read calls from standard input until it ends, answer each with one line."""
-    with Claimant() as claimant:
-        for line in sys.stdin:
-            call, *args = json.loads(line)
-            if call == "open":
-                args = [Claim(**args[0])]
-            answer = getattr(claimant, call)(*args)
-            print(json.dumps(asdict(answer) if isinstance(answer, Refused) else answer), flush=True)
-
-
-if __name__ == "__main__":
-    _serve()

@@ -1,26 +1,20 @@
-"""Port conflicts: who may hold a port together with whom, tried for real, pair by pair.
-
-A socket's claim is its protocol, its address, its port and its options. Whether two claims go together is the kernel's
-rule, which differs between systems; so nothing here knows it, everything asks. The one thing to guard against is a
-stranger: another program that happens to hold the same number. It can only cause a refusal, so each refusal is
-checked: both claims must work alone on that number, and a second trial on another number must end alike.
+"""A pair of claims on one port: may both have it? Nothing here knows the rule; the kernel is asked.
 
 A wildcard socket that listens can be reached from outside while it lives: here for well under a millisecond, or for as
 long as the table is read where owners are asked for. Nobody accepts what comes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
-from typing import TypeVar
 
 from sockets_lab import table
-from sockets_lab.claims import Claim, Claimant, Party, SecondProgram
-from sockets_lab.errors import BadInput, Refused
+from sockets_lab.conflicts.claims import Claim, Claimant
+from sockets_lab.conflicts.second_program import Party, SecondProgram
+from sockets_lab.conflicts.trials import Trial, in_use, play, settled
+from sockets_lab.errors import BadInput
 from sockets_lab.model import Endpoint, SocketRow
-
-TRIES = 100  # trials on different numbers before we say that strangers disturb all of them
 
 PROTOCOLS = {"TCP": ("tcp", "tcp"), "UDP": ("udp", "udp"), "TCP, then UDP": ("tcp", "udp")}
 PAIRS = {
@@ -34,43 +28,6 @@ PAIRS = {
 }
 SIDES = {"none": (False, False), "first": (True, False), "second": (False, True), "both": (True, True)}
 LISTENING = {"no": ("no", "no"), "at once": ("before", "before"), "when both are bound": ("after", "after")}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One call of one of the sockets (1 = the first, ...), and what the kernel answered: None = it worked."""
-
-    call: str
-    socket: int
-    refused: Refused | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.call} {self.socket}"
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.refused or 'worked'}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial:
-    """What every trial here leaves: its steps, in the order tried; a socket that was refused takes no further step.
-
-    disturbed: strangers held every number that we tried, so a refusal here says nothing about the claims.
-    """
-
-    steps: tuple[Step, ...] = ()
-    disturbed: bool = False
-
-    @property
-    def refused(self) -> Step | None:
-        """The first step that was refused, or None."""
-        return next((step for step in self.steps if step.refused), None)
-
-    @property
-    def ending(self) -> str:
-        """ "all worked", or which step was refused first: "bind 2", "listen 1", ..."""
-        return self.refused.name if self.refused else "all worked"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +95,7 @@ def _known(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
-def claims(protocols: str, pair: str, listening: str, reuse_address: str, reuse_port: str) -> tuple[Claim, Claim]:
+def claims_of(protocols: str, pair: str, listening: str, reuse_address: str, reuse_port: str) -> tuple[Claim, Claim]:
     """Spell out the two claims of one cell. Args: names from PROTOCOLS, PAIRS, LISTENING, SIDES and SIDES again."""
     first, second = (
         replace(
@@ -154,30 +111,8 @@ def claims(protocols: str, pair: str, listening: str, reuse_address: str, reuse_
 
 
 def _plan(*where: str) -> Outcome:
-    first, second = claims(*where)
+    first, second = claims_of(*where)
     return Outcome(first=first, second=second)
-
-
-T = TypeVar("T", bound=Trial)
-
-
-def settled(trial: Callable[[], T]) -> T:
-    """Repeat a trial until its answer is the claims' own and not a stranger's, as said at the top of this module."""
-    before = None
-    for _ in range(TRIES):
-        result = trial()
-        if not in_use(result.refused):
-            return result
-        if not result.disturbed:
-            if result.ending == before:
-                return result
-            before = result.ending
-    return result
-
-
-def in_use(step: Step | None) -> bool:
-    """Tell whether a step was refused for another socket's sake. Windows calls some of these EACCES."""
-    return bool(step and step.refused and step.refused.name in ("EADDRINUSE", "EACCES"))
 
 
 def _trial(one: Claimant, two: Party, plan: Outcome, owners: bool = False) -> Outcome:
@@ -188,44 +123,9 @@ def _trial(one: Claimant, two: Party, plan: Outcome, owners: bool = False) -> Ou
     one.close()
     two.close()
     outcome = replace(plan, port=port, steps=steps, holders=held)
-    if port and in_use(outcome.refused):
+    if port and any(map(in_use, steps)):
         outcome = replace(outcome, disturbed=not all(_works_alone(claim, port) for claim in pair))
     return outcome
-
-
-def play(parties: Sequence[Party], wanted: Sequence[Claim], port: int = 0) -> tuple[tuple[Step, ...], int | None]:
-    """Let each party make its claim to one port, in order, and leave the sockets open.
-
-    Args: port: 0 = the kernel gives the first one a number, and the others ask for the same.
-    Returns: the steps taken, and the port; None where the first got none, and then nobody else tries.
-    """
-    steps: list[Step] = []
-    out: set[int] = set()
-    for number, call in _order(wanted):
-        if number in out or (number > 1 and port == 0):
-            continue
-        answer = _call(parties[number - 1], call, wanted[number - 1], port)
-        refused = answer if isinstance(answer, Refused) else None
-        if refused:
-            out.add(number)
-        elif call == "bind" and isinstance(answer, int):
-            port = answer
-        if call != "open" or refused:  # creating a socket is no news, unless it fails
-            steps.append(Step(call, number, refused))
-    return tuple(steps), port or None
-
-
-def _order(wanted: Sequence[Claim]) -> list[tuple[int, str]]:
-    order, late = [], []
-    for number, claim in enumerate(wanted, 1):
-        order += [(number, "open"), (number, "bind")]
-        order += [(number, "listen")] if claim.listens == "before" else []
-        late += [(number, "listen")] if claim.listens == "after" else []
-    return order + late
-
-
-def _call(party: Party, call: str, claim: Claim, port: int) -> int | Refused | None:
-    return {"open": lambda: party.open(claim), "bind": lambda: party.bind(port), "listen": party.listen}[call]()
 
 
 def _works_alone(claim: Claim, port: int) -> bool:

@@ -1,0 +1,103 @@
+"""A second program: another Python process that makes a claim when this one asks it to.
+
+`SecondProgram` takes the same calls as `Claimant` and gives the same answers, so that an experiment reads alike with
+one process and with two. It is a real process, and ends with its `with` block.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sockets_lab.conflicts.claims import Claim, Claimant
+from sockets_lab.errors import Refused
+
+START = "from sockets_lab.conflicts.second_program import serve; serve()"
+DEADLINE = 20.0  # seconds that it has for one answer, and for its start on a busy machine
+
+
+class SecondProgram:
+    """Another Python process that holds one `Claimant` and does with it what this one asks, a line for a call.
+
+    Args: pass_descriptors: our descriptors that it shall inherit under the same numbers (POSIX).
+    Raises: ChildProcessError where it does not answer before the deadline, and is ended.
+    """
+
+    def __init__(self, pass_descriptors: tuple[int, ...] = ()) -> None:
+        home = str(Path(__file__).parents[2])  # so that it finds this package, installed or not
+        paths = os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", START],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": paths},
+            pass_fds=pass_descriptors,
+        )
+        self.pid = self._process.pid
+
+    def open(self, claim: Claim) -> Refused | None:
+        return self._ask("open", asdict(claim))
+
+    def bind(self, port: int) -> int | Refused:
+        return self._ask("bind", port)
+
+    def listen(self) -> Refused | None:
+        return self._ask("listen")
+
+    def adopt(self, shared: int | str) -> None:
+        self._ask("adopt", shared)
+
+    def accept(self) -> list | Refused:
+        return self._ask("accept")
+
+    def close(self) -> None:
+        self._ask("close")
+
+    def _ask(self, call: str, *args: Any) -> Any:
+        assert self._process.stdin
+        assert self._process.stdout
+        watchdog = threading.Timer(DEADLINE, self._process.kill)  # a killed process ends our wait for its line
+        watchdog.start()
+        try:
+            self._process.stdin.write(json.dumps([call, *args]) + "\n")
+            self._process.stdin.flush()
+            line = self._process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        finally:
+            watchdog.cancel()
+            watchdog.join()
+        if not line:
+            raise ChildProcessError("The second program ended, or did not answer before the deadline.")
+        answer = json.loads(line)
+        return Refused(**answer) if isinstance(answer, dict) else answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self._process.communicate(timeout=DEADLINE)  # it ends when its input does
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+
+
+Party = Claimant | SecondProgram
+
+
+def serve() -> None:
+    """Be the second program: read calls from standard input until it ends, answer each with one line."""
+    with Claimant() as claimant:
+        for line in sys.stdin:
+            call, *args = json.loads(line)
+            if call == "open":
+                args = [Claim(**args[0])]
+            answer = getattr(claimant, call)(*args)
+            print(json.dumps(asdict(answer) if isinstance(answer, Refused) else answer), flush=True)

@@ -4,6 +4,7 @@ A refusal is a result of an experiment (`Refused`). A mistake of the caller is a
 """
 
 import errno
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -75,9 +76,11 @@ def refusal(error: OSError) -> Refused:
     """
     if isinstance(error, TimeoutError) and error.errno is None:
         name = "DEADLINE"
+    elif isinstance(error, socket.gaierror | socket.herror):
+        name = "unknown"  # a name look-up counts its errors in another way: the number is no errno
     else:
         name = errno.errorcode.get(error.errno or 0, "unknown").removeprefix("WSA")
-    name = ONE_NAME.get(name, name)
+        name = ONE_NAME.get(name, name)
     return Refused(name, MEANINGS.get(name, str(error)))
 
 

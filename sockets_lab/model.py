@@ -23,7 +23,7 @@ def checked_port(port: object) -> int:
     Source: RFC 9293 section 3.1 and RFC 768 (the port fields have 16 bits).
     """
     if isinstance(port, str) and port.strip().isdecimal() and port.strip().isascii():
-        port = int(port.strip()[:20])
+        port = int(port.strip().lstrip("0")[:20] or "0")
     if isinstance(port, bool) or not isinstance(port, int):
         raise BadInput(f"{port!r} is not a port number: pass a whole number from 0 to {MAX_PORT}.")
     if not 0 <= port <= MAX_PORT:
@@ -86,12 +86,13 @@ def _checked_address(address: object) -> str:
     """Return the one usual spelling of a literal address. Source: inet_pton(3), RFC 5952."""
     if isinstance(address, str) and address.isascii() and len(address) <= 64:
         bare, percent, zone = address.strip().partition("%")
-        for family in (socket.AF_INET, socket.AF_INET6):
+        for family in (socket.AF_INET6,) if percent else (socket.AF_INET, socket.AF_INET6):
             try:
                 usual = socket.inet_ntop(family, socket.inet_pton(family, bare))
             except (OSError, ValueError):
                 continue
-            return usual + percent + zone
+            if bool(zone) == bool(percent):  # RFC 4007 section 11.2: an address, "%", and the name of its zone
+                return usual + percent + zone
     raise BadInput(f"{address!r} is not an IP address: write it in numbers, as 127.0.0.1 or ::1.")
 
 

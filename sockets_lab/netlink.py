@@ -4,6 +4,7 @@ A message is a header of 16 bytes and a payload; a part that comes with one `rec
 Source: netlink(7).
 """
 
+import errno
 import os
 import socket
 import struct
@@ -18,7 +19,7 @@ PATIENCE = 5.0  # seconds; the kernel answers at once, so this only keeps a brok
 
 
 class Interrupted(Exception):
-    """The answer is not whole: what it lists changed meanwhile, or a part was larger than our buffer."""
+    """The kernel says that what it listed changed meanwhile, so that the list fits no single moment."""
 
 
 def ask(protocol: int, kind: int, payload: bytes, dump: bool) -> Iterator[bytes]:
@@ -27,7 +28,8 @@ def ask(protocol: int, kind: int, payload: bytes, dump: bool) -> Iterator[bytes]
     Args:
         protocol: the netlink protocol, such as NETLINK_SOCK_DIAG; kind: the type of the request's message.
         dump: ask for all there are, in several parts up to NLMSG_DONE; False: for one, in one part.
-    Raises: OSError, with the number that the kernel answers; Interrupted, after the last message.
+    Raises: OSError, with the number that the kernel answers, or EMSGSIZE where a part came cut off;
+        Interrupted, after the last message.
     """
     flags = NLM_F_REQUEST | (NLM_F_DUMP if dump else 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as kernel:
@@ -37,7 +39,7 @@ def ask(protocol: int, kind: int, payload: bytes, dump: bool) -> Iterator[bytes]
         while more:
             part, _, truncated, _ = kernel.recvmsg(BUFFER)
             if truncated & socket.MSG_TRUNC:
-                raise Interrupted
+                raise OSError(errno.EMSGSIZE, "a part of the answer is larger than the buffer")
             more = dump
             for answered, its_flags, message in messages(part):
                 torn = torn or bool(its_flags & NLM_F_DUMP_INTR)

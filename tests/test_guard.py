@@ -1,0 +1,83 @@
+"""Nothing leaves this machine: whatever is spelled, either it is refused or it is loopback."""
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from sockets_lab import guard
+from sockets_lab.errors import BadInput
+from sockets_lab.model import Endpoint
+
+NO_HYPOTHESIS = "random cases need hypothesis: pip install -r tests/requirements.txt"
+
+
+def passes(address, port=80):
+    """Go the whole way of an experiment: make an endpoint of the text, and show it to the guard."""
+    return guard.destination(Endpoint(address, port))
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "127.64.3.232", "127.255.255.254", "::1", "0:0::1"])
+def test_loopback_passes_unchanged(address):
+    endpoint = Endpoint(address, 80)
+    assert guard.destination(endpoint) is endpoint
+
+
+def test_odd_spellings_of_loopback_become_the_usual_one():
+    assert passes("127.0.0.1 ").address == "127.0.0.1"
+    assert passes("0000:0000:0000::0001").address == "::1"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "0.0.0.0", "::", "255.255.255.255", "127.0.0.0", "127.255.255.255",  # every address, or more than one
+        "224.0.0.1", "239.1.2.3", "ff02::1", "ff01::1",  # groups
+        "10.0.0.1", "192.168.1.1", "169.254.169.254", "8.8.8.8", "128.0.0.1", "126.255.255.255", "2001:db8::1",
+        "fe80::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::127.0.0.1", "64:ff9b::7f00:1", "::2", "::1%lo",
+        "fe80::1%lo",
+    ],
+)  # fmt: skip
+def test_all_else_is_refused(address):
+    with pytest.raises(BadInput, match=r"not on this machine's loopback: pass 127\.0\.0\.1"):
+        passes(address)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.evil.com", "localhost", "127.0.0.1.evil.com", "127.1", "127", "2130706433", "0x7f.1", "0x7f000001",
+        "0177.0.0.1", "127.0.0.1@8.8.8.8", "127.0.0.1#8.8.8.8", "127.0.0.1/8", "127.0.0.1:80", "127.0.0.1%lo",
+        "127.0.0.1%8.8.8.8", "127.0.0.1\0", "127.0.0.1\n8.8.8.8", "127.0.0.1 8.8.8.8", "[::1]", "::1]", "", " ",
+        "\uff11\uff12\uff17.0.0.1", "127\u30020\u30020\u30021",  # digits and dots that only look right
+    ],
+)  # fmt: skip
+def test_what_is_no_literal_address_never_reaches_a_socket(address):
+    with pytest.raises(BadInput):
+        passes(address)
+
+
+def holds_for(address):
+    try:
+        passed = passes(address)
+    except BadInput:
+        return
+    meant = ip_address(passed.address)
+    assert meant.is_loopback
+    assert not meant.is_multicast
+    assert meant not in (ip_network("127.0.0.0/8").network_address, ip_network("127.0.0.0/8").broadcast_address)
+
+
+def test_no_text_slips_through():
+    hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
+    st = hypothesis.strategies
+    near_misses = st.text(alphabet="0127.:xf%/ @e", max_size=24)
+    starts = st.sampled_from(["127.", "127.0.0.1", "::1", "::ffff:127.0.0.1"])
+    beginnings = st.builds("{}{}".format, starts, st.text(max_size=8))
+    anything = near_misses | beginnings | st.ip_addresses().map(str)
+    hypothesis.settings(database=None, deadline=None)(hypothesis.given(anything)(holds_for))()
+
+
+def test_no_address_at_the_edge_slips_through():
+    for network in ("126.255.255.0/24", "127.0.0.0/24", "127.255.255.0/24", "128.0.0.0/24"):
+        for address in ip_network(network):
+            holds_for(str(address))

@@ -118,6 +118,8 @@ def _short(value: Any) -> str:
     if value is None or isinstance(value, (int, float, str)):
         text = repr(value)
         return text if len(text) <= 40 else text[:37] + "..."
+    if isinstance(value, tuple):  # an address of another family
+        return f"({', '.join(map(_short, value))})"
     return f"<{type(value).__name__}>"
 
 
@@ -125,7 +127,7 @@ def _endpoint(address: Any, sock: Any = None) -> Part:
     """Spell an address as `bind` takes it and `getsockname` gives it; an empty host means the wildcard."""
     if isinstance(address, bytes):  # a path of AF_UNIX
         return _short(os.fsdecode(address))
-    if not isinstance(address, tuple) or len(address) < 2 or not isinstance(address[0], str):
+    if not isinstance(address, tuple) or len(address) not in (2, 3, 4) or not isinstance(address[0], str):
         return _short(address)
     host, port = address[:2]
     if host == "":
@@ -175,8 +177,8 @@ def _pair(family: int, type: int, proto: int) -> Parts:
 
 
 def _open(sock: Any) -> Parts | None:
-    number = sock if isinstance(sock, int) else sock.fileno()
-    return None if number == -1 else ()  # closed or detached before: Python asks nobody
+    on = descriptor_of(sock)
+    return None if on is not None and on.number == -1 else ()  # closed or detached before: Python asks nobody
 
 
 def _whom(sock: Any, address: Any) -> Parts:

@@ -22,6 +22,7 @@ from sockets_lab.model import Endpoint
 
 # The notebook's own machinery: what these packages do with sockets is not the learner's doing.
 MACHINERY = frozenset({"ipykernel", "zmq", "debugpy", "pydevd", "_pydevd_bundle", "_pydev_bundle"})
+MAKES_SOCKET = frozenset({"socket", "socketpair", "accept"})
 # Where a call stack ends for our purpose: below this, somebody else only waits for work or starts it.
 ROOTS = frozenset({("threading", "run"), ("asyncio.events", "_run")})
 REPR = socket.socket.__repr__.__code__  # asks for both names, also when a lost socket is reported
@@ -80,7 +81,7 @@ class Recording(Sequence[Call]):
         self._lock = threading.RLock()
         self._born: set[int] = set()  # sockets that came into being during this recording
         self._thread = threading.get_ident()
-        self._threads_before = {thread.native_id for thread in threading.enumerate()}
+        self._threads: list[threading.Thread] = []  # started by the recorded code
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -104,16 +105,22 @@ class Recording(Sequence[Call]):
     def claims(self, on: Descriptor | None, caller: FrameType) -> bool:
         """Whether a call belongs to what was recorded: made in its context, or in its thread, or on its socket.
 
-        A task and a callback of asyncio inherit the context of the code that made them; a plain thread does not, so a
-        thread counts if it was started meanwhile. The pipe by which an older event loop wakes itself never counts.
+        A task and a callback of asyncio inherit the context of the code that made them; a plain thread does not, so
+        `adopt` remembers it. The pipe by which an older event loop wakes itself never counts.
         """
         if not self.open:
             return False
         if on is not None and on.socket in self._born:
             return True
-        if self in _context.get() or threading.get_native_id() not in self._threads_before:
-            return not (caller.f_code.co_name in SELF_PIPE and _module(caller).startswith("asyncio."))
-        return False
+        if caller.f_code.co_name in SELF_PIPE and _module(caller).startswith("asyncio."):
+            return False
+        here = threading.get_ident()
+        return self in _context.get() or any(each.ident == here and each.is_alive() for each in self._threads)
+
+    def adopt(self, thread: threading.Thread) -> None:
+        """Count a thread's calls from now on: the recorded code is about to start it."""
+        with self._lock:
+            self._threads = [each for each in self._threads if each.ident is None or each.is_alive()] + [thread]
 
     def begin(self, name: str, on: Descriptor | None, arguments: Parts) -> int:
         """Note a call before it is made, because it may never return. Return its order."""
@@ -128,18 +135,25 @@ class Recording(Sequence[Call]):
     def end(self, order: int, answer: Answer, local: Endpoint | None, seconds: float) -> None:
         """Note what a call answered, unless the recording has ended meanwhile."""
         with self._lock:
-            if self.open and isinstance(answer, tuple):
+            if not self.open or order not in self._calls:
+                return
+            call = self._calls[order]
+            if isinstance(answer, tuple) and call.name in MAKES_SOCKET:
                 self._born.update(part.socket for part in answer if isinstance(part, Descriptor))
-            if self.open and order in self._calls:
-                self._calls[order] = replace(
-                    self._calls[order], answer=answer, local=local, returned_after=self.total, seconds=seconds
-                )
+            self._calls[order] = replace(
+                call, answer=answer, local=local, returned_after=self.total, seconds=seconds
+            )
+
+    def close(self) -> None:
+        """Note nothing more, and let go of what only the recording needed."""
+        self.open = False
+        self._threads, self._born, self.namespace = [], set(), {}
 
 
 _context: ContextVar[tuple[Recording, ...]] = ContextVar("sockets_lab_recordings", default=())
 _lock = threading.RLock()
 _open: tuple[Recording, ...] = ()
-_wrapped: list[tuple[Any, str, Any, Any]] = []  # owner, attribute, what stood there before, our wrapper
+_wrapped: list[tuple[Any, str, Any, Any]] = []  # owner, attribute, what stood there, our wrapper
 _ABSENT = object()
 
 
@@ -178,7 +192,7 @@ def _start(recording: Recording) -> None:
 def _stop(recording: Recording) -> None:
     global _open
     with _lock:
-        recording.open = False
+        recording.close()
         _open = tuple(other for other in _open if other is not recording)
         _context.set(tuple(other for other in _context.get() if other is not recording))
         if not _open:
@@ -186,12 +200,16 @@ def _stop(recording: Recording) -> None:
 
 
 def _wrap_all() -> None:
+    _put(threading.Thread, "start", _starter(threading.Thread.start))
     for known in CALLS:
         original = getattr(known.owner, known.attribute, None)
         if original is not None:  # this system has that call
-            wrapper = _wrapper(known, original)
-            _wrapped.append((known.owner, known.attribute, vars(known.owner).get(known.attribute, _ABSENT), wrapper))
-            setattr(known.owner, known.attribute, wrapper)
+            _put(known.owner, known.attribute, _wrapper(known, original))
+
+
+def _put(owner: Any, attribute: str, wrapper: Callable[..., Any]) -> None:
+    _wrapped.append((owner, attribute, vars(owner).get(attribute, _ABSENT), wrapper))
+    setattr(owner, attribute, wrapper)
 
 
 def _unwrap_all() -> None:
@@ -224,16 +242,31 @@ def _wrapper(known: Known, original: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
+def _starter(original: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+    def start(thread: threading.Thread) -> None:
+        __tracebackhide__ = True
+        for recording in _claiming(None, sys._getframe(1)):
+            recording.adopt(thread)
+        original(thread)
+
+    return start
+
+
+def _claiming(on: Descriptor | None, caller: FrameType) -> list[Recording]:
+    claiming = [recording for recording in _open if recording.claims(on, caller)]
+    if claiming and _by_machinery(caller, [recording.namespace for recording in claiming]):
+        return []
+    return claiming
+
+
 def _begin(known: Known, args: tuple, kwargs: dict[str, Any]) -> list[tuple[Recording, int]]:
     """Note the call in each recording that claims it."""
     on = None if known.makes_socket else descriptor_of(args[0] if args else None)
     caller = sys._getframe(2)
     if caller.f_code is REPR:
         return []
-    claiming = [recording for recording in _open if recording.claims(on, caller)]
-    if not claiming or _by_machinery(caller, [recording.namespace for recording in claiming]):
-        return []
-    arguments = known.read_arguments(args, kwargs)
+    claiming = _claiming(on, caller)
+    arguments = known.read_arguments(args, kwargs) if claiming else None
     return [] if arguments is None else [(each, each.begin(known.name, on, arguments)) for each in claiming]
 
 

@@ -24,6 +24,7 @@ import weakref
 from socket import socket as Socket  # the name a learner may have taken before
 
 import pytest
+from jupyter_client import KernelManager
 
 from sockets_lab.callnames import Data, Descriptor, Raised, raised
 from sockets_lab.calls import record
@@ -37,7 +38,7 @@ DEADLINE = 30  # seconds, for what takes milliseconds
 @pytest.fixture(autouse=True)
 def _untouched():
     """Whatever a test does, the socket modules are the same after it as before."""
-    places = (socket.socket, socket, _socket)
+    places = (socket.socket, socket, _socket, threading.Thread)
     before = [dict(vars(place)) for place in places]
     yield
     assert [dict(vars(place)) for place in places] == before
@@ -676,3 +677,122 @@ def test_data_says_how_much_and_how_it_begins():
     assert str(Data.of(b"")) == "0 bytes"
     assert str(Data.of(memoryview(bytearray(b"ab" * 20)).cast("H"))) == "40 bytes b'abababababababab'..."
     assert Data.of(bytearray(b"abc"), 1) == Data(1, b"a")
+
+
+# Inside a notebook's kernel, which uses sockets of Python's itself: only the learner's count
+
+
+@pytest.fixture(scope="module")
+def kernel():
+    """A function that runs a cell in a real kernel and returns what it printed."""
+    manager = KernelManager(kernel_name="python3", transport="ipc")
+    manager.start_kernel()
+    client = manager.blocking_client()
+    client.start_channels()
+    client.wait_for_ready(timeout=DEADLINE)
+
+    def run(cell):
+        printed, errors = [], []
+
+        def output(message):
+            content = message["content"]
+            if message["msg_type"] == "stream":
+                printed.append(content["text"])
+            elif message["msg_type"] == "error":
+                errors.append(content["traceback"])
+
+        client.execute_interactive(cell, timeout=DEADLINE, output_hook=output)
+        assert not errors, "\n".join(errors[0])
+        return "".join(printed)
+
+    run("import asyncio, json, socket, threading, time\nfrom sockets_lab.calls import record")
+    run("def show(calls): print(json.dumps([(c.thread, c.name, c.reply().split()[0]) for c in calls]))")
+    yield run
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+
+
+def test_prints_in_a_kernel_are_no_calls(kernel):
+    kernel("listener = socket.create_server(('127.0.0.1', 0))")
+    shown = kernel(
+        "import sys\n"
+        "with record() as calls:\n"
+        "    for i in range(200):\n"
+        "        print(i, flush=True); time.sleep(0.002)\n"
+        "    print('err', file=sys.stderr, flush=True)\n"
+        "    display(i)\n"
+        "    with socket.create_connection(listener.getsockname()) as client: print(client)\n"
+        "show(calls)"
+    )
+    lines = shown.splitlines()
+    assert lines[:200] == [str(i) for i in range(200)]
+    assert [row[1] for row in json.loads(lines[-1])] == ["getsockname", "socket", "connect", "close"]
+    assert {row[0] for row in json.loads(lines[-1])} == {None}
+
+
+def test_top_level_await_in_a_kernel(kernel):
+    shown = kernel(
+        "async def echo(reader, writer):\n"
+        "    print('served'); writer.write(await reader.read(100)); writer.close(); await writer.wait_closed()\n"
+        "with record() as calls:\n"
+        "    server = await asyncio.start_server(echo, '127.0.0.1', 0)\n"
+        "    reader, writer = await asyncio.open_connection('localhost', server.sockets[0].getsockname()[1])\n"
+        "    writer.write(b'hi'); print(await reader.read()); writer.close(); await writer.wait_closed()\n"
+        "    await asyncio.gather(*[asyncio.create_task(asyncio.sleep(0.001)) for _ in range(50)])\n"
+        "    await asyncio.to_thread(time.sleep, 0.01)\n"
+        "    server.close(); await server.wait_closed()\n"
+        "show(calls)"
+    )
+    lines = shown.splitlines()
+    assert lines[:2] == ["served", "b'hi'"]
+    calls = [row for row in json.loads(lines[-1]) if row[1] in ("socket", "bind", "listen", "accept", "close", "send")]
+    assert {row[0] for row in calls} == {None}
+    kinds = [row[1] for row in calls]
+    assert (kinds.count("bind"), kinds.count("listen"), kinds.count("send")) == (1, 1, 2)
+    accepted = len([row for row in calls if row[1] == "accept" and row[2] != "EAGAIN"])
+    assert (accepted, kinds.count("socket") + accepted) == (1, kinds.count("close"))
+
+
+def test_asyncio_run_in_a_thread_of_a_kernel(kernel):
+    shown = kernel(
+        "async def main():\n"
+        "    server = await asyncio.start_server(echo, '127.0.0.1', 0)\n"
+        "    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())\n"
+        "    writer.write(b'hi'); print(await reader.read(), flush=True); writer.close(); await writer.wait_closed()\n"
+        "    server.close(); await server.wait_closed()\n"
+        "with record() as calls:\n"
+        "    t = threading.Thread(target=asyncio.run, args=(main(),), name='loop'); t.start(); t.join()\n"
+        "show(calls)"
+    )
+    assert "b'hi'" in shown
+    calls = json.loads(shown.splitlines()[-1])
+    assert {row[0] for row in calls} == {"loop"}
+    kinds = [row[1] for row in calls]
+    accepted = len([row for row in calls if row[1] == "accept" and row[2] != "EAGAIN"])
+    assert kinds.count("close") == kinds.count("socket") + 2 * kinds.count("socketpair") + accepted
+    assert (accepted, kinds.count("connect"), kinds.count("socketpair")) == (1, 1, 1)
+
+
+def test_a_threading_server_in_a_kernel_across_cells(kernel):
+    first = kernel(
+        "import socketserver\n"
+        "class Echo(socketserver.BaseRequestHandler):\n"
+        "    def handle(self): print('handled', flush=True); self.request.sendall(self.request.recv(100))\n"
+        "def ask():\n"
+        "    with socket.create_connection(server.server_address, timeout=30) as client:\n"
+        "        client.sendall(b'x'); client.recv(1); client.recv(1)\n"
+        "with record() as calls:\n"
+        "    server = socketserver.ThreadingTCPServer(('127.0.0.1', 0), Echo)\n"
+        "    serving = threading.Thread(target=server.serve_forever, args=(0.01,), name='serve'); serving.start()\n"
+        "    ask()\n"
+        "show(calls)"
+    )
+    calls = json.loads(first.splitlines()[-1])
+    assert [row[1] for row in calls if row[0] == "serve"] == ["accept"]
+    worker = [row[1] for row in calls if row[0] not in (None, "serve")]
+    assert worker[:3] == ["recv", "sendall", "shutdown"]
+    later = kernel("with record() as calls: ask()\nshow(calls)")  # the server is of an earlier cell: not ours
+    calls = json.loads(later.splitlines()[-1])
+    assert [row[1] for row in calls] == ["socket", "settimeout", "connect", "sendall", "recv", "recv", "close"]
+    kernel("server.shutdown(); server.server_close(); serving.join()")
+    assert kernel("print('bind' in vars(socket.socket))") == "False\n"

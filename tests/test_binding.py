@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import psutil
 import pytest
 
-from sockets_lab import binding, machine, naming, reaching
+from sockets_lab import binding, machine
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.model import Endpoint
 
@@ -219,10 +219,10 @@ def test_a_plain_ipv4_client_reaches_a_dual_stack_socket_and_only_that(v6only, p
         (client,) = knocks((protocol, LOOPBACK, trial.name.port))
         assert (client in arrivals(sock)) is not v6only
         if not v6only:
-            own = reaching.reach(sock, LOOPBACK)
+            own = binding.reach(sock, LOOPBACK)
             assert own.seen_as.address == "::ffff:127.0.0.1"
-            assert reaching.is_mapped(own.seen_as)
-            assert reaching.unmapped(own.seen_as) == own.client
+            assert binding.is_mapped(own.seen_as)
+            assert binding.unmapped(own.seen_as) == own.client
 
 
 @IPV6
@@ -235,7 +235,7 @@ def test_without_a_wish_the_system_decides_about_dual_stack():
 
 @PROTOCOLS
 def test_the_matrix_is_what_a_plain_client_finds_too(protocol):
-    measured = reaching.reachability(protocol)
+    measured = binding.reachability(protocol)
     assert [audience.place for audience in measured] == [*binding.PLACES]
     with ExitStack() as stack:
         socks, wanted = [], []
@@ -254,7 +254,7 @@ def test_the_matrix_is_what_a_plain_client_finds_too(protocol):
 
 @PROTOCOLS
 def test_the_wildcard_answers_everywhere_and_a_specific_address_only_there(protocol):
-    for audience in reaching.reachability(protocol):
+    for audience in binding.reachability(protocol):
         at, v6only = audience.place.address, audience.place.v6only
         for reach in audience.reaches:
             to = reach.destination.address
@@ -264,8 +264,8 @@ def test_the_wildcard_answers_everywhere_and_a_specific_address_only_there(proto
 
 
 def test_only_destinations_of_this_machine_are_tried():
-    tried = {reach.destination.address for audience in reaching.reachability() for reach in audience.reaches}
-    assert {LOOPBACK} <= tried <= set(reaching.DESTINATIONS)
+    tried = {reach.destination.address for audience in binding.reachability() for reach in audience.reaches}
+    assert {LOOPBACK} <= tried <= set(binding.DESTINATIONS)
     assert ("::1" in tried) == machine.has_ipv6()
     assert ("127.0.0.2" in tried) >= machine.loopback_addresses()
 
@@ -274,7 +274,7 @@ def test_only_destinations_of_this_machine_are_tried():
 def test_a_stranger_who_came_first_is_not_taken_for_our_client(protocol):
     with binding.bound(protocol=protocol, listening=True) as (sock, trial):
         (stranger,) = knocks((protocol, LOOPBACK, trial.name.port))
-        reach = reaching.reach(sock, LOOPBACK)
+        reach = binding.reach(sock, LOOPBACK)
         assert reach.reached
         assert reach.seen_as == reach.client != Endpoint(*stranger)
         assert sock.gettimeout() is None
@@ -291,14 +291,14 @@ def test_another_socket_with_the_same_port_does_not_count_as_ours(protocol):
             )
             if taken.refused is None:
                 break
-        reach = reaching.reach(sock, "127.0.0.2", seconds=0.2)
+        reach = binding.reach(sock, "127.0.0.2", seconds=0.2)
         assert (reach.reached, reach.refused.name) == (False, "DEADLINE")
         assert tuple(reach.client.sockaddr) in arrivals(other)
 
 
 @PROTOCOLS
 def test_names_through_a_conversation_fit_at_both_ends(protocol):
-    talk = naming.conversation(protocol)
+    talk = binding.conversation(protocol)
     assert talk.refused is None
     assert talk.of("client", "socket").foreign.name == "ENOTCONN"
     client, server = talk.of("client", "connect"), talk.of("server", "bind")
@@ -317,7 +317,7 @@ def test_names_through_a_conversation_fit_at_both_ends(protocol):
 
 
 def test_connect_turns_a_wildcard_into_an_address_and_accept_does_too():
-    talk = naming.conversation("tcp", "0.0.0.0", Endpoint("0.0.0.0", 0))
+    talk = binding.conversation("tcp", "0.0.0.0", Endpoint("0.0.0.0", 0))
     assert talk.of("client", "bind").local.is_wildcard
     assert talk.of("client", "connect").local == Endpoint(LOOPBACK, talk.of("client", "bind").local.port)
     assert talk.of("server", "accept").local.is_wildcard
@@ -326,7 +326,7 @@ def test_connect_turns_a_wildcard_into_an_address_and_accept_does_too():
 
 @MORE_LOOPBACK
 def test_a_client_may_choose_its_own_name():
-    talk = naming.conversation(client_at=Endpoint("127.0.0.2", 0))
+    talk = binding.conversation(client_at=Endpoint("127.0.0.2", 0))
     chosen = talk.of("client", "bind").local
     assert chosen.address == "127.0.0.2"
     assert talk.of("client", "connect").local == talk.of("accepted", "accept").foreign == chosen
@@ -334,16 +334,16 @@ def test_a_client_may_choose_its_own_name():
 
 def test_a_conversation_ends_where_the_kernel_refuses():
     with binding.bound() as (_, trial):
-        talk = naming.conversation(client_at=trial.name)
+        talk = binding.conversation(client_at=trial.name)
     assert talk.refused.name == "EADDRINUSE"
     assert talk.names[-1].after == "socket"
     with pytest.raises(BadInput, match="'client'"):
         talk.of("client", "connect")
 
 
-@pytest.mark.parametrize("call", naming.BINDING_CALLS)
+@pytest.mark.parametrize("call", binding.BINDING_CALLS)
 def test_calls_that_bind_by_the_way(call):
-    talk = naming.bind_by(call)
+    talk = binding.bind_by(call)
     if talk.refused:
         assert (call, talk.refused.name, sys.platform) == ("listen", "EINVAL", "win32")
         return
@@ -356,10 +356,10 @@ def test_calls_that_bind_by_the_way(call):
 @pytest.mark.parametrize("wrong", [
     lambda: binding.try_bind(protocol="sctp"),
     lambda: binding.try_bind(Endpoint("fe80::1%nowhere", 0)),
-    lambda: naming.bind_by("recv"),
-    lambda: naming.conversation(server_at="203.0.113.77"),
-    lambda: naming.conversation("sctp"),
-    lambda: reaching.audience(binding.PLACES[0], destinations=["203.0.113.77"]),
+    lambda: binding.bind_by("recv"),
+    lambda: binding.conversation(server_at="203.0.113.77"),
+    lambda: binding.conversation("sctp"),
+    lambda: binding.audience(binding.PLACES[0], destinations=["203.0.113.77"]),
 ])  # fmt: skip
 def test_a_callers_mistake_is_told_before_any_socket_is_opened(wrong, monkeypatch):
     monkeypatch.setattr(socket, "socket", None)
@@ -369,7 +369,7 @@ def test_a_callers_mistake_is_told_before_any_socket_is_opened(wrong, monkeypatc
 
 def test_nothing_knocks_outside_the_loopback():
     with binding.bound() as (sock, _), pytest.raises(BadInput, match="loopback"):
-        reaching.reach(sock, "203.0.113.77")
+        binding.reach(sock, "203.0.113.77")
 
 
 def test_without_a_descriptor_left_the_refusal_is_told(monkeypatch):

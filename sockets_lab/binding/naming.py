@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from sockets_lab import guard
-from sockets_lab.binding import ANY_PORT, DEADLINE, TYPES, Names, bound, names, resolved
+from sockets_lab.binding.trials import ANY_PORT, DEADLINE, TYPES, Names, bound, names, resolved
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.model import Endpoint
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sockets_lab import guard
-from sockets_lab.binding import DEADLINE, PLACES, BindTrial, Place, bound, try_bind
+from sockets_lab.binding.trials import DEADLINE, PLACES, BindTrial, Place, bound, try_bind
 from sockets_lab.errors import Refused, refusal
 from sockets_lab.model import Endpoint
 

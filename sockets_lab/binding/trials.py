@@ -1,4 +1,4 @@
-"""Binding: giving a socket its name, a socket address. What the kernel grants, what it refuses, what it chooses itself.
+"""Bind trials: giving a socket its name, a socket address. What the kernel grants, what it refuses, what it chooses itself.
 
 A bind sends nothing, so any address may be tried. Whatever connects or sends passes the guard first.
 """

@@ -1,5 +1,6 @@
 """Binding: how a socket gets its name, who may give it which, and which address leads to it."""
 
+from sockets_lab.binding.addresses import PLACES, Place, own_addresses, places
 from sockets_lab.binding.naming import BINDING_CALLS, Conversation, bind_by, conversation
 from sockets_lab.binding.reaching import (
     DESTINATIONS,
@@ -11,21 +12,7 @@ from sockets_lab.binding.reaching import (
     reachability,
     unmapped,
 )
-from sockets_lab.binding.trials import (
-    ANY_PORT,
-    PLACES,
-    BindTrial,
-    LowPort,
-    Names,
-    Place,
-    bind_twice,
-    bound,
-    low_port,
-    names,
-    own_addresses,
-    places,
-    try_bind,
-)
+from sockets_lab.binding.trials import ANY_PORT, BindTrial, LowPort, Names, bind_twice, bound, low_port, names, try_bind
 
 __all__ = [
     "ANY_PORT", "BINDING_CALLS", "DESTINATIONS", "PLACES", "Audience", "BindTrial", "Conversation", "LowPort", "Names",

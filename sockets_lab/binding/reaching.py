@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sockets_lab import guard
-from sockets_lab.binding.trials import DEADLINE, PLACES, BindTrial, Place, bound, try_bind
+from sockets_lab.binding.addresses import PLACES, Place
+from sockets_lab.binding.trials import DEADLINE, BindTrial, bound, try_bind
 from sockets_lab.errors import Refused, refusal
 from sockets_lab.model import Endpoint
 

@@ -1,4 +1,4 @@
-"""Bind trials: giving a socket its name, a socket address. What the kernel grants, what it refuses, what it chooses itself.
+"""Bind trials: a socket gets its name, a socket address. What the kernel grants, what it refuses, what it chooses.
 
 A bind sends nothing, so any address may be tried. Whatever connects or sends passes the guard first.
 """
@@ -7,8 +7,6 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-
-import psutil
 
 from sockets_lab import machine, table
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
@@ -65,27 +63,6 @@ class LowPort:
     def everything(self) -> bool:
         """True where this user may bind every port: the trials below 1024 were granted."""
         return self.specific.refused is None and self.wildcard.refused is None
-
-
-@dataclass(frozen=True)
-class Place:
-    """An address to bind to, and what kind it is on this machine. v6only: IPV6_V6ONLY; None = the system's default."""
-
-    address: str
-    kind: str
-    v6only: bool | None = None
-
-
-PLACES = (
-    Place("127.0.0.1", "loopback"),
-    Place("127.0.0.2", "another loopback address"),
-    Place("0.0.0.0", "wildcard: every IPv4 address"),
-    Place("::1", "IPv6 loopback"),
-    Place("::", "IPv6-only wildcard: every IPv6 address", v6only=True),
-    Place("::", "dual-stack wildcard: every address", v6only=False),
-)
-# Set aside for documents, so that no machine should have them. Source: RFC 5737 section 3, RFC 3849 section 2.
-DOCUMENTATION = ("203.0.113.77", "198.51.100.77", "192.0.2.77", "2001:db8::77")
 
 
 def names(sock: socket.socket, who: str, after: str) -> Names:
@@ -182,25 +159,3 @@ def low_port(protocol: str = "tcp") -> LowPort:
         return last
 
     return LowPort(lowest, trial("127.0.0.1"), trial("0.0.0.0"))
-
-
-def places() -> tuple[Place, ...]:
-    """List what can be asked for: PLACES, this machine's own addresses, and two of another machine.
-
-    Whether the kernel grants each is for `try_bind` to find out.
-    """
-    own = own_addresses()
-    foreign = [address for address in DOCUMENTATION if address not in own]
-    return (
-        *PLACES,
-        *(Place(address, "an address of this machine") for address in own),
-        *(Place(address, "an address of another machine") for address in (foreign[0], foreign[-1])),
-    )
-
-
-def own_addresses() -> tuple[str, ...]:
-    """List the addresses under which others may reach this machine, and which can be bound here: perhaps none."""
-    found = [entry.address for entries in psutil.net_if_addrs().values() for entry in entries
-             if entry.family in (socket.AF_INET, socket.AF_INET6) and "%" not in entry.address]  # fmt: skip
-    beyond = [address for address in dict.fromkeys(found) if not address.startswith("127.") and address != "::1"]
-    return tuple(address for address in beyond if try_bind(Endpoint(address, 0)).refused is None)

@@ -4,6 +4,7 @@ import errno
 import os
 import selectors
 import socket
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -61,6 +62,17 @@ def ready(socks: Iterable[socket.socket], event: int, wait: float) -> tuple[int,
             selector.register(sock, event)
         found = selector.select(wait) if selector.get_map() else []  # Windows refuses to wait for nothing
         return tuple(sorted(key.fd for key, _ in found))
+
+
+def until(condition: Callable[[], bool], wait: float = WAIT) -> bool:
+    """Ask again and again until the condition holds, and tell whether it did within `wait` seconds.
+
+    The kernel finishes some things a moment after the call that began them; no descriptor tells when.
+    """
+    deadline = time.monotonic() + wait
+    while not (holds := condition()) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return holds
 
 
 def woken_by(

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from sockets_lab import table
-from sockets_lab.connecting import WAIT, is_connected, listening, ready, start_connect, woken_by
+from sockets_lab import guard, table
+from sockets_lab.connecting import WAIT, is_connected, listening, ready, start_connect, until, woken_by
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 
@@ -112,20 +112,25 @@ class Listener:
         Args: source: the loopback address to come from, None = the kernel chooses; wait: seconds for the answer.
         Returns: the connection; its client is in SYN_SENT where no answer came, and may be connected later.
         """
+        origin = guard.destination(Endpoint(source, 0)) if source else None
         client = attempt(socket.socket, self.endpoint.family, socket.SOCK_STREAM)
         if isinstance(client, Refused):
             return client
-        origin = Endpoint(source, 0) if source else None
         answer = attempt(start_connect, client, self.endpoint, wait, origin)
         if isinstance(answer, Refused):
             client.close()
             return answer
-        return self._added(_Pair(FourTuple(Endpoint.of(client.getsockname()), self.endpoint), client))
+        added = self._added(_Pair(FourTuple(Endpoint.of(client.getsockname()), self.endpoint), client))
+        self.is_connected(added.number)
+        return self.connection(added.number)
 
     def is_connected(self, number: int, wait: float = 0) -> bool | Refused:
         """Tell whether a client's connect has come to its end within `wait` seconds; Refused where it failed."""
         client = self._pair(number).client
-        return client is not None and attempt(is_connected, client, wait)
+        there = client is not None and attempt(is_connected, client, wait)
+        if there is True and table.source() == "netlink":  # the server's end follows the client's by a moment
+            until(lambda: self.connection(number).server.state not in (None, "SYN_RECV"))
+        return there
 
     def accept(self, wait: float = WAIT) -> Connection | Refused:
         """Give a descriptor to the connection that has waited longest; "DEADLINE" where none came in `wait` seconds.
@@ -161,12 +166,15 @@ class Listener:
         if sender is None:
             raise BadInput(f"connection {number} has no descriptor at that end: send from the other, or accept it.")
         others = [sock for sock in self._sockets() if sock is not sender]
+        there = along.reversed()
+        before = _queued(there) or 0
         sent, ready_before, woken = woken_by(lambda: sender.send(data), others, wait)
         if isinstance(sent, Refused):
             return sent
-        row = table.find(along.reversed())
+        until(lambda: (_queued(there) or 0) - before >= sent, 0 if _queued(there) is None else WAIT)
+        queued = _queued(there)
         received = attempt(receiver.recv, ENOUGH) if receiver else None
-        return Delivery(along, sender.fileno(), ready_before, woken, row.receive_queue if row else None, received)
+        return Delivery(along, sender.fileno(), ready_before, woken, queued, received)
 
     def remove_client(self, number: int) -> SocketRow | None:
         """Close a connection, client first. A server end that was never accepted stays in the listener's queue.
@@ -210,6 +218,12 @@ class Listener:
         for sock in (pair.client, pair.server):
             if sock is not None:
                 sock.close()
+
+
+def _queued(name: FourTuple) -> int | None:
+    """Count the bytes that lie unread at the local end of a connection."""
+    row = table.find(name)
+    return None if row is None else row.receive_queue
 
 
 def _end(name: FourTuple, sock: socket.socket | None) -> End:

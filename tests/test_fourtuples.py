@@ -1,0 +1,485 @@
+"""Lesson 05's experiments against witnesses of their own: ss, psutil, /proc, and clients in other processes."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sockets_lab import backlog, distinct, exhaustion, machine, port_search, table
+from sockets_lab.connecting import is_connected, listening, start_connect
+from sockets_lab.errors import BadInput, Refused
+from sockets_lab.fourtuples import Connection, Delivery, Listener
+from sockets_lab.model import Endpoint, FourTuple
+
+SOON = 5.0  # seconds; a deadline for what is otherwise done at once
+netlink = pytest.mark.skipif(table.source() != "netlink", reason="only netlink tells inodes and queues")
+more_addresses = pytest.mark.skipif(not machine.loopback_addresses(), reason="only one loopback address here")
+own_range = pytest.mark.skipif(not machine.has_local_port_range(), reason="no IP_LOCAL_PORT_RANGE here")
+with_ss = pytest.mark.skipif(shutil.which("ss") is None, reason="ss is not installed")
+CLIENT = """
+import json, socket, sys
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as sock:
+    print(json.dumps([sock.getsockname(), sock.getpeername()]), flush=True)
+    sys.stdin.readline()
+    sock.sendall(b"from another process")
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_open() -> Iterator[None]:
+    before = _open_descriptors()
+    yield
+    assert _open_descriptors() == before
+
+
+def _open_descriptors() -> list[str] | int:
+    folder = Path("/proc/self/fd")
+    if folder.exists():
+        return sorted(entry.name for entry in folder.iterdir() if entry.is_symlink())
+    return psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0
+
+
+def made(answer: Connection | Refused) -> Connection:
+    assert isinstance(answer, Connection), answer
+    return answer
+
+
+def delivered(answer: Delivery | Refused) -> Delivery:
+    assert isinstance(answer, Delivery), answer
+    return answer
+
+
+def filled(listener: Listener, count: int) -> tuple[Connection, ...]:
+    for _ in range(count):
+        made(listener.add_client())
+        made(listener.accept())
+    return listener.connections()
+
+
+def test_both_ends_see_the_same_names_in_mirror_image() -> None:
+    with Listener() as listener:
+        connections = filled(listener, 4)
+        mine = {
+            (entry.fd, entry.laddr, entry.raddr): entry.status
+            for entry in psutil.Process().net_connections("tcp")
+            if listener.endpoint.port in (entry.laddr[1], entry.raddr[1] if entry.raddr else 0)
+        }
+        for connection in connections:
+            for end in (connection.client, connection.server):
+                name = end.four_tuple
+                assert mine[(end.descriptor, name.local.sockaddr, name.foreign.sockaddr)] == "ESTABLISHED"
+            assert connection.client.four_tuple == connection.server.four_tuple.reversed()
+        assert {connection.server.four_tuple.local for connection in connections} == {listener.endpoint}
+        assert len({connection.client.four_tuple.local for connection in connections}) == 4
+        assert len(mine) == 1 + 2 * 4
+
+
+def test_a_client_in_another_process_is_accepted_under_the_name_that_it_has_there() -> None:
+    with Listener() as listener:
+        ours = made(listener.add_client())
+        arguments = [sys.executable, "-c", CLIENT, listener.endpoint.address, str(listener.endpoint.port)]
+        with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+            assert child.stdin is not None
+            assert child.stdout is not None
+            local, foreign = json.loads(child.stdout.readline())
+            first, second = made(listener.accept(SOON)), made(listener.accept(SOON))
+            assert first.number == ours.number
+            assert second.server.four_tuple == FourTuple(Endpoint.of(foreign), Endpoint.of(local))
+            assert second.client.descriptor is None
+            assert second.client.state == "ESTABLISHED"
+            delivery = delivered(listener.send(second.number, b"to it", from_server=True, wait=0))
+            assert delivery.received is None
+            child.stdin.write("\n")
+            child.stdin.flush()
+            witness = socket.fromfd(second.server.descriptor, socket.AF_INET, socket.SOCK_STREAM)  # type: ignore[arg-type]
+            with witness:
+                witness.settimeout(SOON)
+                assert witness.recv(99) == b"from another process"
+            child.stdin.write("\n")
+
+
+@netlink
+def test_before_accept_the_connection_is_there_without_a_descriptor() -> None:
+    with Listener() as listener:
+        client = made(listener.add_client())
+        assert (client.server.state, client.server.descriptor) == ("ESTABLISHED", None)
+        assert client.server.row is not None
+        assert client.server.row.inode == 0
+        delivery = delivered(listener.send(client.number, b"seven b", wait=0))
+        assert (delivery.queued, delivery.woken, delivery.received) == (7, (), None)
+        accepted = made(listener.accept())
+        assert accepted.number == client.number
+        assert accepted.server.row is not None
+        assert accepted.server.descriptor is not None
+        assert accepted.server.row.inode == os.fstat(accepted.server.descriptor).st_ino
+        assert accepted.server.row.receive_queue == 7
+
+
+@netlink
+@with_ss
+def test_ss_shows_the_same_rows_as_both_ends_do() -> None:
+    with Listener() as listener:
+        made(listener.add_client())
+        made(listener.accept())
+        made(listener.add_client())
+        for connection in listener.connections():
+            for end in (connection.client, connection.server):
+                name = end.four_tuple
+                rule = f"src {name.local} and dst {name.foreign}"
+                told = subprocess.run(["ss", "-Htane", rule], capture_output=True, text=True, check=True, timeout=SOON)
+                assert end.row is not None
+                assert told.stdout.split()[:5] == ["ESTAB", "0", "0", str(name.local), str(name.foreign)]
+                assert f"ino:{end.row.inode} " in told.stdout
+        row = listener.row()
+        rule = ["ss", "-Htln", f"src {listener.endpoint}"]
+        told = subprocess.run(rule, capture_output=True, text=True, check=True, timeout=SOON)
+        assert row is not None
+        assert (row.receive_queue, row.send_queue) == (1, 16)
+        assert told.stdout.split()[:3] == ["LISTEN", "1", "16"]
+
+
+def test_data_wakes_the_one_socket_that_has_its_tuple() -> None:
+    with Listener() as listener:
+        connections = filled(listener, 5)
+        for connection in connections:
+            data = f"for {connection.number}".encode()
+            there = delivered(listener.send(connection.number, data, wait=SOON))
+            assert there.woken == (connection.server.descriptor,)
+            assert (there.along, there.received) == (connection.client.four_tuple, data)
+            back = delivered(listener.send(connection.number, data, from_server=True, wait=SOON))
+            assert back.woken == (connection.client.descriptor,)
+            assert (back.along, back.received) == (connection.server.four_tuple, data)
+            assert there.ready_before == back.ready_before == ()
+
+
+def test_a_waiting_connection_makes_the_listener_ready_and_data_along_it_wakes_nobody() -> None:
+    with Listener() as listener:
+        filled(listener, 1)
+        waiting = made(listener.add_client())
+        delivery = delivered(listener.send(waiting.number, b"early", wait=0.1))
+        assert (delivery.ready_before, delivery.woken) == ((listener.descriptor,), ())
+        assert delivered(listener.send(1, b"x", wait=SOON)).received == b"x"
+
+
+def test_two_sends_may_be_one_recv() -> None:
+    with Listener() as listener:
+        number = made(listener.add_client()).number
+        delivered(listener.send(number, b"one ", wait=0))
+        delivered(listener.send(number, b"two", wait=0))
+        accepted = made(listener.accept())
+        delivery = delivered(listener.send(number, b" three", wait=0))
+        assert delivery.ready_before == (accepted.server.descriptor,)
+        assert delivery.received == b"one two three"
+
+
+def test_the_listener_itself_never_carries_data() -> None:
+    with Listener() as listener:
+        filled(listener, 1)
+        delivered(listener.send(1, b"data", wait=SOON))
+        calls = listener.listener_calls()
+    assert calls["recv"].name == calls["getpeername"].name == "ENOTCONN"
+    assert calls["send"].name in ("EPIPE", "ENOTCONN")
+
+
+def test_clients_come_and_go_one_by_one() -> None:
+    with Listener() as listener:
+        filled(listener, 3)
+        left = listener.remove_client(2)
+        assert left is None or left.state not in ("ESTABLISHED", "LISTEN")
+        assert [connection.number for connection in listener.connections()] == [1, 3]
+        assert made(listener.add_client()).number == 4
+        listener.remove_client(4)  # its server end still waits
+        gone = made(listener.accept())
+        assert (gone.number, gone.client.descriptor) == (4, None)
+        with pytest.raises(BadInput, match="no descriptor"):
+            listener.send(4, b"from nobody")
+        listener.remove_client(4)
+        assert isinstance(listener.accept(0), Refused)
+        assert [connection.number for connection in listener.connections()] == [1, 3]
+    assert listener.connections() == ()
+    listener.close()
+
+
+@more_addresses
+def test_a_client_may_come_from_another_address() -> None:
+    with Listener() as listener:
+        client = made(listener.add_client(source="127.0.0.3"))
+        assert client.client.four_tuple.local.address == "127.0.0.3"
+        assert made(listener.accept()).number == client.number
+
+
+@pytest.mark.skipif(not machine.has_ipv6(), reason="no ::1 here")
+def test_ipv6_is_the_same() -> None:
+    with Listener("::1") as listener:
+        connection = filled(listener, 1)[0]
+        assert connection.client.four_tuple == connection.server.four_tuple.reversed()
+        assert connection.server.state == "ESTABLISHED"
+        assert delivered(listener.send(1, b"x", wait=SOON)).woken == (connection.server.descriptor,)
+
+
+def test_where_only_psutil_tells_the_same_lesson_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOCKETS_LAB_TABLE", "psutil")
+    with Listener() as listener:
+        connection = filled(listener, 1)[0]
+        assert (connection.client.state, connection.server.state) == ("ESTABLISHED", "ESTABLISHED")
+        delivery = delivered(listener.send(1, b"x", wait=SOON))
+        assert (delivery.queued, delivery.received) == (None, b"x")
+    run = backlog.fill_queue(1)
+    assert isinstance(run, backlog.BacklogRun)
+    assert run.limit is None
+    assert run.held >= 1
+
+
+def test_what_the_system_has_no_descriptor_for_is_a_result() -> None:
+    pytest.importorskip("resource")
+    code = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
+from sockets_lab.errors import Refused
+from sockets_lab.fourtuples import Listener
+with Listener(backlog=32) as listener:
+    answers = [listener.add_client() for _ in range(32)]
+    print([answer.name for answer in answers if isinstance(answer, Refused)][:1])
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    assert (told.stdout, told.stderr) == ("['EMFILE']\n", "")
+
+
+@pytest.mark.parametrize("wrong", [-1, 65536, True, "5", 1.5, None])
+def test_a_backlog_is_a_number_of_connections(wrong: object) -> None:
+    with pytest.raises(BadInput, match="backlog"):
+        Listener(backlog=wrong)  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="backlog"):
+        backlog.fill_queue(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.0.2.1", "::", "127.255.255.255"])
+def test_nothing_leaves_the_loopback(address: str) -> None:
+    with pytest.raises(BadInput, match="loopback"):
+        Listener(address)
+    with pytest.raises(BadInput, match="loopback"):
+        distinct.tuple_trials(other=address)
+    with pytest.raises(BadInput, match="loopback"):
+        distinct.connect_to_itself(address)
+    with pytest.raises(BadInput, match="loopback"):
+        exhaustion.exhaust(other_source=address)
+    with Listener() as listener, pytest.raises(BadInput, match="loopback"):
+        listener.add_client(source=address)
+    with socket.socket() as sock, pytest.raises(BadInput, match="loopback"):
+        start_connect(sock, Endpoint(address, 80))
+
+
+def test_a_callers_mistake_says_what_to_pass_instead() -> None:
+    with Listener() as listener:
+        with pytest.raises(BadInput, match="add a client first"):
+            listener.connection(1)
+        made(listener.add_client())
+        with pytest.raises(BadInput, match="pass one of these numbers: 1"):
+            listener.send(7, b"x")
+        with pytest.raises(BadInput, match="accept it"):
+            listener.send(1, b"x", from_server=True)
+        for wrong in (b"", "text", b"x" * 65537):
+            with pytest.raises(BadInput, match="bytes"):
+                listener.send(1, wrong)  # type: ignore[arg-type]
+
+
+def test_a_connect_that_nobody_takes_is_refused_and_one_that_waits_is_not_done() -> None:
+    with socket.socket() as closed, socket.socket() as sock:
+        closed.bind(("127.0.0.1", 0))  # bound, and not listening
+        with pytest.raises(ConnectionRefusedError):
+            start_connect(sock, Endpoint.of(closed.getsockname()), SOON)
+    with listening(Endpoint("127.0.0.1", 0), 0) as full, socket.socket() as first, socket.socket() as second:
+        there = Endpoint.of(full.getsockname())
+        if start_connect(first, there, SOON) and not start_connect(second, there, 0.1):  # other systems have more room
+            assert not is_connected(second)
+
+
+@netlink
+@pytest.mark.parametrize("asked", [0, 1, 3])
+def test_a_full_queue_holds_a_client_back_until_one_is_accepted(asked: int) -> None:
+    run = backlog.fill_queue(asked, wait=0.2, patience=30)
+    assert isinstance(run, backlog.BacklogRun), run
+    assert run.limit == asked
+    assert run.held >= max(asked, 1)
+    assert run.held_back is not None
+    assert run.held_back.client.state == "SYN_SENT"
+    assert run.held_back.server.row is None  # the server's kernel knows nothing of it
+    assert run.went_on
+    queue = [step.waiting for step in run.steps]
+    assert queue == [*range(run.held + 1), run.held, run.held - 1, run.held]
+    before, after = run.before_accept.server, run.after_accept.server
+    assert before.row is not None
+    assert after.row is not None
+    assert (before.row.inode, before.descriptor, before.row.receive_queue) == (0, None, len(backlog.EARLY))
+    assert after.row.inode != 0
+    assert before.four_tuple == after.four_tuple
+    assert [step.seconds for step in run.steps] == sorted(step.seconds for step in run.steps)
+
+
+@netlink
+def test_the_system_may_allow_a_shorter_queue_than_was_asked_for() -> None:
+    most = Path("/proc/sys/net/core/somaxconn")
+    with Listener(backlog=65535) as listener:
+        row = listener.row()
+        assert row is not None
+        assert row.send_queue == min(65535, int(most.read_text()) if most.exists() else 65535)
+
+
+def test_one_changed_part_is_enough_and_none_is_too_few() -> None:
+    found = distinct.tuple_trials()
+    assert isinstance(found, distinct.TupleTrials), found
+    assert tuple(trial.changed for trial in found.trials) == distinct.PARTS
+    same = found.trial("nothing").outcome
+    assert isinstance(same, Refused)
+    assert same.name in ("EADDRNOTAVAIL", "EADDRINUSE")
+    for trial in found.trials:
+        if isinstance(trial.outcome, FourTuple):
+            assert _differing_parts(found.first, trial.outcome) == [trial.changed]
+    assert found.trial("local port").made
+    if machine.loopback_addresses():
+        assert all(trial.made for trial in found.trials if trial.changed != "nothing"), found
+    with pytest.raises(BadInput, match="no part"):
+        found.trial("colour")
+
+
+def _differing_parts(one: FourTuple, two: FourTuple) -> list[str]:
+    parts = [
+        (one.local.address, two.local.address), (one.local.port, two.local.port),
+        (one.foreign.address, two.foreign.address), (one.foreign.port, two.foreign.port),
+    ]  # fmt: skip
+    return [name for name, (a, b) in zip(distinct.PARTS[1:], parts, strict=True) if a != b]
+
+
+def test_a_name_that_somebody_else_has_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = distinct._tuple_trials
+    name = FourTuple(Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2))
+    taken = distinct.TupleTrials(name, (distinct.TupleTrial("local address", name, Refused("EADDRINUSE", "")),))
+    answers = iter([lambda *_: taken, real])
+    monkeypatch.setattr(distinct, "_tuple_trials", lambda *args: next(answers)(*args))
+    found = distinct.tuple_trials()
+    assert isinstance(found, distinct.TupleTrials)
+    assert found.first != name
+
+
+@pytest.mark.parametrize("pair", [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "::1")])
+def test_the_trials_need_two_addresses_of_one_family(pair: tuple[str, str]) -> None:
+    with pytest.raises(BadInput, match="two different"):
+        distinct.tuple_trials(*pair)
+
+
+def test_a_socket_connected_to_itself_has_one_name_twice() -> None:
+    name = distinct.connect_to_itself()
+    if isinstance(name, FourTuple):  # a system may refuse it
+        assert name == name.reversed()
+    else:
+        assert name.name.startswith("E")
+
+
+@own_range
+@more_addresses
+def test_a_range_ends_for_one_foreign_endpoint_and_for_no_other() -> None:
+    found = exhaustion.exhaust(8)
+    assert isinstance(found, exhaustion.Exhaustion), found
+    assert sorted(name.local.port for name in found.made) == list(found.ports)
+    assert len({name.foreign for name in found.made}) == 1
+    assert found.refused is not None
+    assert found.refused.name == "EADDRNOTAVAIL"
+    one, two = found.from_other_source, found.to_other_listener
+    assert isinstance(one, FourTuple), one
+    assert isinstance(two, FourTuple), two
+    assert {one.local.port, two.local.port} <= set(found.ports)
+    assert one.foreign == found.made[0].foreign
+    assert one.local.address != found.made[0].local.address == two.local.address
+    assert two.foreign != found.made[0].foreign
+
+
+@own_range
+def test_another_range_is_taken_when_a_stranger_has_one_of_the_ports(monkeypatch: pytest.MonkeyPatch) -> None:
+    choose = exhaustion._untouched
+    with socket.socket() as stranger:
+        stranger.bind(("127.0.0.1", 0))
+        port = stranger.getsockname()[1]
+        ranges = iter([range(port, port + 1)])
+        monkeypatch.setattr(exhaustion, "_untouched", lambda size: next(ranges, None) or choose(size))
+        found = exhaustion.exhaust(1)
+    assert isinstance(found, exhaustion.Exhaustion)
+    assert len(found.made) == 1
+    assert port not in found.ports
+
+
+def test_a_system_without_the_option_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "has_local_port_range", lambda: False)
+    answer = exhaustion.exhaust()
+    assert isinstance(answer, Refused)
+    assert answer.name == "ENOPROTOOPT"
+
+
+@pytest.mark.parametrize("wrong", [0, 65, True, "8", None])
+def test_a_range_of_ones_own_has_a_size(wrong: object) -> None:
+    with pytest.raises(BadInput, match="ports"):
+        exhaustion.exhaust(wrong)  # type: ignore[arg-type]
+
+
+def test_the_cost_of_connect_is_measured_in_batches_and_limits_are_put_back() -> None:
+    before = machine.descriptor_limits()
+    cost = port_search.connect_cost(seconds=60, most=100)
+    assert cost.used == (32, 64, 96, 100)
+    assert (cost.ended_early, len(cost.microseconds), len(cost.same_parity)) == (None, 4, 4)
+    assert all(0 < microseconds < 1e7 for microseconds in cost.microseconds)
+    assert all(0 <= share <= 1 for share in cost.same_parity)
+    assert cost.fractions is None or cost.fractions == tuple(used / cost.ports for used in cost.used if cost.ports)
+    assert machine.descriptor_limits() == before
+
+
+def test_the_measurement_has_a_deadline() -> None:
+    cost = port_search.connect_cost(seconds=0)
+    assert (cost.used, cost.ended_early, cost.rise) == ((32,), "DEADLINE", None)
+
+
+@pytest.mark.parametrize("may_be_raised", [False, True])
+def test_the_measurement_raises_the_limit_if_it_may_and_else_ends_early(may_be_raised: bool) -> None:
+    resource = pytest.importorskip("resource")
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    if may_be_raised and hard != resource.RLIM_INFINITY and hard < 1200:
+        pytest.skip("the hard limit of descriptors is too low here")
+    code = f"""
+import resource
+limits = 256, {hard if may_be_raised else 256}
+resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+from sockets_lab.port_search import connect_cost
+cost = connect_cost(seconds=60, most=1000)
+print(cost.ended_early, cost.used[-1] <= 256 - 64, resource.getrlimit(resource.RLIMIT_NOFILE) == limits)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    told = "None False True\n" if may_be_raised else "no more descriptors True True\n"
+    assert (run.stdout, run.stderr) == (told, "")
+
+
+@netlink
+def test_nothing_of_an_experiment_stays_in_the_table_but_what_is_closed() -> None:
+    with Listener() as listener:
+        filled(listener, 2)
+        made(listener.add_client())
+        port = listener.endpoint.port
+    deadline = time.monotonic() + SOON
+    while time.monotonic() < deadline:
+        left = {row.state for row in table.snapshot(("tcp",)) if port in (row.local.port, row.foreign.port)}
+        if left <= {"TIME_WAIT"}:
+            break
+        time.sleep(0.05)
+    assert left <= {"TIME_WAIT"}
+
+
+def test_listening_refuses_what_the_machine_refuses() -> None:
+    with listening(Endpoint("127.0.0.1", 0), 1) as first, pytest.raises(OSError, match=r".*") as refused:
+        listening(Endpoint.of(first.getsockname()), 1)
+    assert refused.value.errno is not None

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sockets_lab import machine, namespaces, probes, table
+from sockets_lab import machine, table
 from sockets_lab.errors import Refused
+from sockets_lab.machine import learners, namespaces, probes
 
 PROC_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -35,7 +36,7 @@ def test_the_passport_leaves_nothing_behind():
     def held():
         return psutil.Process().num_fds() if hasattr(psutil.Process(), "num_fds") else 0, threading.active_count()
 
-    namespaces.namespaces.cache_clear()
+    namespaces.try_namespaces.cache_clear()
     before, children = held(), psutil.Process().children(recursive=True)
     ours = os.readlink("/proc/self/ns/net") if os.path.exists("/proc/self/ns/net") else None
     machine.passport()
@@ -179,7 +180,7 @@ def test_tools_are_those_along_path():
 
 
 def test_namespaces_outcome_is_one_of_three():
-    outcome = machine.namespaces()
+    outcome = machine.try_namespaces()
     assert outcome is True or outcome is None or isinstance(outcome, Refused)
     if sys.platform != "linux":
         assert outcome is not True
@@ -193,7 +194,7 @@ def test_namespaces_outcome_is_one_of_three():
 def test_each_end_of_the_trial_has_its_outcome(monkeypatch, program, outcome):
     monkeypatch.setattr(namespaces, "TRIAL", program)
     monkeypatch.setattr(namespaces, "DEADLINE", 1.0 if "sleep" in program else 20.0)
-    found = namespaces.namespaces.__wrapped__()
+    found = namespaces.try_namespaces.__wrapped__()
     assert (found.name if isinstance(found, Refused) else found) == outcome
 
 
@@ -233,7 +234,7 @@ def test_the_learner_is_named_by_the_environment(monkeypatch):
 def test_a_learner_without_a_name_is_still_somebody(monkeypatch):
     monkeypatch.delenv("SOCKETS_LAB_LEARNER", raising=False)
     monkeypatch.delattr(os, "getuid", raising=False)
-    monkeypatch.setattr(machine.getpass, "getuser", lambda: (_ for _ in ()).throw(KeyError("no such user")))
+    monkeypatch.setattr(learners.getpass, "getuser", lambda: (_ for _ in ()).throw(KeyError("no such user")))
     assert machine.learner() == "learner"
 
 
@@ -254,7 +255,7 @@ def test_each_learner_has_a_home_of_their_own(monkeypatch):
         with socket.socket() as sock:
             sock.bind((home, 0))
     assert home_of(monkeypatch, "ada") == home_of(monkeypatch, "ada")
-    monkeypatch.setattr(machine, "loopback_addresses", lambda: False)
+    monkeypatch.setattr(learners, "loopback_addresses", lambda: False)
     assert machine.home_address() == "127.0.0.1"
 
 
@@ -270,8 +271,9 @@ def test_importing_asks_nothing():
     program = (
         "import sys, sockets_lab.machine\n"
         "heavy = {'matplotlib', 'ipywidgets', 'IPython', 'numpy'} & set(sys.modules)\n"
-        "from sockets_lab import namespaces, sock_diag\n"
-        "asked = [each.__name__ for each in (namespaces.namespaces, sock_diag.works) if each.cache_info().currsize]\n"
+        "from sockets_lab.machine import namespaces\nfrom sockets_lab.table import sock_diag\n"
+        "kept = (namespaces.try_namespaces, sock_diag.works)\n"
+        "asked = [each.__name__ for each in kept if each.cache_info().currsize]\n"
         "print(sorted(heavy), asked)"
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)

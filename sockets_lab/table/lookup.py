@@ -1,4 +1,4 @@
-"""The kernel's socket table: what sockets this machine has now, and who holds them. Read only.
+"""Look rows up in the kernel's socket table: all of them, one of them, those at one address and port.
 
 On Linux the rows come straight from the kernel (`sock_diag`), elsewhere through psutil (`psutil_table`); they are the
 same rows, but psutil knows neither queues nor inodes. A TCP socket that is bound, and neither listens nor is connected,
@@ -11,10 +11,10 @@ import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from sockets_lab import psutil_table, sock_diag
 from sockets_lab.errors import BadInput
 from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, SocketRow
-from sockets_lab.owners import owners_of
+from sockets_lab.table import psutil_table, sock_diag
+from sockets_lab.table.owners import owners_of
 
 PROTOCOLS = ("tcp", "udp")
 UDP_STATES = ("UNCONNECTED", "CONNECTED")

@@ -1,32 +1,12 @@
-"""This machine's passport: what it can do, how that was found out, and which lesson depends on it. Read only."""
+"""The passport: every ability that a lesson depends on, tried here and now."""
 
-import getpass
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 
-from sockets_lab import probes, table
+from sockets_lab import table
 from sockets_lab.errors import Refused
-from sockets_lab.namespaces import namespaces
-from sockets_lab.probes import (
-    descriptor_limits,
-    ephemeral_range,
-    has_dual_stack,
-    has_ipv6,
-    has_local_port_range,
-    has_reuse_port,
-    has_service_names,
-    loopback_addresses,
-    lowest_port,
-    tools,
-)
-
-__all__ = [
-    "Ability", "descriptor_limits", "ephemeral_range", "has_dual_stack", "has_ipv6", "has_local_port_range",
-    "has_reuse_port", "has_service_names", "home_address", "learner", "loopback_addresses", "lowest_port", "namespaces",
-    "passport", "tools",
-]  # fmt: skip
+from sockets_lab.machine import probes
+from sockets_lab.machine.namespaces import try_namespaces
 
 
 @dataclass(frozen=True)
@@ -49,32 +29,6 @@ class Ability:
     without: str
 
 
-def learner() -> str:
-    """Return who this is: SOCKETS_LAB_LEARNER in the environment, else the user's number, else the user's name."""
-    named = os.environ.get("SOCKETS_LAB_LEARNER", "").strip()
-    if named:
-        return named
-    if hasattr(os, "getuid"):
-        return str(os.getuid())
-    try:
-        return getpass.getuser()
-    except (ImportError, KeyError, OSError):
-        return "learner"
-
-
-def home_address() -> str:
-    """Return this learner's own loopback address, so that many on one host can use the same port numbers.
-
-    Returns: 127.x.y.z with x from 64 to 127, the same on every call; 127.0.0.1 where no other can be bound.
-    """
-    if not loopback_addresses():
-        return probes.LOOPBACK
-    who = learner()
-    is_number = who.isascii() and who.isdecimal() and len(who) <= 20
-    number = int(who) if is_number else int.from_bytes(sha256(who.encode()).digest()[:4], "big")
-    return f"127.{64 + (number >> 16) % 64}.{(number >> 8) % 256}.{number % 256}"
-
-
 def passport() -> tuple[Ability, ...]:
     """Try everything that the lessons depend on, here and now: one ability each, in the order of the lessons."""
     return tuple(Ability(name, *probe(), how, lesson, without) for name, probe, how, lesson, without in LINES)
@@ -86,11 +40,11 @@ def _socket_table() -> tuple[str, bool]:
 
 
 def _tools() -> tuple[str, bool]:
-    return ", ".join(tools()) or "none", bool(tools())
+    return ", ".join(probes.tools()) or "none", bool(probes.tools())
 
 
 def _limits() -> tuple[str, bool]:
-    soft, hard = descriptor_limits()
+    soft, hard = probes.descriptor_limits()
     return ("no limit", False) if soft == probes.UNLIMITED else (f"{soft} now, {_number(hard)} at most", True)
 
 
@@ -99,7 +53,7 @@ def _number(limit: int) -> str:
 
 
 def _ephemeral() -> tuple[str, bool | None]:
-    told = ephemeral_range()
+    told = probes.ephemeral_range()
     if told is not None:
         return f"{told[0]}-{told[1]}", True
     seen = probes.handed_out()
@@ -109,12 +63,12 @@ def _ephemeral() -> tuple[str, bool | None]:
 
 
 def _lowest() -> tuple[str, bool]:
-    lowest = lowest_port()
+    lowest = probes.lowest_port()
     return str(lowest), lowest <= probes.SYSTEM_PORTS.start
 
 
 def _namespaces() -> tuple[str, bool | None]:
-    outcome = namespaces()
+    outcome = try_namespaces()
     if isinstance(outcome, Refused):
         return outcome.name, False
     return ("yes", True) if outcome else ("unknown", None)
@@ -127,28 +81,28 @@ def _plain(probe: Callable[[], bool]) -> Callable[[], tuple[str, bool]]:
 # name, probe, how it is found out, lesson, what differs without it
 Probe = Callable[[], tuple[str, bool | None]]
 LINES: tuple[tuple[str, Probe, str, str, str], ...] = (
-    ("socket table", _socket_table, "asked the kernel for it, then psutil", "every lesson",
+    ("socket table", _socket_table, "asked the kernel, and psutil where it is silent", "every lesson",
      "you see fewer rows, and without netlink neither queues nor inodes"),
     ("command-line tools", _tools, f"looked along PATH for {', '.join(probes.TOOLS)}", "every lesson",
      "the same facts come from the course's own tables"),
     ("descriptor limit", _limits, "asked with getrlimit", "01_descriptors",
      "a socket is a handle there, and no small number runs out"),
-    ("IPv6 on loopback", _plain(has_ipv6), "bound ::1, port 0", "02_binding",
+    ("IPv6 on loopback", _plain(probes.has_ipv6), "bound ::1, port 0", "02_binding",
      "the IPv6 trials show how they are refused"),
-    ("IPv4 on IPv6 sockets", _plain(has_dual_stack), "bound ::ffff:127.0.0.1, port 0", "02_binding",
+    ("IPv4 on IPv6 sockets", _plain(probes.has_dual_stack), "bound ::ffff:127.0.0.1, port 0", "02_binding",
      "a server needs one socket for each family"),
-    ("more loopback addresses", _plain(loopback_addresses), "bound 127.0.0.2, port 0", "05_fourtuples",
+    ("more loopback addresses", _plain(probes.loopback_addresses), "bound 127.0.0.2, port 0", "05_fourtuples",
      "every learner and every client uses 127.0.0.1"),
     ("lowest port you may bind", _lowest, "tried to bind 1, 2, 3, ... on loopback", "03_ports",
      "the ports below are refused with EACCES: they need a privilege"),
     ("ports the kernel chooses", _ephemeral, "read ip_local_port_range, or bound port 0 many times", "03_ports",
      "the range is measured from the ports that are handed out"),
-    ("names of services", _plain(has_service_names), "looked up http, domain, ssh", "03_ports",
+    ("names of services", _plain(probes.has_service_names), "looked up http, domain, ssh", "03_ports",
      "ports are shown by number, with the name unknown"),
-    ("SO_REUSEPORT", _plain(has_reuse_port), "bound two sockets to one port", "04_conflicts",
+    ("SO_REUSEPORT", _plain(probes.has_reuse_port), "bound two sockets to one port", "04_conflicts",
      "that column of the matrix shows how the option is refused"),
-    ("a port range per socket", _plain(has_local_port_range), "set IP_LOCAL_PORT_RANGE, bound port 0", "05_fourtuples",
-     "the limit of ports is reckoned, and not reached"),
+    ("a port range per socket", _plain(probes.has_local_port_range), "set IP_LOCAL_PORT_RANGE, bound port 0",
+     "05_fourtuples", "the limit of ports is reckoned, and not reached"),
     ("network namespaces", _namespaces, "made one in a process that ended at once", "07_nodes",
      "the nodes share this machine's loopback"),
 )  # fmt: skip

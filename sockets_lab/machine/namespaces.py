@@ -31,7 +31,7 @@ print(number)
 
 
 @cache
-def namespaces() -> bool | Refused | None:
+def try_namespaces() -> bool | Refused | None:
     """Try to make a network stack of one's own, in a process of its own: when that ends, the stack is gone with it.
 
     Returns: True; `Refused`; None where this could not be found out (no interpreter to start, or no answer in 5 s).

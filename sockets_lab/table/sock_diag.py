@@ -9,8 +9,8 @@ import socket
 import struct
 from functools import cache
 
-from sockets_lab import netlink
 from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, SocketRow
+from sockets_lab.table import netlink
 
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20

@@ -1,6 +1,6 @@
 """What a lesson's notebook talks to: `lesson("01_descriptors")` begins a lesson. The only part that knows Jupyter."""
 
-from sockets_lab.panels.lesson import LessonPage, lesson
+from sockets_lab.panels.page import LessonPage, lesson
 from sockets_lab.panels.show import show
 
 __all__ = ["LessonPage", "lesson", "show"]

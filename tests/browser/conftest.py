@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SHOTS = ROOT / "build" / "screenshots"
 HOW = "to run the browser tests: install Chromium (Debian: apt-get install chromium) and `pip install playwright`"
-CHROMIUM = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
 SETTINGS = {
@@ -95,13 +95,15 @@ def server(tmp_path_factory) -> Iterator[dict]:
     config = place / "config" / "labconfig"
     config.mkdir(parents=True)
     (config / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
-    folders = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
-               "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTER_DATA_DIR": "data"}  # fmt: skip
+    folders = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_RUNTIME_DIR": "runtime", "JUPYTER_DATA_DIR": "data",
+               "JUPYTERLAB_WORKSPACES_DIR": "workspaces", "JUPYTERLAB_SETTINGS_DIR": "settings"}  # fmt: skip
     environment = os.environ | {key: str(place / name) for key, name in folders.items()}
     environment["SOCKETS_LAB_DATA"] = str(place / "progress")
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0",
-               "--expose-app-in-browser", "--IdentityProvider.token=t", f"--ServerApp.root_dir={place / 'notebooks'}"]  # fmt: skip
-    with (place / "log").open("wb") as log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
+               "--expose-app-in-browser", "--IdentityProvider.token=t",
+               f"--ServerApp.root_dir={place / 'notebooks'}"]  # fmt: skip
+    log = (place / "log").open("wb")
+    with log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
         try:
             yield _answer(place, process)
         finally:

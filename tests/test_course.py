@@ -1,0 +1,231 @@
+"""Predictions, exercises, progress and the orderly end, as a notebook meets them."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from sockets_lab import descriptors
+from sockets_lab.course import atwork, leftovers, progress
+from sockets_lab.course.lessons import LESSONS, lesson
+from sockets_lab.course.questions import Claim, Exercise, Found, Prediction, personal_number, pick
+from sockets_lab.errors import BadInput
+from sockets_lab.panels.page import LessonPage
+from sockets_lab.panels.questions import HintBox, PredictionBox
+
+NAME = "01_descriptors"
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """Keep progress in a folder of this test's own."""
+    monkeypatch.setenv("SOCKETS_LAB_DATA", str(tmp_path / "progress"))
+    progress._session.clear()
+    yield tmp_path / "progress"
+    progress._session.clear()
+
+
+@pytest.fixture
+def page(monkeypatch):
+    """A lesson whose displays can be read as text."""
+    shown: list[str] = []
+    monkeypatch.setattr("sockets_lab.panels.page.display", lambda what: shown.append(what.data))
+    one = LessonPage(lesson(NAME))
+    one.shown = shown
+    return one
+
+
+@pytest.mark.parametrize("one", LESSONS, ids=lambda one: one.name)
+def test_questions_are_whole(one):
+    if one.name.startswith("00"):
+        return
+    questions = one.questions()
+    assert len(questions.PREDICTIONS) >= 2
+    assert len(questions.EXERCISES) >= 2
+    assert questions.CLAIMS
+    keys = [question.key for question in (*questions.PREDICTIONS, *questions.EXERCISES)]
+    assert len(keys) == len(set(keys))
+    assert all(exercise.hints for exercise in questions.EXERCISES)
+
+
+def predictions():
+    return [(one.name, item) for one in LESSONS[1:] for item in one.questions().PREDICTIONS]
+
+
+@pytest.mark.parametrize(("name", "question"), predictions(), ids=lambda value: getattr(value, "key", value))
+def test_the_kernel_answers_with_one_of_the_choices(name, question: Prediction):
+    measured = question.experiment()
+    assert measured in question.choices
+    assert set(question.because) == set(question.choices), "every answer that a kernel may give is explained"
+
+
+def claims():
+    return [(one.name, item) for one in LESSONS[1:] for item in one.questions().CLAIMS]
+
+
+@pytest.mark.parametrize(("name", "claim"), claims(), ids=lambda value: getattr(value, "text", value))
+def test_claims_are_measured(name, claim: Claim):
+    measured, verdict = claim.measure()
+    assert measured
+    assert verdict
+    assert claim.source
+
+
+def exercises():
+    return [(one.name, item) for one in LESSONS[1:] for item in one.questions().EXERCISES]
+
+
+@pytest.mark.parametrize(("name", "exercise"), exercises(), ids=lambda value: getattr(value, "key", value))
+def test_an_exercise_that_nobody_solved_is_not_done_and_says_the_same_twice(name, exercise: Exercise):
+    first, second = exercise.check(), exercise.check()
+    assert isinstance(first, Found)
+    assert not first.done
+    assert first == second
+
+
+def test_personal_numbers_differ_by_learner_and_stay_the_same(monkeypatch):
+    numbers = set()
+    for learner in ("ada", "bob", "cleo", "dan"):
+        monkeypatch.setenv("SOCKETS_LAB_LEARNER", learner)
+        assert personal_number("key", 0, 10**9) == personal_number("key", 0, 10**9)
+        numbers.add(personal_number("key", 0, 10**9))
+        assert 5 <= personal_number("key", 5, 7) <= 7
+    assert len(numbers) == 4
+
+
+def test_pick_names_what_there_is():
+    with pytest.raises(BadInput, match="next-number"):
+        pick(lesson(NAME).questions().PREDICTIONS, "nonsense")
+    with pytest.raises(BadInput, match="01_descriptors"):
+        lesson("99_nonsense")
+
+
+def test_progress_outlives_the_process(kept):
+    assert progress.remember(NAME, "exercises", "three-numbers", True)
+    program = f"from sockets_lab.course import progress; print(progress.load({NAME!r})['exercises'])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.strip() == "{'three-numbers': True}"
+    assert [path.name for path in kept.iterdir()] == [f"{NAME}.json"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"predictions": 3}', "\x00\xff"])
+def test_an_unreadable_file_is_set_aside_and_not_lost(kept, content):
+    kept.mkdir()
+    (kept / f"{NAME}.json").write_text(content)
+    assert progress.load(NAME) == {"predictions": {}, "exercises": {}}
+    assert (kept / f"{NAME}.unreadable").read_text() == content
+    assert progress.remember(NAME, "exercises", "a", True)
+    assert progress.load(NAME)["exercises"] == {"a": True}
+
+
+def test_progress_lasts_the_session_where_nothing_can_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("SOCKETS_LAB_DATA", str(tmp_path / "file"))
+    monkeypatch.setattr(progress, "_session", {})
+    assert not progress.remember(NAME, "exercises", "a", True)
+    assert progress.load(NAME)["exercises"] == {"a": True}
+
+
+def test_a_prediction_is_committed_once_and_compared_with_the_kernel(kept, page):
+    box = PredictionBox(NAME, pick(page.questions.PREDICTIONS, "next-number"))
+    assert box.commit.disabled
+    box.choices.value = "the next higher number"
+    box.commit.click()
+    assert (box.commit.disabled, box.choices.disabled) == (True, True)
+    page.verdict("next-number")
+    assert "This kernel: **the number just given back**" in page.shown[-1]
+    assert "You predicted: the next higher number" in page.shown[-1]
+    assert json.loads((kept / f"{NAME}.json").read_text())["predictions"] == {
+        "next-number": ["the next higher number", "the number just given back"]
+    }
+
+
+def test_a_verdict_needs_no_prediction(kept, page):
+    page.verdict("close-one-of-two")
+    assert "it lives on" in page.shown[-1]
+    assert "predicted" not in page.shown[-1]
+
+
+def test_hints_come_one_by_one():
+    box = HintBox(lesson(NAME).questions().EXERCISES[0])
+    for number, hint in enumerate(box.hints, 1):
+        box.button.click()
+        assert box.text.value.count("<li>") == number
+        assert hint.split("`")[0] in box.text.value
+    assert box.button.disabled
+
+
+def test_the_check_reads_the_kernel_and_no_variable(kept, page, capsys):
+    from sockets_lab.course.descriptors import CHOSEN
+
+    mine = CHOSEN  # noqa: F841  a variable with the right value convinces nobody
+    page.check("chosen-number")
+    assert capsys.readouterr().out.startswith("Not yet")
+    with socket.socket() as tcp, descriptors.at_number(tcp, CHOSEN):
+        page.check("chosen-number")
+        assert "TCP socket, not for a UDP socket" in capsys.readouterr().out
+    with socket.socket(type=socket.SOCK_DGRAM) as udp, descriptors.at_number(udp, CHOSEN):
+        page.check("chosen-number")
+        assert capsys.readouterr().out.startswith("Done")
+    assert progress.load(NAME)["exercises"] == {"chosen-number": True}
+
+
+def test_three_numbers_means_exactly_three(page, capsys):
+    with socket.socket() as one, one.dup():
+        page.check("three-numbers")
+        assert capsys.readouterr().out.startswith("Not yet")
+        with one.dup():
+            page.check("three-numbers")
+            assert capsys.readouterr().out.startswith("Done")
+            with one.dup():
+                page.check("three-numbers")
+                assert capsys.readouterr().out.startswith("Not yet")
+
+
+def test_the_end_names_what_is_left(page, capsys):
+    gone = threading.Event()
+    thread = threading.Thread(target=gone.wait, args=(30,), name="left over")
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    with socket.create_server(("127.0.0.1", 0)):
+        thread.start()
+        page.end()
+    said = capsys.readouterr().out
+    gone.set()
+    thread.join(5)
+    child.communicate(timeout=30)
+    assert "socket: descriptor" in said
+    assert "thread: left over" in said
+    assert f"process {child.pid}" in said
+    page.end()
+    assert capsys.readouterr().out.startswith("Everything is closed")
+
+
+def test_connections_to_jupyters_own_ports_are_not_left_over():
+    with socket.create_server(("127.0.0.1", 0)) as jupyter:
+        before = leftovers.held()
+        with socket.create_connection(jupyter.getsockname()) as client, jupyter.accept()[0]:
+            assert [line for line in leftovers.left_over(before) if str(client.getsockname()[1]) in line]
+            assert len(leftovers.left_over(before)) == 1
+
+
+def test_at_work_runs_what_is_installed_and_says_what_is_not():
+    assert atwork.run([sys.executable, "-c", "print('seen')"]) == "seen"
+    assert "not installed here" in atwork.run(["no-such-program-anywhere", "-x"])
+    assert "printed nothing" in atwork.run([sys.executable, "-c", ""])
+
+
+def test_at_work_waits_no_longer_than_its_deadline(monkeypatch):
+    monkeypatch.setattr(atwork, "DEADLINE", 0.2)
+    assert "did not answer" in atwork.run([sys.executable, "-c", "import time; time.sleep(30)"])
+
+
+def test_progress_can_be_switched_off(monkeypatch):
+    monkeypatch.setenv("SOCKETS_LAB_DATA", "")
+    assert progress.folder() is None
+    monkeypatch.delenv("SOCKETS_LAB_DATA")
+    assert progress.folder().is_absolute()
+    assert os.environ["SOCKETS_LAB_LEARNER"] == "reader"

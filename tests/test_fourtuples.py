@@ -13,10 +13,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sockets_lab import backlog, distinct, exhaustion, machine, port_search, table
-from sockets_lab.connecting import is_connected, listening, start_connect
+from sockets_lab import machine, table
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.fourtuples import Connection, Delivery, Listener
+from sockets_lab.fourtuples import Connection, Delivery, Listener, backlog, distinct, exhaustion, port_search
+from sockets_lab.fourtuples.connecting import is_connected, listening, start_connect
 from sockets_lab.model import Endpoint, FourTuple
 
 SOON = 5.0  # seconds; a deadline for what is otherwise done at once
@@ -455,7 +455,7 @@ def test_the_measurement_raises_the_limit_if_it_may_and_else_ends_early(may_be_r
 import resource
 limits = 256, {hard if may_be_raised else 256}
 resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-from sockets_lab.port_search import connect_cost
+from sockets_lab.fourtuples.port_search import connect_cost
 cost = connect_cost(seconds=60, most=1000)
 print(cost.ended_early, cost.used[-1] <= 256 - 64, resource.getrlimit(resource.RLIMIT_NOFILE) == limits)
 """

@@ -1,7 +1,7 @@
 """What makes two TCP connections two: change one of the four parts of a name at a time, and connect for real.
 
 A client may bind to an address and port that another client has, if both ask for that; the kernel then compares the
-whole four-tuples. Source: RFC 9293 section 3.3.1 and 3.4 (a connection is named by its pair of sockets), socket(7).
+whole four-tuples. Source: RFC 9293 section 3.4 (a connection is defined by a pair of sockets), socket(7).
 """
 
 import socket
@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sockets_lab import guard
-from sockets_lab.connecting import WAIT, listening, start_connect
 from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.fourtuples.connecting import WAIT, listening, start_connect
 from sockets_lab.model import Endpoint, FourTuple
 
 PARTS = ("nothing", "local address", "local port", "foreign address", "foreign port")

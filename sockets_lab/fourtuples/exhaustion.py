@@ -1,7 +1,7 @@
 """The ephemeral range is a limit for each foreign endpoint, not for the machine: reach it, then get round it.
 
 Linux from 6.3 lets a socket have a range of its own, so eight ports are enough to see the end of one.
-Source: ip(7), ip_local_port_range, IP_LOCAL_PORT_RANGE and IP_BIND_ADDRESS_NO_PORT.
+Source: ip(7), IP_LOCAL_PORT_RANGE(2const), IP_BIND_ADDRESS_NO_PORT(2const).
 """
 
 import random
@@ -11,10 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sockets_lab import guard, machine, table
-from sockets_lab.connecting import WAIT, listening, start_connect
 from sockets_lab.errors import MEANINGS, BadInput, Refused, attempt
+from sockets_lab.fourtuples.connecting import WAIT, listening, start_connect
+from sockets_lab.machine import IP_LOCAL_PORT_RANGE
 from sockets_lab.model import Endpoint, FourTuple
-from sockets_lab.probes import IP_LOCAL_PORT_RANGE
 
 IP_BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)  # linux/in.h, from Linux 4.2
 HERE = Endpoint("127.0.0.1", 0)

@@ -7,9 +7,10 @@ again about a second later; other systems may refuse it. Both are results. Sourc
 import time
 from dataclasses import dataclass
 
-from sockets_lab.connecting import WAIT
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.fourtuples import Connection, Delivery, Listener
+from sockets_lab.fourtuples.connecting import WAIT
+from sockets_lab.fourtuples.ends import Connection, Delivery
+from sockets_lab.fourtuples.listener import Listener
 
 LARGEST = 64  # connections; the lesson needs two or three
 SPARE = 8  # systems add something of their own to the backlog that was asked for

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from sockets_lab import guard, machine
-from sockets_lab.connecting import UNDER_WAY, listening
 from sockets_lab.errors import refusal
+from sockets_lab.fourtuples.connecting import UNDER_WAY, listening
 from sockets_lab.model import Endpoint
 
 BATCH = 32  # connects that share one point of the curve

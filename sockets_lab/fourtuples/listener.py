@@ -1,7 +1,7 @@
 """One listening port, many clients: what tells their TCP connections apart, and whom arriving data wakes.
 
 A `Listener` owns both ends of every connection, so each can be looked at from the client's side, from the server's side
-and in the kernel's table, also while it still waits for `accept`. Source: RFC 9293 section 3.3 and 3.4, accept(2).
+and in the kernel's table, also while it still waits for `accept`. Source: RFC 9293 section 3.4, accept(2).
 """
 
 import itertools
@@ -12,52 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from sockets_lab import guard, table
-from sockets_lab.connecting import WAIT, is_connected, listening, ready, start_connect, until, woken_by
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
+from sockets_lab.fourtuples.connecting import WAIT, is_connected, listening, ready, start_connect, until, woken_by
+from sockets_lab.fourtuples.ends import Connection, Delivery, end, queued_at
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 
 ENOUGH = 65536  # bytes; more than this course sends at once
-
-
-@dataclass(frozen=True)
-class End:
-    """One end of a connection: its name there, its descriptor (None: none yet, or closed), its row (None: gone)."""
-
-    four_tuple: FourTuple
-    descriptor: int | None
-    row: SocketRow | None
-
-    @property
-    def state(self) -> str | None:
-        return None if self.row is None else self.row.state
-
-
-@dataclass(frozen=True)
-class Connection:
-    """One connection to a `Listener`, by its number (1, 2, ...), seen from both ends."""
-
-    number: int
-    client: End
-    server: End
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What one `send` set off.
-
-    along: the connection, as its sender names it. sender: the descriptor that sent.
-    ready_before: descriptors that were readable before, as a listener is for which a connection waits.
-    woken: descriptors that became readable through it.
-    queued: bytes that lay at the receiving end before they were read; None where this system does not tell.
-    received: what one `recv` there returned; None where no descriptor points there yet.
-    """
-
-    along: FourTuple
-    sender: int
-    ready_before: tuple[int, ...]
-    woken: tuple[int, ...]
-    queued: int | None
-    received: bytes | Refused | None
 
 
 @dataclass
@@ -104,7 +64,7 @@ class Listener:
     def connection(self, number: int) -> Connection:
         """Look at one connection from both ends. Raises: BadInput, where no connection has this number."""
         pair = self._pair(number)
-        return Connection(number, _end(pair.name, pair.client), _end(pair.name.reversed(), pair.server))
+        return Connection(number, end(pair.name, pair.client), end(pair.name.reversed(), pair.server))
 
     def add_client(self, source: str | None = None, wait: float = WAIT) -> Connection | Refused:
         """Connect one more client.
@@ -167,12 +127,12 @@ class Listener:
             raise BadInput(f"connection {number} has no descriptor at that end: send from the other, or accept it.")
         others = [sock for sock in self._sockets() if sock is not sender]
         there = along.reversed()
-        before = _queued(there) or 0
+        before = queued_at(there) or 0
         sent, ready_before, woken = woken_by(lambda: sender.send(data), others, wait)
         if isinstance(sent, Refused):
             return sent
-        until(lambda: (_queued(there) or 0) - before >= sent, 0 if _queued(there) is None else WAIT)
-        queued = _queued(there)
+        until(lambda: (queued_at(there) or 0) - before >= sent, 0 if queued_at(there) is None else WAIT)
+        queued = queued_at(there)
         received = attempt(receiver.recv, ENOUGH) if receiver else None
         return Delivery(along, sender.fileno(), ready_before, woken, queued, received)
 
@@ -218,13 +178,3 @@ class Listener:
         for sock in (pair.client, pair.server):
             if sock is not None:
                 sock.close()
-
-
-def _queued(name: FourTuple) -> int | None:
-    """Count the bytes that lie unread at the local end of a connection."""
-    row = table.find(name)
-    return None if row is None else row.receive_queue
-
-
-def _end(name: FourTuple, sock: socket.socket | None) -> End:
-    return End(name, None if sock is None else sock.fileno(), table.find(name))

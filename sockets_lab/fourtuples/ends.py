@@ -1,0 +1,59 @@
+"""What can be known of a connection and of one `send` along it: plain values, read from the kernel when asked."""
+
+import socket
+from dataclasses import dataclass
+
+from sockets_lab import table
+from sockets_lab.errors import Refused
+from sockets_lab.model import FourTuple, SocketRow
+
+
+@dataclass(frozen=True)
+class End:
+    """One end of a connection: its name there, its descriptor (None: none yet, or closed), its row (None: gone)."""
+
+    four_tuple: FourTuple
+    descriptor: int | None
+    row: SocketRow | None
+
+    @property
+    def state(self) -> str | None:
+        return None if self.row is None else self.row.state
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One connection to a `Listener`, by its number (1, 2, ...), seen from both ends."""
+
+    number: int
+    client: End
+    server: End
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What one `send` set off.
+
+    along: the connection, as its sender names it. sender: the descriptor that sent.
+    ready_before: descriptors that were readable before, as a listener is for which a connection waits.
+    woken: descriptors that became readable through it.
+    queued: bytes that lay at the receiving end before they were read; None where this system does not tell.
+    received: what one `recv` there returned; None where no descriptor points there yet.
+    """
+
+    along: FourTuple
+    sender: int
+    ready_before: tuple[int, ...]
+    woken: tuple[int, ...]
+    queued: int | None
+    received: bytes | Refused | None
+
+
+def queued_at(name: FourTuple) -> int | None:
+    """Count the bytes that lie unread at the local end of a connection."""
+    row = table.find(name)
+    return None if row is None else row.receive_queue
+
+
+def end(name: FourTuple, sock: socket.socket | None) -> End:
+    return End(name, None if sock is None else sock.fileno(), table.find(name))

@@ -26,8 +26,7 @@ from socket import socket as Socket  # the name a learner may have taken before
 import pytest
 from jupyter_client import KernelManager
 
-from sockets_lab.callnames import Data, Descriptor, Raised, raised
-from sockets_lab.calls import record
+from sockets_lab.calls import Data, Descriptor, Raised, raised, record
 from sockets_lab.errors import Refused
 from sockets_lab.model import Endpoint
 
@@ -464,7 +463,7 @@ def test_an_interrupted_call_is_recorded_as_such():
             one.recv(1)
         thread.join(DEADLINE)
     assert calls[-1].name == "recv"
-    assert calls[-1].answer == Raised("KeyboardInterrupt", "the call was interrupted before an answer came")
+    assert calls[-1].answer == Raised("KeyboardInterrupt", "the call was interrupted before an answer came", asked=True)
 
 
 def test_threads_and_the_moment_of_each_answer():

@@ -21,25 +21,26 @@ class Place:
 PLACES = (
     Place("127.0.0.1", "loopback"),
     Place("127.0.0.2", "another loopback address"),
-    Place("0.0.0.0", "wildcard: every IPv4 address"),
+    Place("0.0.0.0", "wildcard: all of IPv4"),
     Place("::1", "IPv6 loopback"),
-    Place("::", "IPv6-only wildcard: every IPv6 address", v6only=True),
-    Place("::", "dual-stack wildcard: every address", v6only=False),
+    Place("::", "wildcard: all of IPv6", v6only=True),
+    Place("::", "wildcard, dual stack: both", v6only=False),
 )
+MOST_OWN = 4  # a machine with containers may have dozens
 # Set aside for documents, so that no machine should have them. Source: RFC 5737 section 3, RFC 3849 section 2.
 DOCUMENTATION = ("203.0.113.77", "198.51.100.77", "192.0.2.77", "2001:db8::77")
 
 
-def places() -> tuple[Place, ...]:
-    """List what can be asked for: PLACES, this machine's own addresses, and two of another machine.
+def places(with_own: bool = True) -> tuple[Place, ...]:
+    """List what can be asked for: PLACES, this machine's own addresses (at most four), and two of another machine.
 
-    Whether the kernel grants each is for `try_bind` to find out.
+    Whether the kernel grants each is for `try_bind` to find out. Args: with_own: False leaves out this machine's own.
     """
     own = own_addresses()
     foreign = [address for address in DOCUMENTATION if address not in own]
     return (
         *PLACES,
-        *(Place(address, "an address of this machine") for address in own),
+        *(Place(address, "an address of this machine") for address in own[: MOST_OWN * with_own]),
         *(Place(address, "an address of another machine") for address in (foreign[0], foreign[-1])),
     )
 

@@ -9,7 +9,6 @@ SOCKETS_LAB_TABLE=psutil in the environment forces the second way, so that it ca
 import os
 import socket
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 from sockets_lab.errors import BadInput
 from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, SocketRow
@@ -47,9 +46,7 @@ def snapshot(
     kept = _checked(wanted, states)
     if source() == "psutil":
         return [row for row in psutil_table.rows(wanted, owners) if kept is None or row.state in kept]
-    names: dict[tuple, Endpoint] = {}
-    rows = [sock_diag.row(message, protocol, names) for protocol in wanted for message in _messages(protocol, kept)]
-    return _with_owners(rows) if owners else rows
+    return _rows({protocol: list(_messages(protocol, kept)) for protocol in wanted}, owners)
 
 
 def row_of(sock: socket.socket) -> SocketRow | None:
@@ -98,10 +95,11 @@ def holders(endpoint: Endpoint, protocol: str = "tcp") -> list[SocketRow]:
     if source() == "psutil":
         return [row for row in psutil_table.rows((protocol,), owners=True) if _covers(row.local, endpoint, False)]
     found = [
-        (sock_diag.row(message, protocol, {}), sock_diag.is_ipv6_only(message))
+        message
         for message in _messages(protocol, None, endpoint.port)
+        if _covers(sock_diag.row(message, protocol, {}).local, endpoint, sock_diag.is_ipv6_only(message))
     ]
-    return _with_owners([row for row, ipv6_only in found if _covers(row.local, endpoint, ipv6_only)])
+    return _rows({protocol: found}, owners=True)
 
 
 def _covers(local: Endpoint, asked: Endpoint, ipv6_only: bool) -> bool:
@@ -126,9 +124,13 @@ def _foreign(sock: socket.socket) -> Endpoint:
         return Endpoint("::" if sock.family == socket.AF_INET6 else "0.0.0.0", 0)
 
 
-def _with_owners(rows: list[SocketRow]) -> list[SocketRow]:
-    found = owners_of({row.inode for row in rows if row.inode})
-    return [replace(row, owners=found.get(row.inode) if row.inode else ()) for row in rows]
+def _rows(found: dict[str, list[bytes]], owners: bool) -> list[SocketRow]:
+    names: dict[tuple, Endpoint] = {}
+    inodes = {sock_diag.inode_of(message) for messages in found.values() for message in messages} if owners else set()
+    holders = owners_of(inodes - {0}) if owners else None
+    return [
+        sock_diag.row(message, protocol, names, holders) for protocol, messages in found.items() for message in messages
+    ]
 
 
 def _unmapped(endpoint: Endpoint) -> Endpoint:

@@ -1,7 +1,7 @@
 """Which processes hold a descriptor of a socket: one walk of /proc/*/fd. Linux only, read only."""
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from sockets_lab.model import Owner
 
@@ -16,34 +16,36 @@ def owners_of(inodes: Collection[int]) -> dict[int, tuple[Owner, ...]]:
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     found: dict[int, list[Owner]] = {}
     for pid in os.listdir("/proc") if wanted else ():
-        if pid.isdecimal():
-            for target, descriptor in _links(pid):
-                if target in wanted:
-                    found.setdefault(wanted[target], []).append(Owner(int(pid), descriptor, ""))
-    programs = {pid: _program(pid) for pid in {owner.pid for owners in found.values() for owner in owners}}
-    return {
-        inode: tuple(sorted(Owner(owner.pid, owner.descriptor, programs[owner.pid]) for owner in owners))
-        for inode, owners in found.items()
-    }
+        if pid.isdecimal() and (held := _held(pid, wanted)):
+            program = _program(pid)
+            for descriptor, inode in held:
+                found.setdefault(inode, []).append(Owner(int(pid), descriptor, program))
+    return {inode: tuple(sorted(owners)) for inode, owners in found.items()}
 
 
-def _links(pid: str) -> list[tuple[str, int]]:
-    """Read what each descriptor of a process stands for; nothing where it is not ours to see, or has just ended."""
-    folder = f"/proc/{pid}/fd"
-    links = []
+def _held(pid: str, wanted: Mapping[str, int]) -> list[tuple[int, int]]:
+    """List descriptor and inode of the wanted sockets; none where it is not ours to see, or the process has ended."""
+    held = []
     try:
-        descriptors = os.listdir(folder)
+        folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
         return []
-    for descriptor in descriptors:
-        try:
-            links.append((os.readlink(f"{folder}/{descriptor}"), int(descriptor)))
-        except OSError:  # closed since we listed it
-            continue
-    return links
+    try:
+        for descriptor in os.listdir(folder):
+            try:
+                target = os.readlink(descriptor, dir_fd=folder)
+            except OSError:  # closed since it was listed
+                continue
+            if target in wanted:
+                held.append((int(descriptor), wanted[target]))
+    except OSError:  # the process ended since its folder was opened
+        return []
+    finally:
+        os.close(folder)
+    return held
 
 
-def _program(pid: int) -> str:
+def _program(pid: str) -> str:
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as comm:
             return comm.read().rstrip("\n")

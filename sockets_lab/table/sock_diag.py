@@ -7,9 +7,10 @@ Source: sock_diag(7), linux/inet_diag.h.
 import errno
 import socket
 import struct
+from collections.abc import Mapping
 from functools import cache
 
-from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, SocketRow
+from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, Owner, SocketRow
 from sockets_lab.table import netlink
 
 NETLINK_SOCK_DIAG = 4
@@ -20,6 +21,7 @@ ANY_COOKIE = b"\xff" * 8
 REQUEST = struct.Struct("=BBBxI")  # inet_diag_req_v2 before its id: family, protocol, extensions, states
 SOCKET_ID = struct.Struct("=2s2s16s16sI8s")  # inet_diag_sockid: ports, addresses, interface, cookie
 MESSAGE = struct.Struct("=BBxx2s2s16s16s12x4xIIII")  # inet_diag_msg: family, state, id, queues, user, inode
+INODE = struct.Struct("=I")
 ATTRIBUTE = struct.Struct("=HH")  # nlattr: length, type
 
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
@@ -89,8 +91,20 @@ def get(four_tuple: FourTuple) -> bytes | None:
         raise
 
 
-def row(message: bytes, protocol: str, names: dict[tuple, Endpoint]) -> SocketRow:
-    """Read one inet_diag_msg. Args: names: the endpoints made so far, as most stand in the table more than once."""
+def inode_of(message: bytes) -> int:
+    """Read only the inode of one inet_diag_msg; 0 = no descriptor stands for this socket."""
+    return int(INODE.unpack_from(message, MESSAGE.size - INODE.size)[0])
+
+
+def row(
+    message: bytes, protocol: str, names: dict[tuple, Endpoint], owners: Mapping[int, tuple[Owner, ...]] | None = None
+) -> SocketRow:
+    """Read one inet_diag_msg.
+
+    Args:
+        names: the endpoints made so far, as most stand in the table more than once.
+        owners: by inode, where they were asked for; a socket without inode has none, and it is known that it has none.
+    """
     family, state, local_port, foreign_port, local, foreign, receive_queue, send_queue, _user, inode = (
         MESSAGE.unpack_from(message)
     )
@@ -102,6 +116,7 @@ def row(message: bytes, protocol: str, names: dict[tuple, Endpoint]) -> SocketRo
         receive_queue,
         send_queue,
         inode,
+        None if owners is None else owners.get(inode) if inode else (),
     )
 
 

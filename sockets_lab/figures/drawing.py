@@ -51,6 +51,15 @@ class Line:
     arrow: bool
 
 
+@dataclass(frozen=True)
+class Pixels:
+    x: float
+    y: float
+    width: float
+    height: float
+    image: bytes
+
+
 @dataclass
 class Drawing:
     """A diagram under construction. Args: title, a stable sentence; alt, the text equivalent; size in pixels."""
@@ -59,7 +68,7 @@ class Drawing:
     alt: str
     width: int
     height: int
-    marks: list[Box | Text | Line] = field(default_factory=list)
+    marks: list[Box | Text | Line | Pixels] = field(default_factory=list)
 
     def box(self, x: float, y: float, width: float, height: float, role: str = "quiet", *lines: str,
             mono: bool = True, dashed: bool = False) -> None:  # fmt: skip
@@ -78,6 +87,10 @@ class Drawing:
              arrow: bool = False) -> None:  # fmt: skip
         """Add a line, with an arrowhead at its end if asked."""
         self.marks.append(Line(x1, y1, x2, y2, role, dashed, arrow))
+
+    def pixels(self, x: float, y: float, width: float, height: float, image: bytes) -> None:
+        """Add a picture, PNG; for what has too many parts to be drawn as shapes."""
+        self.marks.append(Pixels(x, y, width, height, image))
 
     def html(self) -> str:
         """Return the diagram as SVG that shrinks with the page and follows its theme."""

@@ -7,9 +7,10 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 from matplotlib.patches import FancyBboxPatch
 
-from sockets_lab.figures.drawing import ROLES, TINT, Box, Drawing, Line, Text, arrowhead
+from sockets_lab.figures.drawing import ROLES, TINT, Box, Drawing, Line, Pixels, Text, arrowhead
 
 INK = {"ink": "#212121", "muted": "#616161"}
 POINTS_PER_PIXEL = 0.68  # matplotlib's DejaVu runs wider than a browser's sans-serif, so a little under 0.72
@@ -56,4 +57,11 @@ def _plot_line(axes: Axes, line: Line) -> None:
         axes.fill(*zip((line.x2, line.y2), *arrowhead(line), strict=True), color=paint, linewidth=0)
 
 
-_RENDER: dict[type, Callable[[Axes, Any], None]] = {Box: _plot_box, Text: _plot_text, Line: _plot_line}
+def _plot_pixels(axes: Axes, pixels: Pixels) -> None:
+    place = (pixels.x, pixels.x + pixels.width, pixels.y + pixels.height, pixels.y)
+    axes.imshow(imread(BytesIO(pixels.image)), extent=place, aspect="auto", interpolation="nearest")
+
+
+_RENDER: dict[type, Callable[[Axes, Any], None]] = {
+    Box: _plot_box, Text: _plot_text, Line: _plot_line, Pixels: _plot_pixels,
+}  # fmt: skip

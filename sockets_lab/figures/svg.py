@@ -1,10 +1,11 @@
 """Draw a diagram's marks as SVG for a live page."""
 
+import base64
 from collections.abc import Callable
 from html import escape
 from typing import Any
 
-from sockets_lab.figures.drawing import ROLES, TINT, Box, Drawing, Line, Text, arrowhead
+from sockets_lab.figures.drawing import ROLES, TINT, Box, Drawing, Line, Pixels, Text, arrowhead
 
 INK = {"ink": "var(--jp-content-font-color1, #212121)", "muted": "var(--jp-content-font-color2, #616161)"}
 MONO = "var(--jp-code-font-family, monospace)"
@@ -50,4 +51,12 @@ def _svg_line(line: Line) -> str:
     return path
 
 
-_RENDER: dict[type, Callable[[Any], str]] = {Box: _svg_box, Text: _svg_text, Line: _svg_line}
+def _svg_pixels(pixels: Pixels) -> str:
+    data = base64.b64encode(pixels.image).decode()
+    return (f'<image x="{pixels.x:g}" y="{pixels.y:g}" width="{pixels.width:g}" height="{pixels.height:g}" '
+            f'preserveAspectRatio="none" href="data:image/png;base64,{data}"/>')  # fmt: skip
+
+
+_RENDER: dict[type, Callable[[Any], str]] = {
+    Box: _svg_box, Text: _svg_text, Line: _svg_line, Pixels: _svg_pixels,
+}  # fmt: skip

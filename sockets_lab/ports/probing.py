@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sockets_lab import guard, table
-from sockets_lab.errors import Refused, attempt
+from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.model import Endpoint, FourTuple, SocketRow, checked_port
 from sockets_lab.ports.ranges import PortRange, range_of
 from sockets_lab.ports.services import Service, checked_protocol, service
@@ -37,10 +37,15 @@ class Probe:
         words = {"ECONNREFUSED": "refused", "ECONNRESET": "refused", "DEADLINE": "silent", "ETIMEDOUT": "silent"}
         return words.get(self.reached.name, "impossible")
 
+    @property
+    def held_by(self) -> str:
+        """Name who holds the port: state, program and process of each holder; "nobody" where no row holds it."""
+        return "; ".join(dict.fromkeys(map(_holder, self.holders))) or "nobody"
+
     def __str__(self) -> str:
         return "\n".join([
             f"{self.protocol} {self.asked}: one of the {self.range}; service name: {self.service}",
-            "held by: " + ("; ".join(dict.fromkeys(map(_holder, self.holders))) or "nobody"),
+            f"held by: {self.held_by}",
             f"bind: {self.bound}",
             f"connect: {self.outcome}, {self.reached}",
         ])  # fmt: skip
@@ -53,18 +58,27 @@ def _holder(row: SocketRow) -> str:
     return f"{row.state} {unseen}"
 
 
-def probe(port: int | str, protocol: str = "tcp", address: str = "127.0.0.1") -> Probe:
+def probe(
+    port: int | str, protocol: str = "tcp", address: str = "127.0.0.1", deadline: float | None = None
+) -> Probe:
     """Find out about one port: its range and service name, who holds it, then really bind it and connect to it.
 
-    For UDP, "connect" sends one empty datagram and waits 0.3 seconds: silence may mean open.
-    Args: port: 0-65535; protocol: "tcp" or "udp"; address: one of the loopback's.
+    For UDP, "connect" sends one empty datagram and waits for an answer: silence may mean open.
+    Args:
+        port: 0-65535.
+        protocol: "tcp" or "udp".
+        address: one of the loopback's.
+        deadline: seconds to wait for an answer, 0.01-60; None = 3 for TCP, 0.3 for UDP.
     Raises: BadInput.
     Source: RFC 9293 section 3.10.7.1 (a reset answers for a closed port); RFC 1122 section 4.1.3.1 (UDP: ICMP does).
     """
     asked = guard.destination(Endpoint(address, checked_port(port)))
-    holders = tuple(table.holders(asked, checked_protocol(protocol))) if asked.port else ()
+    seconds = DEADLINES[checked_protocol(protocol)] if deadline is None else deadline
+    if not 0.01 <= seconds <= 60:
+        raise BadInput(f"{deadline!r} is no deadline: pass seconds from 0.01 to 60.")
+    holders = tuple(table.holders(asked, protocol)) if asked.port else ()
     bound = attempt(_bind, asked, protocol)
-    reached = attempt(_reach, asked, protocol)
+    reached = attempt(_reach, asked, protocol, seconds)
     return Probe(asked, protocol, range_of(port), service(port, protocol), holders, bound, reached)
 
 
@@ -78,7 +92,7 @@ def _bind(asked: Endpoint, protocol: str) -> Endpoint:
         return Endpoint.of(sock.getsockname())
 
 
-def _reach(asked: Endpoint, protocol: str) -> FourTuple:
+def _reach(asked: Endpoint, protocol: str, deadline: float) -> FourTuple:
     """Connect from a port that is not the port asked for, or a free port could be "open": connected to itself."""
     with ExitStack() as stack:
         first, second = (stack.enter_context(socket.socket(asked.family, _kind(protocol))) for _ in range(2))
@@ -87,7 +101,7 @@ def _reach(asked: Endpoint, protocol: str) -> FourTuple:
         if first.getsockname()[1] == asked.port:
             first, second = second, first
         second.close()
-        first.settimeout(DEADLINES[protocol])
+        first.settimeout(deadline)
         first.connect(asked.sockaddr)
         if protocol == "udp":  # connect only fixed the peer; the kernel tells of a closed port after a datagram
             first.send(b"")

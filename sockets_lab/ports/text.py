@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sockets_lab.ports.ranges import SYSTEM, PortRange
+from sockets_lab.ports.ranges import SYSTEM, PortRange, range_of
 from sockets_lab.ports.services import PROTOCOLS, Service, port_of, service
 
 
@@ -18,6 +18,13 @@ class TextRow:
     registered: str
     correction: str = ""
     stands_in: PortRange = SYSTEM
+
+    @property
+    def wrong(self) -> str:
+        """Say what is wrong with the row, by rule where a rule can find it; "" = nothing."""
+        if self.port in self.stands_in:
+            return self.correction
+        return f"stands among {self.stands_in.low}-{self.stands_in.high}, but is one of the {range_of(self.port)}"
 
 
 TEXT_TABLE = (

@@ -34,7 +34,7 @@ class Connection:
 class Delivery:
     """What one `send` set off.
 
-    along: the connection, as its sender names it. sender: the descriptor that sent.
+    along: the connection, as its sender names it. sender: the descriptor that sent. sent: bytes that the kernel took.
     ready_before: descriptors that were readable before, as a listener is for which a connection waits.
     woken: descriptors that became readable through it.
     queued: bytes that lay at the receiving end before they were read; None where this system does not tell.
@@ -43,6 +43,7 @@ class Delivery:
 
     along: FourTuple
     sender: int
+    sent: int
     ready_before: tuple[int, ...]
     woken: tuple[int, ...]
     queued: int | None

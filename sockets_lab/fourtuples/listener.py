@@ -134,7 +134,7 @@ class Listener:
         until(lambda: (queued_at(there) or 0) - before >= sent, 0 if queued_at(there) is None else WAIT)
         queued = queued_at(there)
         received = attempt(receiver.recv, ENOUGH) if receiver else None
-        return Delivery(along, sender.fileno(), ready_before, woken, queued, received)
+        return Delivery(along, sender.fileno(), sent, ready_before, woken, queued, received)
 
     def remove_client(self, number: int) -> SocketRow | None:
         """Close a connection, client first. A server end that was never accepted stays in the listener's queue.

@@ -30,15 +30,15 @@ class ConnectCost:
     """What one connect costs while more and more ports are in use toward one foreign endpoint: one point a batch.
 
     ports: the size of the system's range; None where it does not tell. used: connections at the end of the batch.
-    microseconds: the median of the batch's connects. same_parity: the share, 0-1, of its ports that are even (or odd)
-    like the very first one. ended_early: why it stopped before half of the range was passed: "no more descriptors",
-    "DEADLINE", or the errno name of a refusal; None where it did not.
+    microseconds: the median of the batch's connects. even: the share, 0-1, of its ports that are even.
+    ended_early: why it stopped before half of the range was passed: "no more descriptors", "DEADLINE", or the errno
+    name of a refusal; None where it did not.
     """
 
     ports: int | None
     used: tuple[int, ...]
     microseconds: tuple[float, ...]
-    same_parity: tuple[float, ...]
+    even: tuple[float, ...]
     ended_early: str | None
 
     @property
@@ -113,7 +113,7 @@ def _measure(connects: Iterator[tuple[float, int]], ports: int | None, wanted: i
     used: list[int] = []
     medians: list[float] = []
     shares: list[float] = []
-    count, parity = 0, 0
+    count = 0
     ended: str | None = None
     while count < wanted:
         try:
@@ -124,11 +124,10 @@ def _measure(connects: Iterator[tuple[float, int]], ports: int | None, wanted: i
         if not batch:
             ended = "no more descriptors"
             break
-        parity = parity if count else batch[0][1] % 2
         count += len(batch)
         used.append(count)
         medians.append(statistics.median(cost for cost, _ in batch))
-        shares.append(sum(port % 2 == parity for _, port in batch) / len(batch))
+        shares.append(sum(port % 2 == 0 for _, port in batch) / len(batch))
         if time.monotonic() > deadline:
             ended = "DEADLINE"
             break

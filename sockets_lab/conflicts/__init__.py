@@ -13,6 +13,7 @@ from sockets_lab.conflicts.pairs import (
     claims_of,
     matrix,
     stage,
+    vary_options,
     who_holds,
 )
 from sockets_lab.conflicts.reasons import ELSEWHERE, Elsewhere, overlap, reason
@@ -24,5 +25,5 @@ __all__ = [
     "CLOSES_FIRST", "ELSEWHERE", "LISTENING", "OPTIONS", "PAIRS", "PROTOCOLS", "SIDES", "AfterClose", "Cell",
     "Claim", "Claimant", "Defaults", "Elsewhere", "Inherited", "Outcome", "Party", "SecondProgram", "Shared", "Step",
     "Trial", "after_close", "claims_of", "in_use", "inherit", "matrix", "overlap", "play", "reason", "rebinding",
-    "server_defaults", "settled", "share", "stage", "who_holds",
+    "server_defaults", "settled", "share", "stage", "vary_options", "who_holds",
 ]  # fmt: skip

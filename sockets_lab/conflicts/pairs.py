@@ -5,6 +5,7 @@ long as the table is read where owners are asked for. Nobody accepts what comes.
 """
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import product
@@ -56,17 +57,41 @@ class Cell:
     outcome: Outcome = field(kw_only=True)
 
 
-def stage(first: Claim, second: Claim, two_programs: bool = False, owners: bool = False) -> Outcome:
+def stage(
+    first: Claim,
+    second: Claim,
+    two_programs: bool = False,
+    owners: bool = False,
+    program: SecondProgram | None = None,
+) -> Outcome:
     """Let two claims meet on one port number, which the kernel gives to the first.
 
     Args:
         two_programs: the second claim is another process's, a real one.
         owners: read from the kernel's table who holds the port then; takes some milliseconds.
+        program: the second program to use; it is left running. None = one is started for this, and ended.
     Returns: each step's outcome; what the kernel refuses is a `Refused` in its step.
     """
-    plan = Outcome(first=first, second=second, two_programs=two_programs)
-    with Claimant() as one, SecondProgram() if two_programs else Claimant() as two:
-        return settled(lambda: _trial(one, two, plan, owners))
+    plan = Outcome(first=first, second=second, two_programs=two_programs or program is not None)
+    with ExitStack() as stack:
+        one = stack.enter_context(Claimant())
+        if two_programs and program is None:
+            program = stack.enter_context(SecondProgram())
+        return settled(partial(_trial, one, program or stack.enter_context(Claimant()), plan, owners))
+
+
+def vary_options(first: Claim, second: Claim) -> dict[tuple[str, str], Outcome]:
+    """Stage a pair with every choice of SO_REUSEADDR and SO_REUSEPORT; the claims' own choice does not matter.
+
+    Returns: (who sets SO_REUSEADDR, who sets SO_REUSEPORT), each one of SIDES -> the outcome; 16 trials.
+    """
+    return {
+        (address, port): stage(
+            replace(first, reuse_address=SIDES[address][0], reuse_port=SIDES[port][0]),
+            replace(second, reuse_address=SIDES[address][1], reuse_port=SIDES[port][1]),
+        )
+        for address, port in product(SIDES, SIDES)
+    }
 
 
 def matrix(
@@ -78,13 +103,13 @@ def matrix(
     Returns: one cell a trial, 784 with all names, in the order of the arguments; well under a second.
     Raises: BadInput, for an unknown name.
     """
-    chosen = [_known(protocols, PROTOCOLS), _known(pairs, PAIRS), _known(listening, LISTENING)]
-    with Claimant() as one, Claimant() as two:
-        return tuple(
-            Cell(*where, outcome=settled(partial(_trial, one, two, _plan(*where))))
-            for where in product(*chosen, SIDES, SIDES)
-            if where[0] != "UDP" or where[2] == "no"
-        )
+    chosen = product(_known(protocols, PROTOCOLS), _known(pairs, PAIRS), _known(listening, LISTENING))
+    return tuple(
+        Cell(*where, *options, outcome=outcome)
+        for where in chosen
+        if where[0] != "UDP" or where[2] == "no"
+        for options, outcome in vary_options(*claims_of(*where)).items()
+    )
 
 
 def _known(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
@@ -95,24 +120,15 @@ def _known(names: Iterable[str], known: Iterable[str]) -> tuple[str, ...]:
     return names
 
 
-def claims_of(protocols: str, pair: str, listening: str, reuse_address: str, reuse_port: str) -> tuple[Claim, Claim]:
-    """Spell out the two claims of one cell. Args: names from PROTOCOLS, PAIRS, LISTENING, SIDES and SIDES again."""
+def claims_of(protocols: str, pair: str, listening: str) -> tuple[Claim, Claim]:
+    """Spell out the two claims of a pair, without options. Args: names from PROTOCOLS, PAIRS, LISTENING."""
     first, second = (
         replace(
-            PAIRS[pair][side],
-            protocol=protocol,
-            reuse_address=SIDES[reuse_address][side],
-            reuse_port=SIDES[reuse_port][side],
-            listens=LISTENING[listening][side] if protocol == "tcp" else "no",
+            PAIRS[pair][side], protocol=protocol, listens=LISTENING[listening][side] if protocol == "tcp" else "no"
         )
         for side, protocol in enumerate(PROTOCOLS[protocols])
     )
     return first, second
-
-
-def _plan(*where: str) -> Outcome:
-    first, second = claims_of(*where)
-    return Outcome(first=first, second=second)
 
 
 def _trial(one: Claimant, two: Party, plan: Outcome, owners: bool = False) -> Outcome:

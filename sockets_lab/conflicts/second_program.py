@@ -78,15 +78,19 @@ class SecondProgram:
         answer = json.loads(line)
         return Refused(**answer) if isinstance(answer, dict) else answer
 
+    def end(self) -> None:
+        """Let it end, as it does when its input ends, and wait for that."""
+        try:
+            self._process.communicate(timeout=DEADLINE)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        try:
-            self._process.communicate(timeout=DEADLINE)  # it ends when its input does
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.communicate()
+        self.end()
 
 
 Party = Claimant | SecondProgram

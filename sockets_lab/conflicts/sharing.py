@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from sockets_lab import guard
 from sockets_lab.conflicts.claims import Claim, Claimant
@@ -27,7 +28,8 @@ class Shared(Trial):
     """Who got what arrived at a port that several sockets of one process share.
 
     senders: the endpoints it came from, in order. went_to: for each, the number of the socket that got it, from 1 in
-    the order they were bound; None where none of ours did before the deadline. steps: up to the first refusal.
+    the order they were bound; None where none of ours did before the deadline. copies: datagrams that a
+    second socket got too. steps: up to the first refusal.
     """
 
     protocol: str
@@ -36,6 +38,7 @@ class Shared(Trial):
     port: int | None = None
     senders: tuple[Endpoint, ...] = ()
     went_to: tuple[int | None, ...] = ()
+    copies: int = 0
 
     @property
     def counts(self) -> tuple[int, ...]:
@@ -85,15 +88,17 @@ def _share_once(claim: Claim, option: str, sockets: int, senders: int) -> Shared
         target = guard.destination(Endpoint(claim.address, port))
         visit = _connect if claim.protocol == "tcp" else _send
         visits: list[tuple[Endpoint, int | None]] = []
+        mark = os.urandom(16)  # so that no other program's datagram is taken for ours
         while len(visits) < senders and (not visits or visits[-1][1]):  # a stranger's share: no use in going on
-            visited = attempt(visit, target, ready)
+            visited = attempt(visit, target, ready, mark)
             if isinstance(visited, Refused):
                 return replace(result, steps=(*steps, Step(visit.__name__.strip("_"), sockets + 1, visited)))
             visits.append(visited)
-    return replace(result, senders=tuple(v[0] for v in visits), went_to=tuple(v[1] for v in visits))
+        copies = 0 if claim.protocol == "tcp" else sum(_left(party.sock, mark) for party in parties)
+    return replace(result, senders=tuple(v[0] for v in visits), went_to=tuple(v[1] for v in visits), copies=copies)
 
 
-def _connect(target: Endpoint, ready: selectors.BaseSelector) -> tuple[Endpoint, int | None]:
+def _connect(target: Endpoint, ready: selectors.BaseSelector, mark: bytes) -> tuple[Endpoint, int | None]:
     """Connect once; answer the client's endpoint and the number of the listener that accepted it."""
     with socket.socket(target.family, socket.SOCK_STREAM) as client:
         client.settimeout(DEADLINE)
@@ -109,13 +114,18 @@ def _connect(target: Endpoint, ready: selectors.BaseSelector) -> tuple[Endpoint,
         return Endpoint.of(name), _whose(ready, taken)
 
 
-def _send(target: Endpoint, ready: selectors.BaseSelector) -> tuple[Endpoint, int | None]:
+def _send(target: Endpoint, ready: selectors.BaseSelector, mark: bytes) -> tuple[Endpoint, int | None]:
     """Send one datagram; answer the sender's endpoint and the number of the socket that received it."""
     with socket.socket(target.family, socket.SOCK_DGRAM) as sender:
         sender.bind((target.address, 0))
-        mark = os.urandom(16)  # so that no other program's datagram is taken for ours
         sender.sendto(mark, target.sockaddr)
         return Endpoint.of(sender.getsockname()), _whose(ready, lambda receiver: receiver.recv(64) == mark)
+
+
+def _left(receiver: socket.socket, mark: bytes) -> int:
+    """Count our datagrams that still wait in a socket: copies of what another one got."""
+    came = iter(lambda: attempt(receiver.recv, 64), None)
+    return sum(data == mark for data in takewhile(lambda data: not isinstance(data, Refused), came))
 
 
 def _whose(ready: selectors.BaseSelector, taken: Callable[[socket.socket], bool]) -> int | None:

@@ -1,0 +1,66 @@
+"""What the text says about port conflicts, measured."""
+
+from sockets_lab import conflicts
+from sockets_lab.conflicts import ELSEWHERE, Outcome, inherit, stage
+from sockets_lab.conflicts import Claim as Ask
+from sockets_lab.course.questions import Claim
+
+OTHERS = tuple(one for one in ELSEWHERE if one.system != "Linux")
+
+
+def _one_process_only() -> tuple[str, str]:
+    plain = stage(Ask(), Ask(), two_programs=True)
+    both = Ask(reuse_port=True, listens="before")
+    shared = stage(both, both, two_programs=True)
+    return (
+        f"two programs, no option: {_told(plain)}; both with SO_REUSEPORT: {_told(shared)}",
+        "so by default" if plain.refused else "not so",
+    )
+
+
+def _told(outcome: Outcome) -> str:
+    step = outcome.refused
+    if step is None or step.refused is None:
+        return "both get the port"
+    return f"the {'first' if step.socket == 1 else 'second'} one's {step.call} is refused, {step.refused.name}"
+
+
+def _inherited() -> tuple[str, str]:
+    result = inherit()
+    who = [program for program, _ in result.accepted]
+    return f"one listener, inherited by a second process: clients were accepted by {', '.join(who)}", "not so"
+
+
+def _elsewhere() -> tuple[str, str]:
+    known = " ".join(f"{one.system}: {one.says}" for one in OTHERS)
+    return f"measured on this system only. By their documents: {known}", "differs"
+
+
+def _datagrams() -> tuple[str, str]:
+    both = Ask(protocol="udp", reuse_address=True)
+    plain = stage(Ask(protocol="udp"), Ask(protocol="udp"))
+    return (
+        f"UDP, no option: {_told(plain)}; both with SO_REUSEADDR: {_told(stage(both, both))}",
+        "so by default" if plain.refused else "not so",
+    )
+
+
+def _same_ip() -> tuple[str, str]:
+    names = ("wildcard, then specific", "dual-stack ::, then 0.0.0.0", "two loopback addresses")
+    told = [f"{name}: {_told(stage(*conflicts.claims_of('TCP', name, 'no')))}" for name in names]
+    return "; ".join(told), "too narrow"
+
+
+def _same_protocol() -> tuple[str, str]:
+    outcome = stage(Ask(), Ask(protocol="udp"))
+    return f"TCP and UDP, same address and port: {_told(outcome)}", "so" if outcome.refused is None else "not so"
+
+
+CLAIMS = (
+    Claim("Only one process may bind to an IP address and port.", _one_process_only, "socket(7); measured"),
+    Claim("(the same)", _inherited, "fork(2); measured"),
+    Claim("(the same, on other systems)", _elsewhere, "; ".join(one.source for one in OTHERS)),
+    Claim("(the same, for UDP)", _datagrams, "measured; cpython issue 81409: asyncio dropped the option"),
+    Claim("A port conflict is about the same IP address.", _same_ip, "ip(7), ipv6(7); measured"),
+    Claim("... with the same protocol.", _same_protocol, "measured"),
+)

@@ -1,0 +1,79 @@
+"""The exercises of lesson 04, checked by reading the rows of this process's own sockets in the kernel's table."""
+
+from sockets_lab import descriptors, table
+from sockets_lab.course.questions import Exercise, Found, personal_number
+from sockets_lab.model import SocketRow
+
+BACKLOG = personal_number("04/backlog", 20, 60)
+
+
+def _mine() -> list[SocketRow]:
+    """Rows of the sockets that this process holds, one a socket, however many descriptors it has."""
+    return list(descriptors.rows_behind([one for one in descriptors.table() if one.type in ("TCP", "UDP")]).values())
+
+
+def _my_listeners() -> list[SocketRow]:
+    """This process's listeners with the backlog asked for; where the table does not tell it, all of them."""
+    return [row for row in _mine() if row.state == "LISTEN" and row.send_queue in (None, BACKLOG)]
+
+
+def _check_two_listeners() -> Found:
+    places = [row.local for row in _my_listeners()]
+    if any(places.count(place) >= 2 for place in places):
+        return Found(True, "two sockets of this process listen at one address and port.")
+    return Found(False, f"no two sockets of this process listen, each with a backlog of {BACKLOG}, at one place.")
+
+
+def _check_restart() -> Found:
+    waiting = {row.local for row in table.snapshot(("tcp",), ("TIME_WAIT",))}
+    listeners = _my_listeners()
+    if not listeners:
+        return Found(False, f"no socket of this process listens with a backlog of {BACKLOG}.")
+    if any(row.local in waiting for row in listeners):
+        return Found(True, "a socket of this process listens where an old connection is still in TIME_WAIT.")
+    return Found(False, "your listener is there, but at its port no old connection is in TIME_WAIT.")
+
+
+def _check_two_protocols() -> Found:
+    rows = _mine()
+    streams = {row.local for row in rows if row.state == "LISTEN"}
+    if streams & {row.local for row in rows if row.protocol == "udp"}:
+        return Found(True, "this process holds one number twice: a TCP listener and a UDP socket.")
+    return Found(False, "no TCP listener and UDP socket of this process have the same address and port.")
+
+
+EXERCISES = (
+    Exercise(
+        "two-protocols",
+        "Hold one port number twice: let a TCP socket listen at `127.0.0.1`, and bind a UDP socket to the same address "
+        "and port.",
+        _check_two_protocols,
+        (
+            "Let the kernel choose the port of the TCP socket, and read it from `getsockname()`.",
+            "A UDP socket is `socket.socket(socket.AF_INET, socket.SOCK_DGRAM)`.",
+            "`datagrams.bind(stream.getsockname())` asks for the same pair of address and port.",
+        ),
+    ),
+    Exercise(
+        "two-listeners",
+        "Let **two** TCP sockets of this process listen at one address and port, each with a backlog of "
+        f"**{BACKLOG}** (your number; others get another).",
+        _check_two_listeners,
+        (
+            "Both sockets must set the same option, and before they are bound.",
+            "`socket.create_server(address, reuse_port=True, backlog=...)` sets `SO_REUSEPORT`, binds and listens.",
+            "The first asks for port 0, the second for `first.getsockname()`.",
+        ),
+    ),
+    Exercise(
+        "restart",
+        "Serve one client, close the server's end of the connection first, and close the listener. Then listen again "
+        f"on the same port, with a backlog of **{BACKLOG}**, while the old connection is in TIME_WAIT.",
+        _check_restart,
+        (
+            "`socket.create_server` sets `SO_REUSEADDR` on Linux and macOS; both servers need it.",
+            "Order: `server.close()`, `client.close()`, `listener.close()`.",
+            f"Then `again = socket.create_server(name, backlog={BACKLOG})`, with the name of the first listener.",
+        ),
+    ),
+)

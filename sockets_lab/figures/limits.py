@@ -39,9 +39,14 @@ def queue_steps(axes: Axes, run: BacklogRun) -> str:
     return f"Backlog asked for: {run.asked}; limit kept: {run.limit}. " + " ".join(said)
 
 
-def range_used_up(found: Exhaustion) -> Drawing:
+def range_used_up(found: Exhaustion | Refused) -> Drawing:
     """Draw which ports of a range are used toward one listener, then from another address, then to another listener."""
     drawing = Drawing("A range of ports, used up toward one listener.", "", 760, 30 + 3 * LINE)
+    if isinstance(found, Refused):
+        drawing.alt = f"It could not be tried here: {found}."
+        drawing.text(8, 30, "On this system no socket can have a small range of its own (Linux can from 6.3 on).")
+        drawing.text(8, 54, f"It answers {found.name}: {found.because}.", "muted")
+        return drawing
     here, there = found.made[0].local.address, found.made[0].foreign
     drawing.text(8, 14, "local address, foreign endpoint", "muted")
     if len(found.ports) <= 8:  # more numbers would not fit side by side

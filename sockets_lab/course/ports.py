@@ -80,7 +80,7 @@ PREDICTIONS = (
         "foreign-number",
         "A port from 1024 to 49151 is registered for somebody's service. Your program is another one. "
         "What stops it from listening there?",
-        ("the kernel, which refuses", "IANA, which has to be asked", "nothing: it may listen there"),
+        ("the kernel, which refuses", "nothing: it may listen there"),
         _foreign_number,
         {
             "nothing: it may listen there": "A registration is an agreement between people. The kernel looks only at "

@@ -1,0 +1,328 @@
+"""Lesson 03 as a learner meets it: pictures that say what they show, a panel that the kernel feels, exercises."""
+
+import socket
+import struct
+import zlib
+from contextlib import ExitStack
+from io import BytesIO
+
+import psutil
+import pytest
+from matplotlib.image import imread
+
+from sockets_lab import ports
+from sockets_lab.course import ports as questions
+from sockets_lab.errors import Refused
+from sockets_lab.figures import pixels, portmap
+from sockets_lab.figures import ports as figures
+from sockets_lab.figures.drawing import Box, Line, Pixels, Text
+from sockets_lab.model import Endpoint, FourTuple
+from sockets_lab.panels.ports import PortPanel, make
+
+HOME = "127.0.0.1"
+
+
+def mine(protocol: str) -> dict[int, str]:
+    """Ports on which this process waits, as psutil sees them: port -> state."""
+    seen = psutil.Process().net_connections(protocol + "4")
+    return {one.laddr.port: one.status for one in seen if not one.raddr}
+
+
+def a_probe(port: int = 443) -> ports.Probe:
+    reached = FourTuple(Endpoint(HOME, 40000), Endpoint(HOME, port))
+    refused = Refused("EADDRINUSE", "taken")
+    return ports.Probe(
+        Endpoint(HOME, port), "tcp", ports.range_of(port), ports.Service(port, "tcp", "https", True), (),
+        refused, reached,
+    )  # fmt: skip
+
+
+def a_map(**changed: object) -> ports.PortMap:
+    parts = {"protocol": "tcp", "named": frozenset({80}), "occupied": frozenset({443, 50000, 65535}),
+             "waiting": frozenset({443}), "ephemeral": (32768, 60999), "complete": True}  # fmt: skip
+    return ports.PortMap(**{**parts, **changed})  # type: ignore[arg-type]
+
+
+def decoded(image: bytes):
+    """Read a PNG with another program's eyes: rows of (red, green, blue, opacity)."""
+    return (imread(BytesIO(image)) * 255).round().astype(int)
+
+
+# ---- pictures
+
+
+def test_a_png_of_cells_is_read_back_as_the_same_colors() -> None:
+    palette = (pixels.rgba("#000000", 0.0), pixels.rgba("#0072B2"), pixels.rgba("#D55E00", 0.5))
+    image = decoded(pixels.png(bytes([0, 1, 2, 1, 1, 0]), 3, palette, 2))
+    assert [len(image), len(image[0])] == [4, 6]
+    assert [[tuple(image[y][x]) for x in (0, 2, 4)] for y in (0, 2)] == [
+        [palette[0], palette[1], palette[2]],
+        [palette[1], palette[1], palette[0]],
+    ]
+
+
+def test_a_png_is_whole_down_to_its_checksums() -> None:
+    image = pixels.png(bytes(65536), 256, portmap.PALETTE, 3)
+    at, kinds = 8, []
+    while at < len(image):
+        (length,) = struct.unpack_from("!I", image, at)
+        kind, data = image[at + 4 : at + 8], image[at + 8 : at + 8 + length]
+        assert struct.unpack_from("!I", image, at + 8 + length)[0] == zlib.crc32(kind + data)
+        kinds.append(kind)
+        at += 12 + length
+    assert kinds == [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"]
+    assert len(image) < 10_000
+
+
+def test_the_map_has_each_port_where_its_bytes_say() -> None:
+    drawing = portmap.map_of_ports(a_map(), handed_out=[40000])
+    picture = next(mark for mark in drawing.marks if isinstance(mark, Pixels))
+    image = decoded(picture.image)
+
+    def color(port: int) -> tuple[int, ...]:
+        return tuple(image[port // 256 * 3 + 1][port % 256 * 3 + 1])
+
+    shown = {0: 0, 1023: 0, 1024: 1, 49151: 1, 49152: 2, 80: portmap.NAME, 40000: portmap.HANDED, 443: portmap.OPEN,
+             50000: portmap.TAKEN, 65535: portmap.TAKEN, 442: portmap.OPEN, 443 - 256: portmap.OPEN}  # fmt: skip
+    for port, index in shown.items():
+        assert color(port) == portmap.PALETTE[index], port
+
+
+def test_the_map_says_in_words_what_it_shows() -> None:
+    found = a_probe()
+    drawing = portmap.map_of_ports(a_map(), found, [40000, 40001])
+    for words in ("443*, ", "32768-60999", "Just handed out: 2 ports, from 40000 to 40001", str(found)):
+        assert words.strip(", ") in drawing.alt
+    written = [mark.text for mark in drawing.marks if isinstance(mark, Text)]
+    assert "port 443 = 1 x 256 + 187" in written
+    assert "bind: refused, EADDRINUSE" in written
+    assert "connect: open" in written
+    bare = portmap.map_of_ports(a_map(named=None, ephemeral=None, occupied=frozenset(), waiting=frozenset()))
+    assert "service name unknown" in bare.alt
+    assert any("not told by this system" in mark.text for mark in bare.marks if isinstance(mark, Text))
+
+
+@pytest.mark.parametrize("port", [0, 255, 65280, 65535])
+def test_nothing_is_drawn_outside_the_map(port: int) -> None:
+    drawing = portmap.map_of_ports(a_map(), a_probe(port), [port])
+    for mark in drawing.marks:
+        corners = (
+            [(mark.x1, mark.y1), (mark.x2, mark.y2)] if isinstance(mark, Line)
+            else [(mark.x, mark.y), (mark.x + mark.width, mark.y + mark.height)] if isinstance(mark, Box | Pixels)
+            else [(mark.x, mark.y)]
+        )  # fmt: skip
+        assert all(0 <= x <= drawing.width and 0 <= y <= drawing.height for x, y in corners), mark
+    assert drawing.png().startswith(b"\x89PNG")
+    assert "<image " in drawing.html()
+    assert 'role="img"' in drawing.html()
+
+
+def test_sixteen_bits_are_those_of_the_number() -> None:
+    drawing = figures.sixteen_bits(443)
+    bits = [mark.text for mark in drawing.marks if isinstance(mark, Text) and mark.bold and mark.text in ("0", "1")]
+    assert int("".join(bits), 2) == 443
+    assert "1 x 256 + 187 = 443" in drawing.alt
+
+
+def test_tables_hold_what_was_measured() -> None:
+    table = figures.text_table(ports.compare_names())
+    assert len(table.rows) == 15
+    assert "stands among 0-1023, but is one of the User ports" in table.alt
+    numbers = figures.number_table(map(ports.try_number, (65536, True)))
+    assert "OverflowError" in numbers.alt
+    assert "never asked" in numbers.alt
+    probed = figures.probe_table([a_probe()])
+    assert probed.rows[0] == ("443/tcp", "System", "https", "refused: EADDRINUSE", "open", "nobody")
+
+
+def test_the_plot_says_in_words_what_came_out() -> None:
+    measured = ports.measure_ephemeral(50)
+    plot = figures.handed_out(measured)
+    assert plot.alt == str(measured)
+    assert plot.png().startswith(b"\x89PNG")
+    empty = ports.Measured((ports.Handout("tcp", "bind", ()),), None)
+    assert "0 ports" in figures.handed_out(empty).alt
+
+
+# ---- the panel
+
+
+@pytest.fixture
+def panel():
+    before = mine("tcp"), mine("udp")
+    one = make()
+    yield one
+    one.release()
+    assert (mine("tcp"), mine("udp")) == before
+
+
+def click(panel: PortPanel, label: str) -> str:
+    """Click a button by its label, as the page does; return what the panel then says."""
+    buttons = [child for row in panel.children for child in getattr(row, "children", ())]
+    next(one for one in buttons if getattr(one, "description", "") == label).click()
+    return panel.line.value
+
+
+def test_the_panel_begins_with_a_listener_that_the_kernel_knows(panel: PortPanel) -> None:
+    assert mine("tcp").get(panel.port.value) == "LISTEN"
+    assert "connect: open" in panel.picture.alt
+    assert "Just handed out: 200 ports" in panel.picture.alt
+    assert "image/png" in panel._repr_mimebundle_()[0]
+
+
+def test_ports_are_opened_and_closed_in_the_kernel(panel: PortPanel) -> None:
+    first = panel.port.value
+    panel.port.value = 0
+    assert "is yours now" in click(panel, "Open it")
+    port = panel.port.value
+    assert {first, port} <= set(mine("tcp"))
+    assert "EADDRINUSE" in click(panel, "Open it")
+    assert "nobody listens there" in click(panel, "Close it")
+    assert port not in mine("tcp")
+    assert "holds no socket on that port" in click(panel, "Close it")
+
+
+def test_udp_is_another_map_and_an_open_port_is_silent(panel: PortPanel) -> None:
+    panel.protocol.value = "udp"
+    panel.port.value = 0
+    assert "never answers" in click(panel, "Open it")
+    assert panel.port.value in mine("udp")
+    assert "no answer" in click(panel, "Probe")
+    assert "connect: silent" in panel.picture.alt
+    assert panel.picture.alt.startswith("udp:")
+
+
+def test_the_next_port_is_found_and_after_the_last_comes_the_first(panel: PortPanel) -> None:
+    panel.port.value = 65535
+    click(panel, "Next occupied")
+    assert 0 < panel.port.value < 65535
+    members = frozenset({10, 20})
+    assert [panel.following(members, "") for panel.port.value in (9, 10, 15, 20)] == [10, 20, 20, 10]
+
+
+def test_without_service_names_the_panel_says_so(panel: PortPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sockets_lab.ports.named_ports", lambda protocol: None)
+    assert "no list of service names" in click(panel, "Next named")
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+@pytest.mark.parametrize("way", ["bind", "connect"])
+def test_ports_are_handed_out_and_told(panel: PortPanel, protocol: str, way: str) -> None:
+    panel.protocol.value, panel.way.value = protocol, way
+    said = click(panel, "Hand out 200 ports")
+    assert f"200 ports by <code>{way}</code>" in said
+    assert len(panel.handed_out) == 200
+    assert f"from {min(panel.handed_out)} to {max(panel.handed_out)}" in panel.picture.alt
+
+
+@pytest.mark.parametrize("number", [-1, 65536, 10**12])
+def test_a_bad_number_is_told_in_the_panel_and_opens_nothing(panel: PortPanel, number: int) -> None:
+    before = mine("tcp")
+    panel.port.value = number
+    assert "16 bits hold 0 to 65535" in panel.line.value
+    assert "16 bits hold 0 to 65535" in click(panel, "Open it")
+    assert mine("tcp") == before
+
+
+def test_many_probes_do_not_fill_the_queue_of_the_panels_own_listener(panel: PortPanel) -> None:
+    for _ in range(150):
+        found = ports.probe(panel.port.value)
+        panel.take_calls()
+    assert found.outcome == "open"
+
+
+def test_there_is_an_end_to_opening(panel: PortPanel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sockets_lab.panels.ports.MOST", 1)
+    assert "close one first" in click(panel, "Open it")
+
+
+def test_release_closes_all_and_the_next_click_begins_anew(panel: PortPanel) -> None:
+    held = set(mine("tcp"))
+    assert panel.release()
+    assert not panel.release()
+    assert held - set(mine("tcp"))
+    panel.port.value = 0
+    click(panel, "Open it")
+    assert panel.port.value in mine("tcp")
+
+
+# ---- exercises
+
+
+def exercise(key: str):
+    return next(one for one in questions.EXERCISES if one.key == key)
+
+
+def pair(stack: ExitStack) -> tuple[socket.socket, socket.socket]:
+    """Bind a TCP and a UDP socket to one number, neither listening."""
+    for _ in range(50):
+        tcp, udp = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        tcp.bind((HOME, 0))
+        try:
+            udp.bind(tcp.getsockname())
+        except OSError:
+            tcp.close()
+            udp.close()
+            continue
+        return stack.enter_context(tcp), stack.enter_context(udp)
+    raise AssertionError("no number was free in both protocols")
+
+
+def test_one_number_in_both_protocols_counts_once_tcp_listens() -> None:
+    check = exercise("both-protocols").check
+    with ExitStack() as stack:
+        tcp, udp = pair(stack)
+        assert not check().done, "bound is not listening"
+        tcp.listen()
+        assert check().done
+        udp.close()
+        assert not check().done
+    assert not check().done
+
+
+def test_two_numbers_are_not_one() -> None:
+    with (
+        socket.create_server((HOME, 0)),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
+    ):
+        udp.bind((HOME, 0))
+        if udp.getsockname()[1] not in mine("tcp"):
+            assert not exercise("both-protocols").check().done
+
+
+def bound_in(column: int, kind: socket.SocketKind, rows: range = range(4, 128)) -> socket.socket:
+    for row in rows:
+        sock = socket.socket(socket.AF_INET, kind)
+        try:
+            sock.bind((HOME, row * 256 + column))
+        except OSError:
+            sock.close()
+            continue
+        return sock
+    raise AssertionError("the whole column is taken")
+
+
+def test_the_column_counts_for_udp_outside_the_kernels_range() -> None:
+    check = exercise("column").check
+    with bound_in(questions.COLUMN, socket.SOCK_DGRAM):
+        assert check().done
+    with bound_in(questions.COLUMN, socket.SOCK_STREAM) as wrong:
+        wrong.listen()
+        assert not check().done, "TCP was not asked for"
+    with bound_in((questions.COLUMN + 1) % 256, socket.SOCK_DGRAM):
+        assert not check().done, "another column"
+    with bound_in(questions.COLUMN, socket.SOCK_DGRAM, range(192, 256)):
+        found = check()
+        assert not found.done
+        assert "no User port" in found.because
+    assert not check().done
+
+
+def test_clients_are_counted_over_many_destinations() -> None:
+    """To one destination some kernels hand out neighbors: then 200 clients would say little of the range."""
+    low, high = (int(word) for word in questions._client_port()[0].split("from ")[1].split(",")[0].split(" to "))
+    stated = ports.measure_ephemeral(1).system
+    if stated:
+        assert stated[0] <= low < high <= stated[1]
+        assert high - low > (stated[1] - stated[0]) / 4

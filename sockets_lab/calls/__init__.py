@@ -6,6 +6,6 @@
 
 from sockets_lab.calls.recording import Recording
 from sockets_lab.calls.values import Answer, Call, Data, Descriptor, Part, Raised, raised
-from sockets_lab.calls.wrapping import record
+from sockets_lab.calls.wrapping import hide, record
 
-__all__ = ["Answer", "Call", "Data", "Descriptor", "Part", "Raised", "Recording", "raised", "record"]
+__all__ = ["Answer", "Call", "Data", "Descriptor", "Part", "Raised", "Recording", "hide", "raised", "record"]

@@ -147,3 +147,15 @@ def _end(
     local = local_name(args[0]) if noted and known.names_socket else None
     for recording, order in noted:
         recording.end(order, answer, local, seconds)
+
+
+def hide(error: BaseException | None) -> None:
+    """Take this module's frames out of an exception's traceback, so that it looks as it would without a recording."""
+    while error is not None:
+        step = error.__traceback__
+        while step is not None and step.tb_next is not None:
+            if step.tb_next.tb_frame.f_globals is globals():
+                step.tb_next = step.tb_next.tb_next
+            else:
+                step = step.tb_next
+        error = error.__cause__ or error.__context__

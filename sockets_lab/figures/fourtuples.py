@@ -15,11 +15,12 @@ CLIENT, SERVER = (88, 196), (476, 196)  # left edge and width of the boxes with 
 NUMBER = 62  # width of a descriptor's box
 
 
-def both_ends(listener: SocketRow | None, number: int, connections: Sequence[Connection],
+def both_ends(listener: SocketRow | None, number: int | None, connections: Sequence[Connection],
               delivery: Delivery | None = None) -> Drawing:  # fmt: skip
     """Draw a listener and its connections: each one's name at either end, its descriptors, and whom a `send` woke.
 
-    Args: listener: its row in the socket table, and number: its descriptor; delivery: the last `send`, if any.
+    Args: listener: its row in the socket table, and number: its descriptor, None = there is none; delivery: the
+        last `send`, if any.
     """
     height = TOP + max(len(connections), 1) * ROW + 4
     drawing = Drawing("A listener and its connections, each seen from both ends.", "", 760, height)
@@ -39,7 +40,11 @@ def both_ends(listener: SocketRow | None, number: int, connections: Sequence[Con
     return drawing
 
 
-def _listener(drawing: Drawing, row: SocketRow | None, number: int) -> str:
+def _listener(drawing: Drawing, row: SocketRow | None, number: int | None) -> str:
+    if number is None:
+        drawing.box(SERVER[0], 34, SERVER[1], BOX, "quiet", dashed=True)
+        drawing.text(SERVER[0] + SERVER[1] / 2, 34 + BOX / 2, "no listener is open", "muted", anchor="middle")
+        return "No listener is open."
     name = "?" if row is None else str(row.local)
     drawing.box(SERVER[0], 34, SERVER[1], BOX, "listener", name, "LISTEN")
     drawing.box(690, 34, NUMBER, BOX, "descriptor", str(number))
@@ -95,7 +100,7 @@ def _end(drawing: Drawing, y: float, place: tuple[int, int], number_at: int, end
         return
     drawing.box(left, y, width, BOX, role, dashed=end.descriptor is None)
     drawing.text(left + width / 2, y + 13, str(end.four_tuple.local), anchor="middle", bold=True, mono=True)
-    unread = f", {end.row.receive_queue} bytes" if end.row.receive_queue else ""
+    unread = f", {end.unread} bytes" if end.unread else ""
     drawing.text(left + width / 2, y + 31, f"{end.state}{unread}", "muted", size=11, anchor="middle")
 
 
@@ -105,7 +110,7 @@ def _said(end: End, woken: tuple[int, ...]) -> str:
         return f"{name}, not in the table"
     number = "no descriptor" if end.descriptor is None else f"descriptor {end.descriptor}"
     woke = ", which woke" if end.descriptor in woken else ""
-    unread = f", {end.row.receive_queue} bytes unread" if end.row.receive_queue else ""
+    unread = f", {end.unread} bytes unread" if end.unread else ""
     return f"{name}, {end.state}, {number}{woke}{unread}"
 
 

@@ -20,6 +20,12 @@ class End:
     def state(self) -> str | None:
         return None if self.row is None else self.row.state
 
+    @property
+    def unread(self) -> int:
+        """Count the bytes that have arrived and were not read. In CLOSE_WAIT the kernel counts the end mark as one."""
+        waiting = (self.row and self.row.receive_queue) or 0
+        return waiting - 1 if waiting and self.state == "CLOSE_WAIT" else waiting
+
 
 @dataclass(frozen=True)
 class Connection:

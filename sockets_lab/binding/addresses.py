@@ -1,11 +1,12 @@
 """The addresses that a lesson asks for: loopback, wildcard, this machine's own, another machine's."""
 
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import psutil
 
-from sockets_lab.binding.trials import try_bind
+from sockets_lab.binding.trials import BindTrial, try_bind
 from sockets_lab.model import Endpoint
 
 
@@ -43,6 +44,11 @@ def places(with_own: bool = True) -> tuple[Place, ...]:
         *(Place(address, "an address of this machine") for address in own[: MOST_OWN * with_own]),
         *(Place(address, "an address of another machine") for address in (foreign[0], foreign[-1])),
     )
+
+
+def try_places(tried: Iterable[Place], protocol: str = "tcp") -> tuple[tuple[Place, BindTrial], ...]:
+    """Bind one new socket to each place, on a port that the kernel chooses: each place with its trial."""
+    return tuple((place, try_bind(Endpoint(place.address, 0), protocol, place.v6only)) for place in tried)
 
 
 def own_addresses() -> tuple[str, ...]:

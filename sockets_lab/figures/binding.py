@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from sockets_lab.binding import Audience, BindTrial, Conversation, Names, Reach, is_mapped
+from sockets_lab.binding import Audience, BindTrial, Conversation, LowPort, Names, Place, Reach, is_mapped
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.tables import Table
@@ -93,7 +93,8 @@ def _socket_lines(trial: BindTrial) -> tuple[str, ...]:
 def _knock(drawing: Drawing, y: float, to_y: float, reach: Reach) -> None:
     center = y + BOX / 2
     role = "connection" if reach.reached else "refused"
-    drawing.box(10, y, 220, BOX, role, str(reach.destination), dashed=not reach.reached)
+    seen = [f"as {reach.seen_as.address}"] if reach.seen_as and is_mapped(reach.seen_as) else []
+    drawing.box(10, y, 220, BOX, role, str(reach.destination), *seen, dashed=not reach.reached)
     if reach.reached:
         drawing.line(230, center, 413, to_y, role, arrow=True)
     else:
@@ -138,11 +139,16 @@ def _word(name: Endpoint | Refused) -> str:
     return f"{name} (none)" if name.port == 0 else str(name)
 
 
-def answers(trials: Iterable[tuple[str, BindTrial]]) -> Table:
-    """List bind trials, each with a word on what was asked: address, port, the kernel's answer."""
-    rows = tuple((kind, trial.asked.address, str(trial.asked.port), _answer(trial)) for kind, trial in trials)
+def answers(trials: Iterable[tuple[Place, BindTrial]]) -> Table:
+    """List bind trials (`binding.try_places`): address, port, the kernel's answer."""
+    rows = tuple((place.kind, trial.asked.address, str(trial.asked.port), _answer(trial)) for place, trial in trials)
     headings = ("what it is", "address", "port", "answer")
     return Table("What was asked, and what bind answered.", headings, rows, (26, 15, 5, 40))
+
+
+def low_ports(low: LowPort) -> Table:
+    """List the answers to a bind below the first port that this user may have."""
+    return answers([(Place("127.0.0.1", "loopback"), low.specific), (Place("0.0.0.0", "wildcard"), low.wildcard)])
 
 
 def _answer(trial: BindTrial) -> str:

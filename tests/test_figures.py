@@ -1,0 +1,96 @@
+"""What all pictures have in common: both forms show the same, say it in words, and keep to their frame."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+from io import BytesIO
+
+import pytest
+from matplotlib.image import imread
+
+from sockets_lab.figures.drawing import ROLES, Drawing
+from sockets_lab.figures.plot import plot
+from sockets_lab.figures.tables import Table, listing, socket_table
+from sockets_lab.model import Endpoint, SocketRow
+
+
+@pytest.fixture
+def drawing():
+    one = Drawing("A title.", 'Says "more" & <less>.', 300, 120)
+    one.box(10, 10, 120, 40, "listener", "first", "second")
+    one.text(150, 20, "a < b & $c$", mono=True)
+    one.line(10, 60, 200, 100, "packet", dashed=True, arrow=True)
+    return one
+
+
+def test_svg_is_well_formed_and_carries_its_text_equivalent(drawing):
+    svg = ElementTree.fromstring(drawing.html())
+    assert svg.get("role") == "img"
+    assert svg.get("aria-label") == 'Says "more" & <less>.'
+    assert [text.text for text in svg.iter("text")] == ["first", "second", "a < b & $c$"]
+
+
+def test_svg_takes_its_ink_from_the_theme_and_its_colors_from_the_roles(drawing):
+    assert "var(--jp-content-font-color1" in drawing.html()
+    assert ROLES["listener"] in drawing.html()
+    assert "fill:black" not in drawing.html()
+
+
+def test_png_has_twice_the_pixels_and_is_not_empty(drawing):
+    image = imread(BytesIO(drawing.png()))
+    assert image.shape[:2] == (240, 600)
+    assert image.min() < 0.3  # ink
+    assert tuple(image[0, 0, :3]) == (1, 1, 1)  # on white
+
+
+def contrast(color: str, paper: float) -> float:
+    """Return the contrast ratio of WCAG 2 between a color and a gray paper of that luminance."""
+    parts = [int(color[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return (max(light, paper) + 0.05) / (min(light, paper) + 0.05)
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_role_can_be_seen_on_white_and_on_the_dark_theme(role):
+    assert contrast(ROLES[role], 1.0) > 2
+    assert contrast(ROLES[role], 0.006) > 3
+
+
+def test_a_plot_is_an_image_with_its_text_equivalent():
+    @plot("A line.", 400, 200)
+    def line(axes, values):
+        axes.plot(values)
+        return f"It ends at {values[-1]}."
+
+    made = line([1, 2, 3])
+    assert (made.title, made.alt) == ("A line.", "It ends at 3.")
+    assert 'alt="It ends at 3."' in made.html()
+    assert imread(BytesIO(made.png())).shape[:2] == (400, 800)
+
+
+def test_a_table_is_a_real_table_live_and_all_there_in_the_picture():
+    table = Table("Two rows.", ("one", "two"), (("a & b", "word " * 20), ("c", "")), (10, 20), mono=False)
+    html = ElementTree.fromstring(table.html())
+    assert [cell.text for cell in html.iter("td")] == ["a & b", "word " * 20, "c", None]
+    assert len(list(html.iter("th"))) == 2
+    assert "one: a & b; two: word" in table.alt
+    assert imread(BytesIO(table.png())).shape[0] > 2 * (58 + 5 * 18)  # five lines of words
+
+
+def test_a_socket_table_names_endpoints_and_missing_inodes():
+    here, there = Endpoint("127.0.0.1", 80), Endpoint("127.0.0.1", 50000)
+    rows = [
+        SocketRow("tcp", here, Endpoint("0.0.0.0", 0), "LISTEN", 0, 5, 12),
+        SocketRow("tcp", here, there, "ESTABLISHED", 0, 0, 0),
+        SocketRow("tcp", there, here, "ESTABLISHED", 0, 0, None),
+    ]
+    table = socket_table("Rows.", rows, {there: "client"})
+    assert table.rows[0][2] == "-"
+    assert "client" in table.rows[1][2]
+    assert [row[4] for row in table.rows] == ["12", "none", "?"]
+
+
+def test_a_listing_keeps_its_lines_and_spaces():
+    html = listing("What it printed.", "a   b\nc").html()
+    assert re.search(r"white-space:pre-wrap", html)
+    assert "a   b\nc" in html

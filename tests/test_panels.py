@@ -1,0 +1,137 @@
+"""What all panels have in common: errors become sentences, and what is held is let go of."""
+
+import socket
+
+import pytest
+
+from sockets_lab.errors import BadInput
+from sockets_lab.figures.drawing import Drawing
+from sockets_lab.panels import descriptors
+from sockets_lab.panels.panel import RELEASED, Panel, inline, let_go_of_all
+from sockets_lab.panels.show import WIDGET, forms
+
+
+class Small(Panel):
+    purpose = "try what panels have in common"
+
+    def __init__(self) -> None:
+        self.held: list[socket.socket] = []
+        super().__init__()
+
+    def release(self) -> bool:
+        held = bool(self.held)
+        while self.held:
+            self.held.pop().close()
+        return held
+
+
+def raising(error: Exception):
+    def action() -> None:
+        raise error
+
+    return action
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (BadInput("70000 is not a port number."), "70000 is not a port number."),
+        (ConnectionRefusedError(111, "Connection refused"), "ECONNREFUSED"),
+        (TimeoutError("timed out"), "DEADLINE"),
+        (KeyError("ours"), "fault of its own: KeyError"),
+    ],
+)
+def test_errors_are_shown_in_the_panel(error, sentence):
+    panel = Small()
+    panel.button("Go", raising(error)).click()
+    assert sentence in panel.line.value
+    assert 'role="status"' in panel.line.value
+    panel.button("Go", lambda: panel.say("fine")).click()
+    assert "fine" in panel.line.value
+
+
+def test_what_is_said_is_text_and_never_markup():
+    panel = Small()
+    panel.say("<script>alert(1)</script> & `code`")
+    assert "<script>" not in panel.line.value
+    assert "<code>code</code>" in panel.line.value
+    assert inline("**bold** <b>") == "<b>bold</b> &lt;b&gt;"
+
+
+def test_a_new_panel_of_a_kind_replaces_the_one_before():
+    first = Small()
+    first.held.append(socket.socket())
+    sock = first.held[0]
+    second = Small()
+    assert sock.fileno() == -1
+    assert RELEASED.split(".")[0] in first.line.value
+    assert Panel.shown[Small] is second
+
+
+def test_letting_go_of_all_speaks_only_where_something_was_held():
+    quiet = Small()
+    let_go_of_all()
+    assert quiet.line.value == ""
+    quiet.held.append(socket.socket())
+    let_go_of_all()
+    assert "was closed" in quiet.line.value
+
+
+def test_an_output_has_three_forms():
+    panel = Small()
+    panel.draw(Drawing("A title.", "What it shows.", 50, 50))
+    data, metadata = panel._repr_mimebundle_()
+    assert data[WIDGET]["model_id"] == panel.model_id
+    assert data["text/plain"] == "Panel: try what panels have in common. Run this cell to use it."
+    assert data["image/png"]
+    assert metadata["image/png"]["alt"] == "What it shows."
+    assert forms(panel, "words")[0].keys() == {WIDGET, "text/plain"}
+
+
+@pytest.fixture
+def panel():
+    one = descriptors.make()
+    yield one
+    one.release()
+
+
+def press(panel: Panel, label: str) -> None:
+    """Click the button with that label, wherever it stands in the panel."""
+
+    def buttons(box):
+        for child in getattr(box, "children", ()):
+            yield from buttons(child)
+            if getattr(child, "description", "") == label:
+                yield child
+
+    next(buttons(panel)).click()
+
+
+def test_the_panel_of_lesson_01_does_real_things(panel):
+    assert "LISTEN" in panel.picture.alt
+    press(panel, "Open")
+    number = panel.chosen.value
+    with socket.socket(fileno=socket.dup(number)) as witness:
+        press(panel, "Bind")
+        assert witness.getsockname()[1]
+        press(panel, "Listen")
+        assert witness.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    panel.number.value = 211
+    press(panel, "Give it this number")
+    assert f"Descriptor {number} and 211: one TCP socket" in panel.picture.alt
+    press(panel, "Give it this number")
+    assert "stands for something already" in panel.line.value
+    press(panel, "Close")
+    assert 211 not in panel.sockets
+    press(panel, "Bind")
+    assert panel.release()
+    assert "No socket is open" in panel.picture.alt
+    press(panel, "Duplicate")
+    assert "click Open first" in panel.line.value
+
+
+def test_the_panel_of_lesson_01_is_not_endless(panel):
+    for _ in range(20):
+        press(panel, "Open")
+    assert "close one first" in panel.line.value
+    assert len(panel.sockets) == descriptors.MOST

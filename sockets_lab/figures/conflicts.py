@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from sockets_lab.conflicts import PAIRS, SIDES, Cell, Claim, Outcome, Step
 from sockets_lab.figures.drawing import Drawing
-from sockets_lab.model import SocketRow
+from sockets_lab.figures.tables import Table
+from sockets_lab.model import Endpoint, SocketRow
 
 LANES = (130, 380, 630)  # the first program, the kernel, the second program
 STEPS_TOP, STEP = 128, 30  # pixels
@@ -56,7 +57,7 @@ def _step(drawing: Drawing, y: float, step: Step, outcome: Outcome) -> str:
     claim = outcome.first if step.socket == 1 else outcome.second
     side = -1 if step.socket == 1 else 1
     port = 0 if step.name == "bind 1" else outcome.port
-    call = f"bind {claim.address} {port}" if step.call == "bind" else step.call
+    call = f"bind {Endpoint(claim.address, port or 0)}" if step.call == "bind" else step.call
     role = "refused" if step.refused else "connection"
     lane, kernel = LANES[1 + side], LANES[1]
     drawing.line(lane - 4 * side, y, kernel + 4 * side, y, role, arrow=True)
@@ -79,6 +80,19 @@ def _holder(row: SocketRow) -> list[str]:
         f"{owner.program}, process {owner.pid}, descriptor {owner.descriptor}" for owner in row.owners
     ]  # fmt: skip
     return [f"{row.protocol} {row.local} {row.state}", *(f"  {owner}" for owner in owners)]
+
+
+def holders(rows: Iterable[SocketRow]) -> Table:
+    """Show who holds a port: each row of the socket table with the processes that own it."""
+    cells = tuple(
+        (row.protocol, str(row.local), row.state, *owner)
+        for row in rows
+        for owner in ([("unknown", "-", "-")] if row.owners is None else [
+            (owner.program, str(owner.pid), str(owner.descriptor)) for owner in row.owners
+        ] or [("nobody", "-", "-")])
+    )  # fmt: skip
+    headings = ("protocol", "local endpoint", "state", "program", "process", "descriptor")
+    return Table("Who holds the port.", headings, cells, (8, 24, 12, 16, 9, 10))
 
 
 def _grid(drawing: Drawing, top: float, outcome: Outcome, options: Mapping[tuple[str, str], Outcome]) -> str:

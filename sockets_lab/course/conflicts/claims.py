@@ -1,11 +1,9 @@
 """What the text says about port conflicts, measured."""
 
 from sockets_lab import conflicts
-from sockets_lab.conflicts import ELSEWHERE, Outcome, inherit, stage
+from sockets_lab.conflicts import ELSEWHERE, Elsewhere, Outcome, inherit, stage
 from sockets_lab.conflicts import Claim as Ask
 from sockets_lab.course.questions import Claim
-
-OTHERS = tuple(one for one in ELSEWHERE if one.system != "Linux")
 
 
 def _one_process_only() -> tuple[str, str]:
@@ -31,9 +29,8 @@ def _inherited() -> tuple[str, str]:
     return f"one listener, inherited by a second process: clients were accepted by {', '.join(who)}", "not so"
 
 
-def _elsewhere() -> tuple[str, str]:
-    known = " ".join(f"{one.system}: {one.says}" for one in OTHERS)
-    return f"measured on this system only. By their documents: {known}", "differs"
+def _elsewhere(system: str) -> Elsewhere:
+    return next(one for one in ELSEWHERE if one.system == system)
 
 
 def _datagrams() -> tuple[str, str]:
@@ -56,11 +53,14 @@ def _same_protocol() -> tuple[str, str]:
     return f"TCP and UDP, same address and port: {_told(outcome)}", "so" if outcome.refused is None else "not so"
 
 
+BSD, WINDOWS = _elsewhere("FreeBSD"), _elsewhere("Windows")
+
 CLAIMS = (
     Claim("Only one process may bind to an IP address and port.", _one_process_only, "socket(7); measured"),
-    Claim("(the same)", _inherited, "fork(2); measured"),
-    Claim("(the same, on other systems)", _elsewhere, "; ".join(one.source for one in OTHERS)),
-    Claim("(the same, for UDP)", _datagrams, "measured; cpython issue 81409: asyncio dropped the option"),
+    Claim("So no two processes serve one port.", _inherited, "fork(2); measured"),
+    Claim("The rule is the same for UDP.", _datagrams, "measured; cpython issue 81409: asyncio dropped the option"),
     Claim("A port conflict is about the same IP address.", _same_ip, "ip(7), ipv6(7); measured"),
-    Claim("... with the same protocol.", _same_protocol, "measured"),
+    Claim("A port conflict is about the same protocol.", _same_protocol, "measured"),
+    Claim("The rule is the same on FreeBSD and macOS.", lambda: (f"not measured: {BSD.says}", "differs"), BSD.source),
+    Claim("The rule is the same on Windows.", lambda: (f"not measured: {WINDOWS.says}", "differs"), WINDOWS.source),
 )

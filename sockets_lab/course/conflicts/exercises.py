@@ -34,26 +34,7 @@ def _check_restart() -> Found:
     return Found(False, "your listener is there, but at its port no old connection is in TIME_WAIT.")
 
 
-def _check_two_protocols() -> Found:
-    rows = _mine()
-    streams = {row.local for row in rows if row.state == "LISTEN"}
-    if streams & {row.local for row in rows if row.protocol == "udp"}:
-        return Found(True, "this process holds one number twice: a TCP listener and a UDP socket.")
-    return Found(False, "no TCP listener and UDP socket of this process have the same address and port.")
-
-
 EXERCISES = (
-    Exercise(
-        "two-protocols",
-        "Hold one port number twice: let a TCP socket listen at `127.0.0.1`, and bind a UDP socket to the same address "
-        "and port.",
-        _check_two_protocols,
-        (
-            "Let the kernel choose the port of the TCP socket, and read it from `getsockname()`.",
-            "A UDP socket is `socket.socket(socket.AF_INET, socket.SOCK_DGRAM)`.",
-            "`datagrams.bind(stream.getsockname())` asks for the same pair of address and port.",
-        ),
-    ),
     Exercise(
         "two-listeners",
         "Let **two** TCP sockets of this process listen at one address and port, each with a backlog of "

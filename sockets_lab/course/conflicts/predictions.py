@@ -19,11 +19,6 @@ def _wildcard_first() -> str:
     return _second(stage(Claim(address="0.0.0.0", listens="before"), Claim(listens="before"), two_programs=True))
 
 
-def _both_reuse_address() -> str:
-    both = Claim(reuse_address=True, listens="before")
-    return _second(stage(both, both, two_programs=True))
-
-
 def _spread(protocol: str, option: str) -> str:
     result = share(protocol, option, senders=SENDERS)
     if result.refused:
@@ -58,20 +53,6 @@ PREDICTIONS = (
             "matter: specific first, wildcard second ends the same way.",
             YES: "This system lets the more specific address have the port (Windows does, for one user).",
             HALF: "This system looks at the conflict only when the second one listens.",
-            **STRANGE,
-        },
-    ),
-    Prediction(
-        "both-reuse-address",
-        "Both programs set `SO_REUSEADDR`. The first one listens. May the second one have the same address and port?",
-        (YES, NO, HALF, OTHER),
-        _both_reuse_address,
-        {
-            NO: "`SO_REUSEADDR` helps against sockets that only hold the port. It does not help against one that "
-            "*listens*: two listeners would fight for every client.",
-            YES: "This system lets two listeners have one address and port (Windows is known for it), and does not say "
-            "which of them gets a client.",
-            HALF: "This system allows the bind, and refuses only the second listener.",
             **STRANGE,
         },
     ),

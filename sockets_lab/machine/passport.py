@@ -64,45 +64,45 @@ def _ephemeral() -> tuple[str, bool | None]:
 
 def _lowest() -> tuple[str, bool]:
     lowest = probes.lowest_port()
-    return str(lowest), lowest <= probes.SYSTEM_PORTS.start
+    return f"you may bind {lowest} and above", lowest <= probes.SYSTEM_PORTS.start
 
 
 def _namespaces() -> tuple[str, bool | None]:
     outcome = try_namespaces()
     if isinstance(outcome, Refused):
-        return outcome.name, False
-    return ("yes", True) if outcome else ("unknown", None)
+        return f"refused: {outcome.name}", False
+    return ("can be made", True) if outcome else ("no answer", None)
 
 
-def _plain(probe: Callable[[], bool]) -> Callable[[], tuple[str, bool]]:
-    return lambda: ("yes", True) if probe() else ("no", False)
+def _plain(probe: Callable[[], bool], yes: str, no: str) -> Callable[[], tuple[str, bool]]:
+    return lambda: (yes, True) if probe() else (no, False)
 
 
 # name, probe, how it is found out, lesson, what differs without it
 Probe = Callable[[], tuple[str, bool | None]]
 LINES: tuple[tuple[str, Probe, str, str, str], ...] = (
-    ("socket table", _socket_table, "asked the kernel, and psutil where it is silent", "every lesson",
-     "you see fewer rows, and without netlink neither queues nor inodes"),
-    ("command-line tools", _tools, f"looked along PATH for {', '.join(probes.TOOLS)}", "every lesson",
+    ("socket table", _socket_table, "asked the kernel, else psutil", "every lesson",
+     "you see the rows of your own programs only"),
+    ("command-line tools", _tools, f"looked for {', '.join(probes.TOOLS)}", "every lesson",
      "the same facts come from the course's own tables"),
-    ("descriptor limit", _limits, "asked with getrlimit", "01_descriptors",
+    ("limit of descriptors", _limits, "asked with getrlimit", "01_descriptors",
      "a socket is a handle there, and no small number runs out"),
-    ("IPv6 on loopback", _plain(probes.has_ipv6), "bound ::1, port 0", "02_binding",
-     "the IPv6 trials show how they are refused"),
-    ("IPv4 on IPv6 sockets", _plain(probes.has_dual_stack), "bound ::ffff:127.0.0.1, port 0", "02_binding",
-     "a server needs one socket for each family"),
-    ("more loopback addresses", _plain(probes.loopback_addresses), "bound 127.0.0.2, port 0", "05_fourtuples",
-     "every learner and every client uses 127.0.0.1"),
-    ("lowest port you may bind", _lowest, "tried to bind 1, 2, 3, ... on loopback", "03_ports",
-     "the ports below are refused with EACCES: they need a privilege"),
-    ("ports the kernel chooses", _ephemeral, "read ip_local_port_range, or bound port 0 many times", "03_ports",
+    ("IPv6 on loopback", _plain(probes.has_ipv6, "::1 is here", "::1 is not here"), "bound ::1, port 0",
+     "02_binding", "the IPv6 trials show how they are refused"),
+    ("IPv4 on IPv6 sockets", _plain(probes.has_dual_stack, "one socket serves both", "a socket serves one"),
+     "bound ::ffff:127.0.0.1, port 0", "02_binding", "a server needs one socket for each family"),
+    ("ports below 1024", _lowest, "tried to bind 1, 2, 3, ... on loopback", "03_ports",
+     "binding one is refused with EACCES: it needs a privilege"),
+    ("ports the kernel chooses", _ephemeral, "read its setting, else bound port 0 often", "03_ports",
      "the range is measured from the ports that are handed out"),
-    ("names of services", _plain(probes.has_service_names), "looked up http, domain, ssh", "03_ports",
-     "ports are shown by number, with the name unknown"),
-    ("SO_REUSEPORT", _plain(probes.has_reuse_port), "bound two sockets to one port", "04_conflicts",
-     "that column of the matrix shows how the option is refused"),
-    ("a port range per socket", _plain(probes.has_local_port_range), "set IP_LOCAL_PORT_RANGE, bound port 0",
-     "05_fourtuples", "the limit of ports is reckoned, and not reached"),
+    ("names of services", _plain(probes.has_service_names, "there is a list", "there is no list"),
+     "looked up http, domain, ssh", "03_ports", "ports are shown by number, with the name unknown"),
+    ("SO_REUSEPORT", _plain(probes.has_reuse_port, "two sockets share a port", "not obeyed"),
+     "bound two sockets to one port", "04_conflicts", "that column of the matrix shows how the option is refused"),
+    ("more loopback addresses", _plain(probes.loopback_addresses, "all of 127.0.0.0/8", "127.0.0.1 alone"),
+     "bound 127.0.0.2, port 0", "05_fourtuples", "every learner and every client uses 127.0.0.1"),
+    ("a port range per socket", _plain(probes.has_local_port_range, "obeyed", "not obeyed"),
+     "set IP_LOCAL_PORT_RANGE, bound port 0", "05_fourtuples", "the limit of ports is reckoned, and not reached"),
     ("network namespaces", _namespaces, "made one in a process that ended at once", "07_nodes",
      "the nodes share this machine's loopback"),
 )  # fmt: skip

@@ -39,8 +39,9 @@ class PortPanel(Panel):
     def __init__(self) -> None:
         self.held: dict[tuple[str, int], socket.socket] = {}
         self.handed_out: tuple[int, ...] = ()
-        self.protocol = widgets.ToggleButtons(options={"TCP": "tcp", "UDP": "udp"}, description="Protocol")
-        self.protocol.style.button_width = "60px"
+        self.protocol = widgets.Dropdown(
+            options={"TCP": "tcp", "UDP": "udp"}, description="Protocol", layout={"width": "170px"}
+        )
         self.port = widgets.IntText(0, description="Port", layout={"width": "170px"})
         self.way = widgets.Dropdown(options=["bind", "connect"], description="Ask by", layout={"width": "190px"})
         self.follow(self.protocol, self.change_protocol)

@@ -1,0 +1,69 @@
+"""Lesson 03 in a browser: the map of all ports, and the probe."""
+
+import re
+
+
+def port(panel):
+    return panel.get_by_label("Port", exact=True)
+
+
+def choose(panel, number):
+    port(panel).fill(str(number))
+    port(panel).press("Enter")
+
+
+def alt(panel):
+    return panel.get_by_role("img").get_attribute("aria-label")
+
+
+def test_panel_probes_opens_and_closes_ports_and_hands_others_out(lab):
+    with lab.lesson("03_ports") as page:
+        lab.whole(page, "03_ports")
+        panel = lab.panel(page)
+        panel.get_by_text("Everything that this panel held was closed").wait_for()  # by the lesson's last cell
+        assert panel.locator("svg image").count() > 1
+        box = panel.locator("svg image").first.bounding_box()
+        assert box["width"] > 200
+        lab.shot(panel, "03_panel_first")
+
+        choose(panel, 65536)
+        panel.get_by_text("65536 is not a port number").wait_for()
+        choose(panel, 0)
+        panel.get_by_text("nobody listens there").wait_for()
+        panel.get_by_role("button", name="Open it").click()
+        panel.get_by_text("a TCP socket listens there").wait_for()
+        mine = port(panel).input_value()
+        assert int(mine) > 0
+        assert f"Probed: tcp 127.0.0.1:{mine}" in alt(panel)
+        assert "connect: open" in alt(panel)
+        panel.get_by_role("button", name="Close it").click()
+        panel.get_by_text("nobody listens there").wait_for()
+
+        panel.get_by_label("Ask by").select_option("connect")
+        panel.get_by_role("button", name="Hand out 200 ports").click()
+        panel.get_by_text(re.compile("200 ports by")).wait_for()
+        assert "Just handed out: 200 ports" in alt(panel)
+        panel.get_by_role("button", name="Next occupied").click()
+        panel.get_by_text(f"Port {mine}, TCP").wait_for(state="detached")
+
+        panel.get_by_label("Protocol").select_option("UDP")
+        panel.get_by_text(", UDP:").wait_for()
+        choose(panel, 0)
+        panel.get_by_text("Port 0, UDP").wait_for()
+        panel.get_by_role("button", name="Open it").click()
+        panel.get_by_text("never answers").wait_for()
+        panel.get_by_role("button", name="Probe").click()
+        panel.get_by_text("no answer").wait_for()
+        assert "connect: silent" in alt(panel)
+        lab.shot(panel, "03_panel")
+
+
+def test_the_panel_fits_a_narrow_page_in_the_dark_theme(lab):
+    with lab.lesson("03_ports", dark=True, width=1024) as page:
+        panel = lab.panel(page)
+        lab.shot(panel, "03_panel_dark")
+        inside = panel.bounding_box()
+        for control in panel.get_by_role("button").all():
+            box = control.bounding_box()
+            assert box["x"] + box["width"] <= inside["x"] + inside["width"] + 1
+        lab.whole(page, "03_ports_dark")

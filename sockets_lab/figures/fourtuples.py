@@ -51,7 +51,7 @@ def _listener(drawing: Drawing, row: SocketRow | None, number: int | None) -> st
     drawing.line(688, 34 + BOX / 2, 674, 34 + BOX / 2, "descriptor", arrow=True)
     queue = "how many wait for accept: not told here"
     if row is not None and row.receive_queue is not None:
-        queue = f"{row.receive_queue} wait for accept, backlog {row.send_queue}"
+        queue = f"{row.receive_queue} wait{'s' * (row.receive_queue == 1)} for accept, backlog {row.send_queue}"
     drawing.text(464, 34 + BOX / 2, queue, "muted", anchor="end")
     return f"The listener is descriptor {number}, named {name}; {queue}."
 

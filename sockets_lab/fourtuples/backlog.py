@@ -64,6 +64,11 @@ class BacklogRun:
         return sum(step.did == "connect" and step.outcome == "ESTABLISHED" for step in self.steps)
 
     @property
+    def no_room(self) -> bool:
+        """Tell whether a client was left without an answer, or refused."""
+        return any(step.did == "connect" and step.outcome != "ESTABLISHED" for step in self.steps)
+
+    @property
     def went_on(self) -> bool:
         """Tell whether the client that found no room was connected after another connection was accepted."""
         return self.steps[-1].did == "ask again" and self.steps[-1].outcome == "ESTABLISHED"

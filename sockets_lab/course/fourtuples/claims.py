@@ -57,7 +57,7 @@ def _one_wakes() -> tuple[str, str]:
         if isinstance(sent, Refused):
             return f"could not be tried: {sent.name}", "unknown"
         right = sent.woken == (listener.connection(3).server.descriptor,)
-    return f"data along one of five connections woke {len(sent.woken)} of eleven sockets", "so" if right else "not so"
+    return f"data along one of five connections woke {len(sent.woken)} of the ten other sockets", "so" if right else "not so"
 
 
 def _ephemeral() -> tuple[str, str]:
@@ -104,7 +104,7 @@ CLAIMS = (
     Claim(
         "The tuple has four parts: local address and port, remote address and port.",
         _protocol_too,
-        "RFC 6056 abstract; network_namespaces(7)",
+        "RFC 6056 abstract, namespaces(7)",
     ),
     Claim("Each dialog is one to one.", _one_wakes, "tcp(7), select(2)"),
     Claim("The client's end has an ephemeral port.", _ephemeral, "ip(7), ip_local_port_range"),

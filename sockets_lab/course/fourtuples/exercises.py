@@ -69,8 +69,8 @@ EXERCISES = (
         _check_shared_name,
         (
             "They cannot be connected to the same listener: one part of the name must differ.",
-            "Set `SO_REUSEADDR` on both clients before you bind them. Bind the first to port 0, and the second to the "
-            "name that the first one got.",
+            "Set `SO_REUSEPORT` on both clients before you bind them (on Windows `SO_REUSEADDR`). Bind the first to "
+            "port 0, and the second to the name that the first one got.",
             "Make two listeners, and connect each client to its own.",
         ),
     ),

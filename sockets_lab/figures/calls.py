@@ -133,6 +133,7 @@ class _Page:
         local = self.fresh.get(step.call.order)
         if local:
             x, y, text = STACK + 6, self.y, str(local)
+            text = text if len(text) <= 26 else f"\N{HORIZONTAL ELLIPSIS}{text[-25:]}"
             self.marks.append(lambda drawing: drawing.box(x, y - 15, 154, 22, "endpoint"))
             size = 12 if len(text) <= 20 else 9
             self.marks.append(lambda drawing: drawing.text(x + 77, y - 4, text, size=size, anchor="middle", mono=True))

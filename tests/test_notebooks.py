@@ -2,10 +2,18 @@
 
 import asyncio
 import json
+import os
+import random
+import signal
+import time
+import uuid
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
@@ -51,3 +59,83 @@ def test_all_lessons_at_once_ten_kernels_at_a_time():
         return await asyncio.gather(*(one(path) for path in [*LESSONS, *LESSONS]))
 
     assert len(asyncio.run(all_of_them())) == 2 * len(LESSONS)
+
+
+def marked(mark: str) -> list[psutil.Process]:
+    """Find the living processes that inherited a mark in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("SOCKETS_LAB_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def end(client: BlockingKernelClient, manager: KernelManager) -> None:
+    client.stop_channels()
+    manager.shutdown_kernel(now=True)
+    manager.cleanup_resources()
+
+
+def code(path: Path) -> list[str]:
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
+@pytest.mark.parametrize("name", ["00_start_here", "01_descriptors", "04_conflicts"])
+def test_kill_9_in_the_middle_of_a_lesson_leaves_no_process(name):
+    mark = uuid.uuid4().hex
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=str(NOTEBOOKS), env={**os.environ, "SOCKETS_LAB_MARK": mark})
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(60)
+        for source in code(NOTEBOOKS / f"{name}.ipynb"):
+            client.execute(source)
+        time.sleep(random.uniform(0.5, 4))
+        kernel = manager.provisioner.process
+        os.kill(kernel.pid, signal.SIGKILL)  # the kernel alone: its children must notice by themselves
+        kernel.wait(10)
+        deadline = time.monotonic() + 5
+        while (left := marked(mark)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert left == []
+    finally:
+        end(client, manager)
+
+
+def test_an_interrupted_cell_leaves_no_socket_and_the_kernel_goes_on():
+    manager = KernelManager(kernel_name="python3")
+    manager.start_kernel(cwd=str(NOTEBOOKS))
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(60)
+
+        def ask(source: str) -> str:
+            said: list[str] = []
+            client.execute_interactive(
+                source, timeout=60, output_hook=lambda message: said.append(message["content"].get("text", ""))
+            )
+            return "".join(said)
+
+        ask("from sockets_lab import descriptors, panels; lesson = panels.lesson('01_descriptors')")
+        waiting = client.execute("with descriptors.tcp_pair() as (one, other): print('waits', flush=True); one.recv(1)")
+        while client.get_iopub_msg(timeout=30)["content"].get("text", "") != "waits\n":
+            pass
+        manager.interrupt_kernel()
+        while (reply := client.get_shell_msg(timeout=30))["parent_header"]["msg_id"] != waiting:
+            pass
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
+        assert "Everything is closed" in ask("lesson.end()")
+    finally:
+        end(client, manager)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lessons_run_where_psutil_tells_the_socket_table(path, monkeypatch):
+    monkeypatch.setenv("SOCKETS_LAB_TABLE", "psutil")
+    asyncio.run(run(path))

@@ -27,6 +27,7 @@ SETTINGS = {
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
 MINUTE = 60_000  # Playwright counts milliseconds
+CODE = "jupyterapp.shell.currentWidget.content.widgets.map(one => one.model).filter(cell => cell.type === 'code')"
 
 
 class Lab:
@@ -53,21 +54,15 @@ class Lab:
 
     def run_all(self, page) -> None:
         """Choose Run, Run All Cells; wait until no cell waits; fail on an error that no cell announces by its tag."""
+        page.evaluate(f"() => {CODE}.forEach(cell => {{ cell.executionCount = null }})")  # forget the saved run
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        page.locator(".jp-InputPrompt", has_text="[*]").first.wait_for()  # or the prompts of the saved run would do
-        page.wait_for_function(
-            """() => { const prompts = [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')];
-                const codes = prompts.map(prompt => prompt.textContent.trim());
-                return codes.length && codes.some(code => /\\d/.test(code)) && !codes.includes('[*]:'); }""",
-            timeout=2 * MINUTE,
-        )
+        page.wait_for_function(f"() => {CODE}.every(cell => cell.executionCount !== null)", timeout=2 * MINUTE)
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
         errors = page.evaluate(
-            """() => jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model)
-                .filter(cell => cell.type === 'code' && !(cell.getMetadata('tags') || []).includes('raises-exception'))
+            f"""() => {CODE}.filter(cell => !(cell.getMetadata('tags') || []).includes('raises-exception'))
                 .flatMap(cell => cell.outputs.toJSON()).filter(output => output.output_type === 'error')
-                .map(error => `${error.ename}: ${error.evalue}`)"""
+                .map(error => `${{error.ename}}: ${{error.evalue}}`)"""
         )
         assert errors == []
 

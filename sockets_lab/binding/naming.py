@@ -1,4 +1,4 @@
-"""When a socket gets its names: the local one by bind, or by the way; the foreign one by connect or accept."""
+"""When a socket gets its names: the local one by bind, or in passing; the foreign one by connect or accept."""
 
 import socket
 from collections.abc import Callable

@@ -73,7 +73,7 @@ def bound_socket(trial: BindTrial | None, reaches: Sequence[Reach] = (), listeni
     drawing.box(415, middle - 40, 330, 80, role, *lines, dashed=bool(trial.refused))
     drawing.text(580, middle + 63, "row in the socket table", "muted", anchor="middle")
     drawing.text(580, middle + 83, row, anchor="middle", mono=True, size=12)
-    if not reaches:
+    if not reaches and not trial.refused:
         drawing.text(120, middle, "nobody has knocked yet", "muted", anchor="middle")
     for number, reach in enumerate(reaches):
         _knock(drawing, TOP + number * ROW, middle, reach)

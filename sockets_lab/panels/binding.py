@@ -37,11 +37,12 @@ class BindingPanel(Panel):
         here = [each for each in binding.DESTINATIONS if binding.try_bind(Endpoint(each, 0)).refused is None]
         self.destinations = tuple(here)
         self.protocol = widgets.Dropdown(options=["TCP", "UDP"], description="Protocol", layout={"width": "170px"})
-        kinds = [(f"{place.kind}: {place.address}", place) for place in places]
+        kinds = [(f"{place.address} ({place.kind})", place) for place in places]
         self.kind = widgets.Dropdown(options=kinds, description="Kind", layout={"width": "480px"})
         self.address = widgets.Text(places[0].address, description="Address", layout={"width": "300px"})
         self.port = widgets.IntText(0, description="Port", layout={"width": "170px"})
-        self.v6only = widgets.Checkbox(description="IPv6 only (counts for ::)", indent=False, layout={"width": "200px"})
+        self.v6only = widgets.Checkbox(description="IPv6 only (counts for ::)", indent=False)
+        self.v6only.layout = {"width": "210px", "margin": "2px 2px 2px 20px"}
         self.follow(self.kind, self.take_kind)
         acts = [
             self.button("Bind", self.bind, "Make a new socket and bind it; the one before is closed"),

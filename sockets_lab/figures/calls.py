@@ -99,7 +99,8 @@ class _Page:
             return self._remark(f"{before}DEADLINE: {answer.because}", "refused")
         held = [part for part in answer if isinstance(part, Descriptor)] if isinstance(answer, tuple) else []
         role = "refused" if isinstance(answer, Refused) else "descriptor" if held else "muted"
-        self._text(STACK - 12, before + call.reply(_say), anchor="end", mono=True, bold=role != "muted")
+        ink = "refused" if role == "refused" else "ink"
+        self._text(STACK - 12, before + call.reply(_say), ink, anchor="end", mono=True, bold=role != "muted")
         self.y += 16
         self._arrow(STACK, self.process, role)
         self._held(held)

@@ -9,6 +9,7 @@ from sockets_lab.model import MAX_PORT, Endpoint
 
 COLUMN = personal_number("03/column", 1, 254)
 HERE = "127.0.0.1"
+REGISTERED = (1433, 1883, 3306, 3389, 5060, 5432, 5900, 8080)  # for other services, in IANA's registry
 
 
 def _too_large() -> str:
@@ -30,7 +31,7 @@ def _foreign_number() -> str:
 
 def _listens_on_a_named_port() -> int | None:
     """Listen for a moment on a registered port that belongs to another service; return it, or None where all refuse."""
-    named = sorted(port for port in ports.named_ports("tcp") or () if port in ports.USER) or [3389]
+    named = sorted(port for port in ports.named_ports("tcp") or () if port in ports.USER) or REGISTERED
     for port in named:
         with socket.socket() as sock:
             if not isinstance(attempt(sock.bind, (HERE, port)), Refused):

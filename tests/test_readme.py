@@ -1,0 +1,52 @@
+"""What the README and the notebooks point at is there, and what they promise is so."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from sockets_lab.course.lessons import LESSONS
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "notebooks").rglob("*.ipynb"))]
+
+
+def prose(path: Path) -> str:
+    if path.suffix == ".md":
+        return path.read_text(encoding="utf-8")
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path):
+    for link in re.findall(r"\]\(([^)#]+)\)", prose(path)):
+        assert (path.parent / link).exists(), f"{path.name} points at {link}"
+
+
+def test_the_table_of_lessons_is_the_courses():
+    rows = re.findall(r"^\| \[(\d\d) (.+?)\]\(notebooks/(\w+)\.ipynb\) \| .+\? \| (\d+) \|$", README, re.MULTILINE)
+    assert [(name, int(minutes)) for _, _, name, minutes in rows] == [(one.name, one.minutes) for one in LESSONS]
+    assert all(name.startswith(number) for number, _, name, _ in rows)
+
+
+def test_both_commands_stand_there_for_both_kinds_of_system():
+    commands = re.findall(r"^    (python3 -m venv|cmd /c .py -m venv)(.+)$", README, re.MULTILINE)
+    assert len(commands) == 4
+    for _, rest in commands:
+        assert "pip install -r requirements.txt" in rest
+        assert re.search(r"jupyter lab notebooks.00_start_here\.ipynb|python -m pytest", rest)
+
+
+def test_requirements_are_exact():
+    for name in ("requirements.txt", "tests/requirements.txt"):
+        for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
+            assert re.fullmatch(r"#.*|-e \.|-r \.\./requirements\.txt|[\w-]+==[\d.]+", line), f"{name}: {line}"
+
+
+@pytest.mark.parametrize("one", LESSONS, ids=lambda one: one.name)
+def test_a_lesson_says_how_long_it_takes(one):
+    first = json.loads((ROOT / "notebooks" / f"{one.name}.ipynb").read_text(encoding="utf-8"))["cells"][0]
+    assert f"About {one.minutes} minutes" in "".join(first["source"])

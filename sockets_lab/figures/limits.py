@@ -45,9 +45,9 @@ def range_used_up(found: Exhaustion | Refused) -> Drawing:
     if isinstance(found, Refused):
         drawing.alt = f"It could not be tried here: {found}."
         drawing.text(8, 30, "On this system no socket can have a small range of its own (Linux can from 6.3 on).")
-        drawing.text(8, 54, f"It answers {found.name}: {found.because}.", "muted")
+        drawing.text(8, 54, f"{found.name}: {found.because}.", "muted")
         return drawing
-    here, there = found.made[0].local.address, found.made[0].foreign
+    here, there = found.source, found.listener
     drawing.text(8, 14, "local address, foreign endpoint", "muted")
     if len(found.ports) <= 8:  # more numbers would not fit side by side
         for place, port in enumerate(found.ports):
@@ -78,15 +78,18 @@ def _users(drawing: Drawing, y: float, ports: range, source: str, target: str,
     if refused is not None:
         drawing.text(LEFT + WIDTH / 2, y + 45, f"the next one is refused: {refused.name}", "refused", 12, "middle")
     after = f", then {refused.name}" if refused else ""
-    return f"From {source} to {target}: {len(used)} connections{after}."
+    return f"From {source} to {target}: {len(used)} connection{'s' * (len(used) != 1)}{after}."
 
 
 @plot("What one connect costs while the ephemeral range fills.", height=340)
 def cost_of_connect(axes: Axes, cost: ConnectCost) -> str:
     """Plot microseconds for a connect over the share of the range in use, and where half of it lies."""
     whole = cost.ports or 100
+    last = cost.used[-1] if cost.used else 0
     for even, role in ((True, "connection"), (False, "refused")):
         chosen = [place for place, share in enumerate(cost.even) if (share > 0.5) == even]
+        if not chosen:
+            continue
         shares = [100 * cost.used[place] / whole for place in chosen]
         label = f"the kernel chose {'even' if even else 'odd'} ports"
         axes.scatter(shares, [cost.microseconds[place] for place in chosen], 9, ROLES[role], label=label)
@@ -96,14 +99,15 @@ def cost_of_connect(axes: Axes, cost: ConnectCost) -> str:
     axes.set_xlabel("connections to one listener, " + (f"as percent of the {whole} ports" if cost.ports else "number"))
     if cost.ports:
         axes.axvline(50, color=ROLES["quiet"], linestyle="--", label="half of the range")
-        axes.set_xlim(0, max(55, 110 * cost.used[-1] / whole))
+        axes.set_xlim(0, max(55, 110 * last / whole))
     axes.legend(loc="upper left", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     rise = "half of the range was not passed" if cost.rise is None else f"{cost.rise:.0f} times the usual"
     ended = f" It ended early: {cost.ended_early}." if cost.ended_early else ""
     if cost.ended_early:
         axes.set_title(f"ended early: {cost.ended_early}", fontsize=10)
-    return (
-        f"{cost.used[-1]} connections to one listener; range: {cost.ports or 'not told'} ports. A connect took first "
-        f"{cost.microseconds[0]:.0f} microseconds, at last {cost.microseconds[-1]:.0f}: {rise}.{ended}"
-    )
+    told = f"{last} connections to one listener; range: {cost.ports or 'not told'} ports."
+    if cost.microseconds:
+        first, at_last = cost.microseconds[0], cost.microseconds[-1]
+        told += f" A connect took first {first:.0f} microseconds, at last {at_last:.0f}: {rise}."
+    return told + ended

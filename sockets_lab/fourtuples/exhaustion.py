@@ -26,12 +26,15 @@ STRANGERS = 8  # how often to choose another range because another program has o
 class Exhaustion:
     """A range used up toward one foreign endpoint, and two ways round it.
 
-    ports: the range. made: the connections, in the order made. refused: what the next connect got, None = it succeeded.
+    ports: the range. source: the local address; listener: the foreign endpoint. made: the connections, in the order
+    made. refused: what the next connect got, None = it succeeded.
     from_other_source: the same foreign endpoint, from another address of this machine.
     to_other_listener: another foreign endpoint, from the same address and range.
     """
 
     ports: range
+    source: str
+    listener: Endpoint
     made: tuple[FourTuple, ...]
     refused: Refused | None
     from_other_source: FourTuple | Refused
@@ -77,7 +80,8 @@ def _exhaust(size: int, other_source: Endpoint) -> Exhaustion:
                 refused = outcome
                 break
             made.append(outcome)
-        return Exhaustion(ports, tuple(made), refused, attempt(connect, one, other_source), attempt(connect, two))
+        elsewhere = attempt(connect, one, other_source), attempt(connect, two)
+        return Exhaustion(ports, HERE.address, one, tuple(made), refused, *elsewhere)
 
 
 def _untouched(size: int) -> range:

@@ -1,0 +1,335 @@
+"""Lesson 05 as a learner meets it: pictures that say what they show, a panel that the kernel feels, exercises."""
+
+import re
+import socket
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from contextlib import ExitStack
+from io import BytesIO
+
+import psutil
+import pytest
+from matplotlib.image import imread
+
+from sockets_lab import fourtuples, machine, table
+from sockets_lab.course.fourtuples import ACCEPTED, CLAIMS, EXERCISES, PREDICTIONS, WAITING, predictions
+from sockets_lab.course.questions import Found, pick
+from sockets_lab.errors import Refused
+from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.fourtuples import both_ends, trial_table
+from sockets_lab.figures.limits import cost_of_connect, queue_steps, range_used_up
+from sockets_lab.fourtuples import BacklogRun, ConnectCost, Connection, Delivery, Exhaustion, Listener, Step
+from sockets_lab.fourtuples.distinct import TupleTrials
+from sockets_lab.model import Endpoint, FourTuple, SocketRow
+from sockets_lab.panels import fourtuples as panels
+
+HOME = "127.0.0.1"
+netlink = pytest.mark.skipif(table.source() != "netlink", reason="only netlink tells inodes and queues")
+share = getattr(socket, "SO_REUSEPORT", socket.SO_REUSEADDR)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def texts_inside(drawing: Drawing) -> None:
+    """Fail where a text begins or ends outside the frame, by the width of a monospaced letter."""
+    for text in ElementTree.fromstring(drawing.html()).iter("text"):
+        size = float(re.search(r"([\d.]+)px", text.get("style", ""))[1])  # type: ignore[index]
+        width = len(text.text or "") * size * 0.61
+        left = float(text.get("x", 0)) - width * {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "start")]
+        assert 0 <= left <= left + width <= drawing.width, text.text
+        assert 0 <= float(text.get("y", 0)) <= drawing.height, text.text
+
+
+def picture(drawing: Drawing) -> None:
+    texts_inside(drawing)
+    assert imread(BytesIO(drawing.png())).shape[:2] == (2 * drawing.height, 2 * drawing.width)
+
+
+# Pictures
+
+
+@netlink
+def test_the_picture_says_who_woke_who_waits_and_who_found_no_room() -> None:
+    with Listener(backlog=1) as listener:
+        for _ in range(2):
+            listener.add_client()
+            listener.accept()
+        for _ in range(3):
+            listener.add_client(wait=0.1)
+        listener.send(3, b"seven b", wait=0)
+        sent = listener.send(2, b"hello")
+        assert isinstance(sent, Delivery)
+        woken = listener.connection(2).server
+        drawing = both_ends(listener.row(), listener.descriptor, listener.connections(), sent)
+        assert f"named {listener.endpoint}; 2 wait for accept, backlog 1" in drawing.alt
+        assert f"descriptor {woken.descriptor}, which woke" in drawing.alt
+        assert drawing.alt.count("which woke") == 1
+        assert "no descriptor, 7 bytes unread" in drawing.alt
+        assert "SYN_SENT" in drawing.alt
+        assert "not in the table" in drawing.alt
+        back = listener.send(1, b"hello", from_server=True)
+        assert isinstance(back, Delivery)
+        answered = both_ends(listener.row(), listener.descriptor, listener.connections(), back)
+        assert f"descriptor {listener.connection(1).client.descriptor}, which woke" in answered.alt
+    picture(drawing)
+    picture(answered)
+    assert both_ends(None, None, ()).alt == "No listener is open. No client is here."
+    picture(both_ends(None, None, ()))
+
+
+def test_a_long_address_stays_inside_the_picture() -> None:
+    local, foreign = Endpoint("127.127.127.127", 65535), Endpoint("127.127.127.126", 65534)
+    end = fourtuples.End(FourTuple(local, foreign), 1048575, None)
+    row = SocketRow("tcp", local, foreign, "ESTABLISHED", 65536, 0, 1)
+    other = fourtuples.End(FourTuple(foreign, local), 1048574, row)
+    listener = SocketRow("tcp", local, Endpoint("0.0.0.0", 0), "LISTEN", 4096, 65535, 1)
+    drawing = both_ends(listener, 1048573, [Connection(1, end, other), Connection(2, other, end)])
+    picture(drawing)
+    assert "65536 bytes unread" in drawing.alt
+
+
+def test_the_table_of_trials_shows_what_the_kernel_said_to_each() -> None:
+    found = fourtuples.tuple_trials()
+    assert isinstance(found, TupleTrials)
+    shown = trial_table(found)
+    assert [row[0] for row in shown.rows[1:]] == list(fourtuples.PARTS)
+    for row, trial in zip(shown.rows[1:], found.trials, strict=True):
+        assert row[3] == (trial.outcome.name if isinstance(trial.outcome, Refused) else "made")
+    assert str(found.first.local) in shown.alt
+
+
+def queue_run(outcome: str | Refused, waiting: int | None) -> BacklogRun:
+    name = FourTuple(Endpoint(HOME, 1), Endpoint(HOME, 2))
+    one = Connection(1, fourtuples.End(name, 3, None), fourtuples.End(name.reversed(), 4, None))
+    steps = (
+        Step("listen", None, None, waiting and 0, waiting, 0.0),
+        Step("connect", 1, "ESTABLISHED", waiting, waiting, 0.1),
+        Step("connect", None if isinstance(outcome, Refused) else 2, outcome, waiting, waiting, 0.2),
+    )
+    return BacklogRun(1, Delivery(name, 3, 1, (), (), None, None), one, one, None, steps)
+
+
+def test_the_plot_of_the_queue_says_every_step_also_where_little_is_told() -> None:
+    plot = queue_steps(queue_run("SYN_SENT", 1))
+    assert "After connect number 2, SYN_SENT: 1 wait." in plot.alt
+    refused = queue_steps(queue_run(Refused("ECONNREFUSED", "nobody listens"), None))
+    assert "limit kept: None" in refused.alt
+    assert "ECONNREFUSED" in refused.alt
+    assert "an unknown number wait" in refused.alt
+    assert imread(BytesIO(plot.png())).shape[:2] == (600, 1520)
+
+
+def test_the_range_is_drawn_port_by_port_and_says_what_was_refused() -> None:
+    there = Endpoint(HOME, 9)
+    made = tuple(FourTuple(Endpoint(HOME, port), there) for port in range(40000, 40008))
+    no = Refused("EADDRNOTAVAIL", "none left")
+    found = Exhaustion(range(40000, 40008), HOME, there, made, no, FourTuple(Endpoint("127.0.0.2", 40003), there), no)
+    drawing = range_used_up(found)
+    picture(drawing)
+    assert "8 connections, then EADDRNOTAVAIL" in drawing.alt
+    assert "From 127.0.0.2 to 127.0.0.1:9: 1 connection." in drawing.alt
+    assert f"From {HOME} to another listener: 0 connections, then EADDRNOTAVAIL" in drawing.alt
+    wide = Exhaustion(range(40000, 40064), HOME, there, (), no, no, no)
+    picture(range_used_up(wide))
+    impossible = range_used_up(Refused("ENOPROTOOPT", "this kernel does not know that socket option"))
+    picture(impossible)
+    assert "ENOPROTOOPT" in impossible.alt
+
+
+def test_the_curve_says_where_it_ended_and_why() -> None:
+    whole = cost_of_connect(ConnectCost(100, (32, 64), (5.0, 900.0), (1.0, 0.0), None))
+    assert "64 connections to one listener; range: 100 ports" in whole.alt
+    assert "at last 900" in whole.alt
+    early = cost_of_connect(ConnectCost(None, (32,), (5.0,), (0.5,), "no more descriptors"))
+    assert "It ended early: no more descriptors." in early.alt
+    assert "not told" in early.alt
+    nothing = cost_of_connect(ConnectCost(100, (), (), (), "EMFILE"))
+    assert "EMFILE" in nothing.alt
+
+
+# The panel
+
+
+@pytest.fixture
+def panel() -> Iterator[panels.FourTuplePanel]:
+    one = panels.make()
+    yield one
+    one.release()
+
+
+def press(panel: panels.FourTuplePanel, label: str) -> str:
+    """Click the button with that label; return what the panel then says."""
+    controls = (child for row in panel.children for child in getattr(row, "children", ()))
+    next(control for control in controls if control.description == label).click()
+    return re.sub("<[^>]+>", "", panel.line.value)
+
+
+def seen_by_psutil(port: int) -> dict[int, str]:
+    """Ask psutil for this process's descriptors that have to do with a port."""
+    entries = psutil.Process().net_connections("tcp")
+    return {entry.fd: entry.status for entry in entries if port in (entry.laddr[1], entry.raddr and entry.raddr[1])}
+
+
+def port_of(panel: panels.FourTuplePanel) -> int:
+    assert panel.held is not None
+    return panel.held.endpoint.port
+
+
+def test_clients_come_and_go_in_the_kernel_too(panel: panels.FourTuplePanel) -> None:
+    port = port_of(panel)
+    assert sorted(seen_by_psutil(port).values()) == ["ESTABLISHED"] * 5 + ["LISTEN"]
+    said = press(panel, "Add a client")
+    assert "waits for accept" in said
+    assert len(seen_by_psutil(port)) == 7
+    number = int(re.search(r"descriptor (\d+)", press(panel, "Accept"))[1])  # type: ignore[index]
+    assert seen_by_psutil(port)[number] == "ESTABLISHED"
+    assert panel.chosen.value == 3
+    assert "free again" in press(panel, "Remove")
+    assert number not in seen_by_psutil(port)
+    assert panel.chosen.options == (1, 2, 4)
+    assert panel.release()
+    assert "LISTEN" not in seen_by_psutil(port).values()
+    assert panel.picture is not None
+    assert panel.picture.alt.startswith("No listener is open")
+    assert not panel.release()
+    assert "connected" in press(panel, "Add a client")
+    assert port_of(panel) in {entry.laddr[1] for entry in psutil.Process().net_connections("tcp")}
+
+
+def test_data_wakes_one_and_the_panel_names_it(panel: panels.FourTuplePanel) -> None:
+    assert panel.held is not None
+    panel.chosen.value, panel.text.value = 2, "for <two>"
+    said = press(panel, "Client sends")
+    ends = panel.held.connection(2)
+    assert f"Descriptor {ends.client.descriptor} sent 9 bytes" in said
+    assert f"only descriptor {ends.server.descriptor} woke" in said
+    assert "for &lt;two&gt;" in panel.line.value
+    assert f"only descriptor {ends.client.descriptor} woke" in press(panel, "Server sends")
+    panel.chosen.value = 3
+    assert "Nobody woke" in press(panel, "Client sends")
+    assert "9 bytes lie there already" in press(panel, "Accept") if table.source() == "netlink" else True
+    assert "awake already" in press(panel, "Client sends")
+    assert panel.picture is not None
+    panel.text.value = ""
+    assert "type something" in press(panel, "Client sends")
+
+
+@netlink
+def test_a_full_queue_is_told_and_ends_when_one_is_accepted(panel: panels.FourTuplePanel) -> None:
+    said = [press(panel, "Add a client") for _ in range(3)]
+    assert "queue is full" in said[2]
+    assert "only asked for" in press(panel, "Client sends")
+    for _ in range(panels.MOST):
+        last = press(panel, "Add a client")
+    assert "remove one first" in last
+    assert "accept answered" in press(panel, "Accept")
+    assert panel.held is not None
+    deadline = time.monotonic() + 20
+    while panel.held.connection(6).client.state == "SYN_SENT" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "shows now" in press(panel, "Look again")
+    assert panel.held.connection(6).client.state == "ESTABLISHED"
+
+
+def test_mistakes_are_sentences_in_the_panel(panel: panels.FourTuplePanel) -> None:
+    press(panel, "Accept")
+    assert "Nobody waits" in press(panel, "Accept")
+    for _ in range(3):
+        press(panel, "Remove")
+    for label in ("Remove", "Client sends", "Server sends"):
+        assert "add a client first" in press(panel, label)
+    press(panel, "Add a client")
+    assert "accept it" in press(panel, "Server sends")
+    assert "still waits" in press(panel, "Remove")
+    assert "closed already" in press(panel, "Remove")
+    assert "Its client has closed already" in press(panel, "Accept") or table.source() != "netlink"
+    assert "no descriptor" in press(panel, "Client sends")
+    press(panel, "Remove")
+    assert panel.chosen.options == ()
+
+
+@pytest.mark.skipif(not machine.loopback_addresses(), reason="only one loopback address here")
+def test_a_client_comes_from_the_chosen_address(panel: panels.FourTuplePanel) -> None:
+    panel.source.value = "127.0.0.3"
+    press(panel, "Add a client")
+    sources = {entry.laddr[0] for entry in psutil.Process().net_connections("tcp") if entry.raddr}
+    assert "127.0.0.3" in sources
+
+
+# The questions
+
+
+@pytest.mark.parametrize("question", PREDICTIONS, ids=lambda question: question.key)
+def test_what_is_measured_is_one_of_the_choices_and_has_its_reason(question) -> None:  # type: ignore[no-untyped-def]
+    assert set(question.because) == set(question.choices)
+    assert question.experiment() in question.choices
+
+
+def test_the_ninth_is_measured_also_without_a_range_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fourtuples, "exhaust", lambda size: Refused("ENOPROTOOPT", ""))
+    assert predictions._ninth() in pick(PREDICTIONS, "ninth").choices
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)
+def test_claims_are_measured(claim) -> None:  # type: ignore[no-untyped-def]
+    measured, verdict = claim.measure()
+    assert len(measured) > 20
+    assert verdict
+    assert verdict not in ("unknown", "not so")
+
+
+def check(key: str) -> Found:
+    return pick(EXERCISES, key).check()
+
+
+def crowd(stack: ExitStack, accepted: int, waiting: int) -> None:
+    server = stack.enter_context(socket.create_server((HOME, 0)))
+    for _ in range(accepted + waiting):
+        stack.enter_context(socket.create_connection(server.getsockname(), timeout=5))
+    for _ in range(accepted):
+        stack.enter_context(server.accept()[0])
+
+
+def test_the_crowd_must_be_exactly_as_large_as_asked_for(stack: ExitStack) -> None:
+    assert not check("crowd").done
+    undone = check("crowd").because
+    for accepted, waiting in ((ACCEPTED + 1, WAITING), (ACCEPTED, WAITING - 1), (WAITING + ACCEPTED, 0)):
+        with ExitStack() as wrong:
+            crowd(wrong, accepted, waiting)
+            assert check("crowd") == Found(False, undone)
+    crowd(stack, ACCEPTED, WAITING)
+    assert check("crowd").done
+
+
+def test_the_helper_solves_the_crowd_too() -> None:
+    with Listener() as listener:
+        for _ in range(ACCEPTED + WAITING):
+            listener.add_client()
+        for _ in range(ACCEPTED):
+            listener.accept()
+        assert check("crowd").done
+    assert not check("crowd").done
+
+
+def test_accepted_sockets_do_not_pass_for_clients_that_share_a_name(stack: ExitStack) -> None:
+    crowd(stack, 3, 0)
+    undone = check("shared-name")
+    assert not undone.done
+    servers = [stack.enter_context(socket.create_server((HOME, 0))) for _ in range(2)]
+    one, two = (stack.enter_context(socket.socket()) for _ in range(2))
+    for sock in (one, two):
+        sock.setsockopt(socket.SOL_SOCKET, share, 1)
+    one.bind((HOME, 0))
+    two.bind(one.getsockname())
+    one.connect(servers[0].getsockname())
+    stack.enter_context(one.dup())
+    assert check("shared-name") == undone  # one is connected, twice here; the other only bound
+    two.connect(servers[1].getsockname())
+    assert check("shared-name").done
+    two.close()
+    assert check("shared-name") == undone

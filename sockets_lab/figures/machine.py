@@ -47,7 +47,7 @@ def course_map(standings: Sequence[Standing]) -> Drawing:
     for number, standing in enumerate(standings):
         x, y = number % IN_A_ROW * (wide + GAP), number // IN_A_ROW * (high + GAP) + 2
         drawing.box(x + 1, y, wide - 2, high, _progress_role(standing))
-        title = textwrap.wrap(f"{standing.lesson.name[:2]}  {standing.lesson.title}", 29)
+        title = textwrap.wrap(f"{standing.lesson.name[:2]}  {standing.lesson.title}", 27)
         for line, text in enumerate(title):
             drawing.text(x + 14, y + 18 + line * 18, text, bold=True)
         drawing.text(x + 14, y + 58, f"about {standing.lesson.minutes} minutes", "muted")

@@ -98,7 +98,7 @@ LINES: tuple[tuple[str, Probe, str, str, str], ...] = (
     ("names of services", _plain(probes.has_service_names, "there is a list", "there is no list"),
      "looked up http, domain, ssh", "03_ports", "ports are shown by number, with the name unknown"),
     ("SO_REUSEPORT", _plain(probes.has_reuse_port, "two sockets share a port", "not obeyed"),
-     "bound two sockets to one port", "04_conflicts", "that column of the matrix shows how the option is refused"),
+     "bound two sockets to one port", "04_conflicts", "the trials with this option show how it is refused"),
     ("more loopback addresses", _plain(probes.loopback_addresses, "all of 127.0.0.0/8", "127.0.0.1 alone"),
      "bound 127.0.0.2, port 0", "05_fourtuples", "every learner and every client uses 127.0.0.1"),
     ("a port range per socket", _plain(probes.has_local_port_range, "obeyed", "not obeyed"),

@@ -9,6 +9,7 @@ from sockets_lab.model import Endpoint, SocketRow
 
 LANES = (130, 380, 630)  # the first program, the kernel, the second program
 STEPS_TOP, STEP = 128, 30  # pixels
+MOST_LINES = 8  # of holders: more would run out of the picture
 GRID_LEFT, GRID_CELL = 470, (68, 26)
 ENDINGS = {
     "all worked": ("connection", "both"), "bind 2": ("refused", "bind 2"),
@@ -32,14 +33,16 @@ def meeting(outcome: Outcome, options: Mapping[tuple[str, str], Outcome] | None 
     Args: an outcome, with holders if they shall be shown; `vary_options` of the same pair.
     """
     bottom = STEPS_TOP + len(outcome.steps) * STEP + 20
-    drawing = Drawing("Two programs ask for one port.", "", 760, bottom + 196)
+    held = [line for row in outcome.holders for line in _holder(row)][:MOST_LINES] or ["the table shows nobody"]
+    height = bottom + max(196 if options else 0, 40 + 18 * len(held))
+    drawing = Drawing("Two programs ask for one port.", "", 760, height)
     drawing.line(LANES[1], 68, LANES[1], bottom - 12, "quiet", dashed=True)
     drawing.box(LANES[1] - 75, 16, 150, 50, "listener", "the kernel", f"port {outcome.port or 'none'}")
     for lane, name, claim in ((0, "program 1", outcome.first), (2, "program 2", outcome.second)):
         _program(drawing, LANES[lane], name, claim)
         drawing.line(LANES[lane], 106, LANES[lane], bottom - 12, "quiet", dashed=True)
     said = [_step(drawing, STEPS_TOP + n * STEP, step, outcome) for n, step in enumerate(outcome.steps)]
-    said.append(_holders(drawing, bottom, outcome))
+    said.append(_holders(drawing, bottom, held))
     if options:
         said.append(_grid(drawing, bottom, outcome, options))
     drawing.alt = " ".join([f"The first program claims {outcome.first}, the second {outcome.second}.", *said])
@@ -67,12 +70,12 @@ def _step(drawing: Drawing, y: float, step: Step, outcome: Outcome) -> str:
     return f"Program {step.socket}: {call}: {answer}."
 
 
-def _holders(drawing: Drawing, top: float, outcome: Outcome) -> str:
+def _holders(drawing: Drawing, top: float, lines: list[str]) -> str:
     drawing.text(10, top + 8, "who held the port then", bold=True)
-    lines = [line for row in outcome.holders for line in _holder(row)] or ["the table shows nobody"]
-    for number, line in enumerate(lines[:7]):
-        drawing.text(10, top + 32 + number * 18, line, size=12, mono=True)
-    return f"Who held the port then: {'; '.join(lines)}."
+    for number, line in enumerate(lines):
+        indent = 16 if line.startswith(" ") else 0  # SVG drops leading spaces
+        drawing.text(10 + indent, top + 32 + number * 18, line.strip(), size=12, mono=True)
+    return f"Who held the port then: {'; '.join(map(str.strip, lines))}."
 
 
 def _holder(row: SocketRow) -> list[str]:

@@ -35,7 +35,7 @@ def who_got_what(axes: Any, *results: Shared) -> str:
 
 def one_socket_two_programs(result: Inherited) -> Drawing:
     """Draw one listener that two programs hold, and who accepted which client."""
-    height = 150 + len(result.accepted) * STEP
+    height = 124 + len(result.accepted) * STEP
     drawing = Drawing("One listening socket in two programs.", "", 760, height)
     state = next((row.state for row in result.rows), "")
     drawing.box(275, 20, 210, 56, "listener", "one socket", f"127.0.0.1:{result.port} {state}".strip())

@@ -3,7 +3,7 @@
 from sockets_lab.conflicts import Claim, Trial, after_close, share, stage
 from sockets_lab.course.questions import Prediction
 
-SENDERS = 200
+SENDERS = 40
 
 YES, NO, HALF = "yes, it gets the port", "no, its bind is refused", "it may bind, but not listen"
 WORDS = {"all worked": YES, "bind 2": NO, "listen 2": HALF}

@@ -1,0 +1,267 @@
+"""Lesson 04 as a learner meets it: pictures that say what they show, a panel of two real programs, exercises."""
+
+import socket
+import sys
+import time
+from contextlib import ExitStack
+
+import psutil
+import pytest
+
+from sockets_lab import conflicts
+from sockets_lab.conflicts import Claim, Outcome, Step
+from sockets_lab.course import conflicts as questions
+from sockets_lab.course.conflicts import BACKLOG
+from sockets_lab.errors import Refused
+from sockets_lab.figures import conflicts as figures
+from sockets_lab.figures import sharing as shared_figures
+from sockets_lab.figures.drawing import Box, Drawing, Line, Text
+from sockets_lab.model import Endpoint, Owner, SocketRow
+from sockets_lab.panels.conflicts import ConflictPanel, make
+
+HOME = "127.0.0.1"
+linux = pytest.mark.skipif(sys.platform != "linux", reason="says what Linux does; other systems differ")
+needs_reuse_port = pytest.mark.skipif(not hasattr(socket, "SO_REUSEPORT"), reason="this system has no SO_REUSEPORT")
+
+
+# ---- pictures
+
+
+def inside(drawing: Drawing) -> bool:
+    """Tell whether every mark lies within the drawing, with a generous width for text."""
+
+    def spans(mark: object) -> list[tuple[float, float]]:
+        if isinstance(mark, Line):
+            return [(mark.x1, mark.y1), (mark.x2, mark.y2)]
+        if isinstance(mark, Box):
+            return [(mark.x, mark.y), (mark.x + mark.width, mark.y + mark.height)]
+        assert isinstance(mark, Text)
+        width = len(mark.text) * mark.size * (0.61 if mark.mono else 0.54)
+        left = mark.x - {"start": 0, "middle": 0.5, "end": 1}[mark.anchor] * width
+        return [(left, mark.y - mark.size / 2), (left + width, mark.y + mark.size / 2)]
+
+    return all(
+        0 <= x <= drawing.width and 0 <= y <= drawing.height for mark in drawing.marks for x, y in spans(mark)
+    )
+
+
+def a_row(owners: tuple[Owner, ...] | None) -> SocketRow:
+    return SocketRow("tcp", Endpoint("::", 54321), Endpoint("::", 0), "LISTEN", owners=owners)
+
+
+def test_a_meeting_says_each_call_each_answer_and_who_held_the_port() -> None:
+    refused = Refused("EADDRINUSE", "taken")
+    steps = (Step("bind", 1), Step("bind", 2), Step("listen", 1), Step("listen", 2, refused))
+    first = Claim(reuse_address=True, reuse_port=True, listens="after")
+    second = Claim(address="::", ipv6_only=True, reuse_address=True, reuse_port=True, listens="after")
+    held = (a_row((Owner(4711, 5, "python"), Owner(4712, 5, "python"))), a_row(None))
+    outcome = Outcome(first=first, second=second, port=54321, steps=steps, holders=held)
+    options = {("both", "both"): outcome, ("none", "first"): Outcome(first=first, second=second)}
+    drawing = figures.meeting(outcome, options)
+    for words in ("bind 127.0.0.1:0: worked", "bind [::]:54321: worked", "Program 2: listen: EADDRINUSE",
+                  "process 4712, descriptor 5", "held by somebody unknown",
+                  "SO_REUSEADDR both, SO_REUSEPORT both: listen 2",
+                  "SO_REUSEADDR none, SO_REUSEPORT first: both"):  # fmt: skip
+        assert words in drawing.alt
+    assert "[listen 2]" in [mark.text for mark in drawing.marks if isinstance(mark, Text)]
+    assert inside(drawing)
+    assert 'role="img"' in drawing.html()
+    assert drawing.png().startswith(b"\x89PNG")
+
+
+def test_the_whole_matrix_is_drawn_as_it_was_measured() -> None:
+    cells = conflicts.matrix(pairs=["same address", "two loopback addresses"])
+    drawing = figures.whole_matrix(cells)
+    shown = [cell for cell in cells if (cell.protocols, cell.listening) in figures.COLUMNS]
+    refused = sum(cell.outcome.ending == "bind 2" for cell in shown)
+    legend = 1
+    assert len([mark for mark in drawing.marks if isinstance(mark, Text) and mark.text == "b"]) == refused + legend
+    alone = [c for c in shown if (c.protocols, c.pair) == ("UDP", "same address")]
+    assert f"bind 2 {sum(cell.outcome.ending == 'bind 2' for cell in alone)}" in drawing.alt
+    assert inside(drawing)
+
+
+def test_what_cannot_be_had_here_is_no_conflict_in_the_picture() -> None:
+    nowhere = Outcome(first=Claim(), second=Claim(), steps=(Step("bind", 1, Refused("EADDRNOTAVAIL", "no IPv6")),))
+    cell = conflicts.Cell("UDP", "same address", "no", "none", "none", outcome=nowhere)
+    assert "same address; UDP: - 1." in figures.whole_matrix([cell]).alt
+
+
+def test_who_holds_a_port_is_told_by_program_and_process() -> None:
+    rows = [a_row((Owner(4711, 5, "python"), Owner(4712, 7, "nginx"))), a_row(None), a_row(())]
+    said = [row[3:] for row in figures.holders(rows).rows]
+    assert said == [("python", "4711", "5"), ("nginx", "4712", "7"), ("unknown", "-", "-"), ("nobody", "-", "-")]
+
+
+def test_the_pictures_of_sharing_carry_the_numbers() -> None:
+    result = conflicts.share("udp", "SO_REUSEADDR", senders=5)
+    plot = shared_figures.who_got_what(result)
+    assert " and ".join(map(str, result.counts)) in plot.alt
+    assert plot.png().startswith(b"\x89PNG")
+    inherited = conflicts.inherit()
+    drawing = shared_figures.one_socket_two_programs(inherited)
+    assert str(inherited.second_pid) in drawing.alt
+    assert f"{inherited.clients[1]} by the first" in drawing.alt
+    assert inside(drawing)
+    result = conflicts.after_close("client")
+    row = shared_figures.way_back([result]).rows[0]
+    assert row[0] == "client"
+    assert (row[2] == "TIME_WAIT") == result.shown
+
+
+# ---- the panel
+
+
+@pytest.fixture
+def panel():
+    children = psutil.Process().children()
+    one = make()
+    yield one
+    one.release()
+    assert psutil.Process().children() == children
+
+
+def click(panel: ConflictPanel, label: str) -> str:
+    """Click a button by its label, as the page does; return what the panel then says."""
+    buttons = [child for row in panel.children for child in getattr(row, "children", ())]
+    next(one for one in buttons if getattr(one, "description", "") == label).click()
+    return panel.line.value
+
+
+def test_the_panel_begins_with_a_conflict_of_two_real_programs(panel: ConflictPanel) -> None:
+    assert "EADDRINUSE" in panel.picture.alt
+    assert "<code>bind 2</code> is refused" in panel.line.value
+    assert panel.program is not None
+    assert psutil.Process(panel.program.pid).ppid() == psutil.Process().pid
+    assert "image/png" in panel._repr_mimebundle_()[0]
+
+
+@needs_reuse_port
+@linux
+def test_every_control_is_followed(panel: ConflictPanel) -> None:
+    first, second = panel.boxes
+    first.reuse_port.value = True
+    assert "SO_REUSEPORT counts only where both sockets set it" in panel.line.value
+    second.reuse_port.value = True
+    assert "Every call worked" in panel.line.value
+    assert f"process {panel.program.pid}," in panel.picture.alt
+    second.reuse_port.value = first.reuse_port.value = False
+    second.protocol.value = "udp"
+    assert "EOPNOTSUPP" in panel.picture.alt
+    second.listens.value = "does not listen"
+    assert "count their ports separately" in panel.line.value
+    second.protocol.value, second.address.value = "tcp", "0.0.0.0, all of IPv4"
+    assert "A packet to 127.0.0.1 could be meant for both" in panel.line.value
+    assert "bind 0.0.0.0:" in panel.picture.alt
+
+
+def test_the_programs_can_be_swapped(panel: ConflictPanel) -> None:
+    first, second = panel.boxes
+    first.address.value, first.reuse_address.value = "0.0.0.0, all of IPv4", True
+    click(panel, "Swap the programs")
+    assert (second.address.value, second.reuse_address.value) == ("0.0.0.0, all of IPv4", True)
+    assert first.address.value == HOME
+    assert "The first program claims tcp 127.0.0.1, the second tcp 0.0.0.0 SO_REUSEADDR." in panel.picture.alt
+
+
+def test_each_meeting_is_a_new_one_and_the_matrix_is_measured(panel: ConflictPanel) -> None:
+    before = panel.picture.alt
+    click(panel, "Let them meet")
+    assert panel.picture.alt != before  # another port
+    assert "784 real trials" in click(panel, "Measure the whole matrix")
+    assert panel.picture.title == figures.whole_matrix([]).title
+
+
+def test_a_lost_program_is_told_and_the_next_click_starts_another(panel: ConflictPanel) -> None:
+    lost = psutil.Process(panel.program.pid)
+    lost.kill()
+    lost.wait(30)
+    assert "The second program has ended" in click(panel, "Let them meet")
+    assert "refused" in click(panel, "Let them meet")
+
+
+def test_release_ends_the_second_program(panel: ConflictPanel) -> None:
+    pid = panel.program.pid
+    assert panel.release() is True
+    assert panel.release() is False
+    assert pid not in [child.pid for child in psutil.Process().children()]
+    assert "refused" in click(panel, "Let them meet")
+
+
+# ---- the questions
+
+
+@pytest.mark.parametrize("prediction", questions.PREDICTIONS, ids=lambda one: one.key)
+def test_a_prediction_is_measured_and_every_choice_has_its_reason(prediction) -> None:
+    assert prediction.experiment() in prediction.choices
+    assert set(prediction.because) == set(prediction.choices)
+
+
+@linux
+def test_the_verdicts_are_those_of_linux() -> None:
+    measured = {one.key: one.experiment() for one in questions.PREDICTIONS}
+    assert measured["wildcard-first"] == measured["restart-plain"] == "no, its bind is refused"
+    assert measured["connections"] == "now the one, now the other"
+
+
+@pytest.mark.parametrize("claim", questions.CLAIMS, ids=lambda one: one.text)
+def test_a_claim_is_measured(claim) -> None:
+    measured, verdict = claim.measure()
+    assert measured
+    assert verdict in ("so", "not so", "so by default", "too narrow", "differs")
+
+
+def check(key: str) -> bool:
+    return next(one for one in questions.EXERCISES if one.key == key).check().done
+
+
+def listening(stack: ExitStack, port: int = 0, backlog: int = BACKLOG, reuse_port: bool = True) -> socket.socket:
+    return stack.enter_context(socket.create_server((HOME, port), backlog=backlog, reuse_port=reuse_port))
+
+
+@needs_reuse_port
+@linux
+def test_two_listeners_are_found_and_nothing_else_is_taken_for_them() -> None:
+    with ExitStack() as stack:
+        one = listening(stack)
+        stack.enter_context(one.dup())
+        listening(stack)
+        assert not check("two-listeners")  # a second descriptor, or another port, is no second listener there
+        listening(stack, one.getsockname()[1], BACKLOG + 1)
+        assert not check("two-listeners")  # another backlog than asked for
+        listening(stack, one.getsockname()[1])
+        assert check("two-listeners")
+    assert not check("two-listeners")
+
+
+@linux
+def test_a_listener_over_time_wait_is_found_and_nothing_else_is_taken_for_it() -> None:
+    with ExitStack() as stack:
+        listener = listening(stack, reuse_port=False)
+        name = listener.getsockname()
+        assert not check("restart")
+        client = stack.enter_context(socket.create_connection(name, 10))
+        server, _ = listener.accept()
+        assert not check("restart")  # a living connection is not one in TIME_WAIT
+        client.close()
+        assert server.recv(1) == b""
+        server.close()
+        assert not check("restart")  # the client's end waits, not the server's
+        client = stack.enter_context(socket.create_connection(name, 10))
+        server, _ = listener.accept()
+        server.close()
+        assert client.recv(1) == b""
+        client.close()
+        listener.close()
+        assert not check("restart")
+        listening(stack, name[1], BACKLOG, reuse_port=False)
+        assert eventually(lambda: check("restart"))
+    assert not check("restart")
+
+
+def eventually(seen, seconds: float = 10.0) -> bool:
+    """Ask until the kernel has seen the last segments."""
+    end = time.monotonic() + seconds
+    while not seen() and time.monotonic() < end:
+        time.sleep(0.01)
+    return seen()

@@ -682,13 +682,14 @@ def test_data_says_how_much_and_how_it_begins():
 
 
 @pytest.fixture(scope="module")
-def kernel():
+def kernel(tmp_path_factory):
     """A function that runs a cell in a real kernel and returns what it printed."""
-    manager = KernelManager(kernel_name="python3", transport="ipc")
+    file = tmp_path_factory.mktemp("k") / "k.json"  # beside it the kernel's own sockets, not in the working directory
+    manager = KernelManager(kernel_name="python3", transport="ipc", connection_file=str(file))
     manager.start_kernel()
     client = manager.blocking_client()
     client.start_channels()
-    client.wait_for_ready(timeout=DEADLINE)
+    client.wait_for_ready(timeout=2 * DEADLINE)
 
     def run(cell):
         printed, errors = [], []

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import socket
+import tempfile
 import threading
 import time
 
@@ -191,8 +192,16 @@ def test_every_kind_of_answer_finds_its_place():
 @contextlib.contextmanager
 def kernel():
     """Start a kernel; yield a function that runs a cell and gives each output to `on_output` as a simple tuple."""
-    manager = KernelManager(kernel_name="python3", transport="ipc")
-    manager.start_kernel()
+    with tempfile.TemporaryDirectory() as folder:  # for the kernel's own sockets
+        manager = KernelManager(kernel_name="python3", transport="ipc", connection_file=f"{folder}/k.json")
+        manager.start_kernel()
+        try:
+            yield from _served(manager)
+        finally:
+            manager.shutdown_kernel(now=True)
+
+
+def _served(manager):
     client = manager.blocking_client()
     try:
         client.start_channels()
@@ -209,7 +218,6 @@ def kernel():
         yield run
     finally:
         client.stop_channels()
-        manager.shutdown_kernel(now=True)
 
 
 def simple(kind, content):

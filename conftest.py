@@ -1,4 +1,4 @@
-"""What all tests share: a learner who is the same everywhere, and no progress kept from one test to the next."""
+"""What all tests and notebooks share: a learner who is the same everywhere, and no progress kept from one to the next."""
 
 import os
 

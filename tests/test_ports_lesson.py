@@ -12,6 +12,7 @@ from matplotlib.image import imread
 
 from sockets_lab import ports
 from sockets_lab.course import ports as questions
+from sockets_lab.course.ports.claims import client_port
 from sockets_lab.errors import Refused
 from sockets_lab.figures import pixels, portmap
 from sockets_lab.figures import ports as figures
@@ -321,7 +322,7 @@ def test_the_column_counts_for_udp_outside_the_kernels_range() -> None:
 
 def test_clients_are_counted_over_many_destinations() -> None:
     """To one destination some kernels hand out neighbors: then 200 clients would say little of the range."""
-    low, high = (int(word) for word in questions._client_port()[0].split("from ")[1].split(",")[0].split(" to "))
+    low, high = (int(word) for word in client_port()[0].split("from ")[1].split(",")[0].split(" to "))
     stated = ports.measure_ephemeral(1).system
     if stated:
         assert stated[0] <= low < high <= stated[1]

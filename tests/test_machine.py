@@ -175,7 +175,7 @@ def test_service_names_are_those_of_the_list():
 def test_tools_are_those_along_path():
     folders = [Path(folder) for folder in os.environ["PATH"].split(os.pathsep) if folder]
     for tool in probes.TOOLS:
-        there = any((folder / tool).is_file() and os.access(folder / tool, os.X_OK) for folder in folders)
+        there = any(os.path.isfile(folder / tool) and os.access(folder / tool, os.X_OK) for folder in folders)
         assert (tool in machine.tools()) is there, tool
 
 

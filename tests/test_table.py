@@ -29,6 +29,11 @@ on_netlink = pytest.mark.skipif(not sock_diag.works(), reason="this kernel tells
 with_ss = pytest.mark.skipif(shutil.which("ss") is None, reason="`ss` is not installed: package iproute2")
 
 
+@pytest.fixture(autouse=True)
+def _source_of_this_machine(monkeypatch):
+    monkeypatch.delenv("SOCKETS_LAB_TABLE", raising=False)
+
+
 @pytest.fixture(params=["netlink", "psutil"])
 def each_source(request, monkeypatch):
     """Run a test once with the kernel's own answers and once with psutil's."""

@@ -21,10 +21,10 @@ def _before_accept() -> str:
     with Listener() as listener:
         client = listener.add_client()
         if isinstance(client, Refused) or not listener.is_connected(client.number):
-            return "`connect` waits for `accept`"
+            return "connect waits for accept"
         sent = listener.send(client.number, b"early", wait=0)
         if isinstance(sent, Refused):
-            return "`connect` returns, `send` is refused"
+            return "connect returns, send is refused"
         listener.accept()
         answer = listener.send(client.number, b".", wait=QUICK)
         kept = isinstance(answer, Delivery) and isinstance(answer.received, bytes) and b"early" in answer.received
@@ -74,15 +74,15 @@ PREDICTIONS = (
         "A server listens, but its program sleeps and never calls `accept`. A client calls `connect`, then `send`. "
         "What happens?",
         (
-            "`connect` waits for `accept`", "`connect` returns, `send` is refused",
+            "connect waits for accept", "connect returns, send is refused",
             "both return, and the kernel keeps the bytes", "both return, and the bytes are lost",
         ),
         _before_accept,
         {
             "both return, and the kernel keeps the bytes": "The two kernels make the connection between them. `accept` "
             "only gives your program a descriptor for one that is there already, with what has arrived on it.",
-            "`connect` waits for `accept`": "On this system the connection was not complete before `accept`.",
-            "`connect` returns, `send` is refused": "This system made the connection, and took no data for it yet.",
+            "connect waits for accept": "On this system the connection was not complete before `accept`.",
+            "connect returns, send is refused": "This system made the connection, and took no data for it yet.",
             "both return, and the bytes are lost": "The bytes were taken and did not arrive: no TCP should do that.",
         },
     ),
@@ -106,7 +106,8 @@ PREDICTIONS = (
         ("both connections are made", "the kernel refuses"),
         _same_local_name,
         {
-            "both connections are made": "Their names differ in one part of four, the foreign port: enough.",
+            "both connections are made": "Their names differ in one part of four, the foreign port, and "
+            "that is enough.",
             "the kernel refuses": "On this system two sockets could not share the local name to begin with.",
         },
     ),

@@ -57,7 +57,8 @@ def _one_wakes() -> tuple[str, str]:
         if isinstance(sent, Refused):
             return f"could not be tried: {sent.name}", "unknown"
         right = sent.woken == (listener.connection(3).server.descriptor,)
-    return f"data along one of five connections woke {len(sent.woken)} of the ten other sockets", "so" if right else "not so"
+    text = f"data along one of five connections woke {len(sent.woken)} of the ten other sockets"
+    return text, "so" if right else "not so"
 
 
 def _ephemeral() -> tuple[str, str]:

@@ -1,6 +1,31 @@
-"""What all tests and notebooks share: a learner who is the same everywhere, and no progress kept from one to the next."""
+"""What all tests and notebooks share: a learner who is the same everywhere, and kernels that start reliably."""
 
+import atexit
 import os
+import tempfile
+import uuid
+from typing import Any
 
-# Before the first kernel starts: nbval's kernels inherit this, so per-learner numbers are those of the saved outputs.
+from jupyter_client.manager import KernelManager
+
+# Before the first kernel starts: kernels inherit this, so per-learner numbers are those of the saved outputs, and no
+# progress goes from one notebook to the next.
 os.environ.update(SOCKETS_LAB_LEARNER="reader", SOCKETS_LAB_DATA="")
+
+_folder = tempfile.TemporaryDirectory(prefix="kernels-")
+atexit.register(_folder.cleanup)
+_plain_init = KernelManager.__init__
+
+
+def _over_files(manager: KernelManager, *args: Any, **kwargs: Any) -> None:
+    """Let a kernel talk through files instead of TCP ports.
+
+    Jupyter picks five ports, lets go of them, and hopes that the kernel finds them free; while lessons bind ports by
+    the thousand, one of them is now and then taken, and the kernel never answers.
+    """
+    kwargs = {"transport": "ipc", "connection_file": f"{_folder.name}/{uuid.uuid4().hex[:12]}.json"} | kwargs
+    _plain_init(manager, *args, **kwargs)
+
+
+if os.name == "posix":
+    KernelManager.__init__ = _over_files  # type: ignore[method-assign]

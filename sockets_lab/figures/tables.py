@@ -38,7 +38,7 @@ class Table:
             "<tr>" + "".join(f'<td style="{style}">{escape(cell)}</td>' for cell in row) + "</tr>" for row in self.rows
         )
         caption = f'<caption style="text-align:left;padding:3px 10px">{escape(self.title)}</caption>'
-        rows = f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>" if any(self.headings) else f"<tbody>{body}</tbody>"
+        rows = f"<thead><tr>{head}</tr></thead>" * any(self.headings) + f"<tbody>{body}</tbody>"
         return f'<table style="font-size:13px;line-height:1.35">{caption}{rows}</table>'
 
     def png(self) -> bytes:
@@ -50,7 +50,8 @@ class Table:
         heights = [max(len(cell) for cell in row) * LINE + 6 for row in wrapped]
         lefts = [12 + sum(self.widths[:n]) * CHARACTER + 14 * n for n in range(len(self.widths))]
         y = 58 if any(self.headings) else 32
-        drawing = Drawing(self.title, self.alt, int(lefts[-1] + self.widths[-1] * CHARACTER + 12), y + 10 + sum(heights))
+        width = int(lefts[-1] + self.widths[-1] * CHARACTER + 12)
+        drawing = Drawing(self.title, self.alt, width, y + 10 + sum(heights))
         drawing.text(12, 16, self.title, "muted")
         for left, text in zip(lefts, self.headings, strict=True):
             drawing.text(left, 42, text, bold=True, mono=self.mono)

@@ -64,6 +64,13 @@ class Endpoint:
         """Make an endpoint of what `getsockname`, `getpeername` or `accept` answered."""
         return cls(sockname[0], sockname[1])
 
+    @classmethod
+    def trusted(cls, address: str, port: int) -> "Endpoint":
+        """Make an endpoint of parts that the kernel has just given, so that they need no check: tables are long."""
+        endpoint = object.__new__(cls)
+        endpoint.__dict__.update(address=address, port=port)
+        return endpoint
+
     @property
     def family(self) -> socket.AddressFamily:
         return socket.AF_INET6 if ":" in self.address else socket.AF_INET

@@ -53,7 +53,7 @@ def test_imports_run_downwards(path):
 
 
 def test_importing_the_package_and_every_experiment_is_light():
-    experiments = [module_name(path) for path in PACKAGE.glob("*.py") if path.stem != "__init__"]
+    experiments = [name for name in map(module_name, PACKAGE.rglob("*.py")) if name and floor(name) <= 5]
     program = (
         "import importlib, sys, sockets_lab\n"
         f"for name in {experiments}: importlib.import_module('sockets_lab.' + name)\n"

@@ -147,3 +147,10 @@ def test_any_text_is_an_endpoint_or_a_mistake():
         assert Endpoint.parse(str(endpoint)) == endpoint
 
     holds()
+
+
+def test_a_trusted_endpoint_is_the_same_value_as_a_checked_one():
+    trusted = Endpoint.trusted("127.0.0.1", 80)
+    assert trusted == Endpoint("127.0.0.1", 80)
+    assert hash(trusted) == hash(Endpoint("127.0.0.1", 80))
+    assert str(trusted) == "127.0.0.1:80"

@@ -133,7 +133,7 @@ def is_ipv6_only(message: bytes) -> bool:
 
 def _endpoint(family: int, address: bytes, port: bytes, names: dict[tuple, Endpoint]) -> Endpoint:
     text = socket.inet_ntop(family, address[: ADDRESS_BYTES[family]])
-    endpoint = names[family, address, port] = Endpoint(text, int.from_bytes(port, "big"))
+    endpoint = names[family, address, port] = Endpoint.trusted(text, int.from_bytes(port, "big"))
     return endpoint
 
 

@@ -31,7 +31,7 @@ def _check_restart() -> Found:
         return Found(False, f"no socket of this process listens with a backlog of {BACKLOG}.")
     if any(row.local in waiting for row in listeners):
         return Found(True, "a socket of this process listens where an old connection is still in TIME_WAIT.")
-    return Found(False, "your listener is there, but at its port no old connection is in TIME_WAIT.")
+    return Found(False, "no listener of this process stands where an old connection is in TIME_WAIT.")
 
 
 EXERCISES = (

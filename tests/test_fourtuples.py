@@ -107,6 +107,15 @@ def test_a_client_in_another_process_is_accepted_under_the_name_that_it_has_ther
             child.stdin.write("\n")
 
 
+def test_a_stranger_who_came_first_is_not_taken_for_the_client_that_came_second() -> None:
+    with Listener() as listener, socket.create_connection(listener.endpoint.sockaddr, timeout=SOON) as stranger:
+        ours = made(listener.add_client())
+        first, second = made(listener.accept()), made(listener.accept())
+        assert (first.number, first.client.descriptor) == (2, None)
+        assert first.server.four_tuple == FourTuple.of(stranger).reversed()
+        assert (second.number, second.client.descriptor) == (ours.number, ours.client.descriptor)
+
+
 @netlink
 def test_before_accept_the_connection_is_there_without_a_descriptor() -> None:
     with Listener() as listener:
@@ -198,6 +207,7 @@ def test_clients_come_and_go_one_by_one() -> None:
         assert [connection.number for connection in listener.connections()] == [1, 3]
         assert made(listener.add_client()).number == 4
         listener.remove_client(4)  # its server end still waits
+        assert listener.connection(4).server.unread == 0  # the mark of its end is no byte
         gone = made(listener.accept())
         assert (gone.number, gone.client.descriptor) == (4, None)
         with pytest.raises(BadInput, match="no descriptor"):

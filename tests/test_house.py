@@ -13,7 +13,7 @@ PACKAGE = ROOT / "sockets_lab"
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if path.parent.name == "notebooks" and path.name[0].isdigit()]
 JUPYTER = {"ipywidgets", "IPython", "ipykernel"}
-PICTURES = {"matplotlib", "numpy"}
+PICTURES = {"matplotlib", "numpy", "PIL"}
 GROUND = {"errors": 0, "model": 1, "guard": 2}
 WITNESSES = {"table", "machine"}
 FLOORS = {"course": 6, "figures": 6, "panels": 7}  # experiments stand on 5

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import psutil
 import pytest
+from using import click
 
 from sockets_lab import binding, machine
 from sockets_lab.course import binding as course
@@ -84,10 +85,7 @@ class Hand:
         self.panel = panel
 
     def click(self, label):
-        controls = [one for row in self.panel.children for one in getattr(row, "children", ())]
-        (button,) = [one for one in controls if getattr(one, "description", "") == label]
-        button.click()
-        return self.panel.line.value
+        return click(self.panel, label)
 
     def choose(self, kind):
         (place,) = [place for _, place in self.panel.kind.options if place.kind == kind]
@@ -156,7 +154,7 @@ def test_a_chosen_port_is_asked_for(hand):
 def test_mistakes_are_told_and_open_nothing(hand, address, port, sentence):
     hand.panel.address.value, hand.panel.port.value = address, port
     said = hand.click("Bind")
-    assert "jp-error-color1" in said
+    assert "jp-error-color1" in hand.panel.line.value
     assert sentence in said
     assert "fault of its own" not in said
     assert hand.panel.sock is None

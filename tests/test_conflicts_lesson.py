@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import psutil
 import pytest
+from using import click, said
 
 from sockets_lab import conflicts, table
 from sockets_lab.conflicts import Claim, Outcome, Step
@@ -121,16 +122,9 @@ def panel():
     assert psutil.Process().children() == children
 
 
-def click(panel: ConflictPanel, label: str) -> str:
-    """Click a button by its label, as the page does; return what the panel then says."""
-    buttons = [child for row in panel.children for child in getattr(row, "children", ())]
-    next(one for one in buttons if getattr(one, "description", "") == label).click()
-    return panel.line.value
-
-
 def test_the_panel_begins_with_a_conflict_of_two_real_programs(panel: ConflictPanel) -> None:
     assert "EADDRINUSE" in panel.picture.alt
-    assert "<code>bind 2</code> is refused" in panel.line.value
+    assert "bind 2 is refused" in said(panel)
     assert panel.program is not None
     assert psutil.Process(panel.program.pid).ppid() == psutil.Process().pid
     assert "image/png" in panel._repr_mimebundle_()[0]
@@ -141,17 +135,17 @@ def test_the_panel_begins_with_a_conflict_of_two_real_programs(panel: ConflictPa
 def test_every_control_is_followed(panel: ConflictPanel) -> None:
     first, second = panel.boxes
     first.reuse_port.value = True
-    assert "SO_REUSEPORT counts only where both sockets set it" in panel.line.value
+    assert "SO_REUSEPORT counts only where both sockets set it" in said(panel)
     second.reuse_port.value = True
-    assert "Every call worked" in panel.line.value
+    assert "Every call worked" in said(panel)
     assert f"process {panel.program.pid}," in panel.picture.alt
     second.reuse_port.value = first.reuse_port.value = False
     second.protocol.value = "udp"
     assert "EOPNOTSUPP" in panel.picture.alt
     second.listens.value = "does not listen"
-    assert "count their ports separately" in panel.line.value
+    assert "count their ports separately" in said(panel)
     second.protocol.value, second.address.value = "tcp", "0.0.0.0, all of IPv4"
-    assert "A packet to 127.0.0.1 could be meant for both" in panel.line.value
+    assert "A packet to 127.0.0.1 could be meant for both" in said(panel)
     assert "bind 0.0.0.0:" in panel.picture.alt
 
 

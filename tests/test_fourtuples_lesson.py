@@ -11,6 +11,7 @@ from io import BytesIO
 import psutil
 import pytest
 from matplotlib.image import imread
+from using import click
 
 from sockets_lab import fourtuples, machine, table
 from sockets_lab.course.fourtuples import ACCEPTED, CLAIMS, EXERCISES, PREDICTIONS, WAITING, predictions
@@ -162,13 +163,6 @@ def panel() -> Iterator[panels.FourTuplePanel]:
     one.release()
 
 
-def press(panel: panels.FourTuplePanel, label: str) -> str:
-    """Click the button with that label; return what the panel then says."""
-    controls = (child for row in panel.children for child in getattr(row, "children", ()))
-    next(control for control in controls if control.description == label).click()
-    return re.sub("<[^>]+>", "", panel.line.value)
-
-
 def seen_by_psutil(port: int) -> dict[int, str]:
     """Ask psutil for this process's descriptors that have to do with a port."""
     entries = psutil.Process().net_connections("tcp")
@@ -183,13 +177,13 @@ def port_of(panel: panels.FourTuplePanel) -> int:
 def test_clients_come_and_go_in_the_kernel_too(panel: panels.FourTuplePanel) -> None:
     port = port_of(panel)
     assert sorted(seen_by_psutil(port).values()) == ["ESTABLISHED"] * 5 + ["LISTEN"]
-    said = press(panel, "Add a client")
+    said = click(panel, "Add a client")
     assert "waits for accept" in said
     assert len(seen_by_psutil(port)) == 7
-    number = int(re.search(r"descriptor (\d+)", press(panel, "Accept"))[1])  # type: ignore[index]
+    number = int(re.search(r"descriptor (\d+)", click(panel, "Accept"))[1])  # type: ignore[index]
     assert seen_by_psutil(port)[number] == "ESTABLISHED"
     assert panel.chosen.value == 3
-    assert "free again" in press(panel, "Remove")
+    assert "free again" in click(panel, "Remove")
     assert number not in seen_by_psutil(port)
     assert panel.chosen.options == (1, 2, 4)
     assert panel.release()
@@ -197,66 +191,66 @@ def test_clients_come_and_go_in_the_kernel_too(panel: panels.FourTuplePanel) -> 
     assert panel.picture is not None
     assert panel.picture.alt.startswith("No listener is open")
     assert not panel.release()
-    assert "connected" in press(panel, "Add a client")
+    assert "connected" in click(panel, "Add a client")
     assert port_of(panel) in {entry.laddr[1] for entry in psutil.Process().net_connections("tcp")}
 
 
 def test_data_wakes_one_and_the_panel_names_it(panel: panels.FourTuplePanel) -> None:
     assert panel.held is not None
     panel.chosen.value, panel.text.value = 2, "for <two>"
-    said = press(panel, "Client sends")
+    said = click(panel, "Client sends")
     ends = panel.held.connection(2)
     assert f"Descriptor {ends.client.descriptor} sent 9 bytes" in said
     assert f"only descriptor {ends.server.descriptor} woke" in said
     assert "for &lt;two&gt;" in panel.line.value
-    assert f"only descriptor {ends.client.descriptor} woke" in press(panel, "Server sends")
+    assert f"only descriptor {ends.client.descriptor} woke" in click(panel, "Server sends")
     panel.chosen.value = 3
-    assert "Nobody woke" in press(panel, "Client sends")
-    assert "9 bytes lie there already" in press(panel, "Accept") if table.source() == "netlink" else True
-    assert "awake already" in press(panel, "Client sends")
+    assert "Nobody woke" in click(panel, "Client sends")
+    assert "9 bytes lie there already" in click(panel, "Accept") if table.source() == "netlink" else True
+    assert "awake already" in click(panel, "Client sends")
     assert panel.picture is not None
     panel.text.value = ""
-    assert "type something" in press(panel, "Client sends")
+    assert "type something" in click(panel, "Client sends")
 
 
 @netlink
 def test_a_full_queue_is_told_and_ends_when_one_is_accepted(panel: panels.FourTuplePanel) -> None:
-    said = [press(panel, "Add a client") for _ in range(3)]
+    said = [click(panel, "Add a client") for _ in range(3)]
     assert "queue is full" in said[2]
-    assert "only asked for" in press(panel, "Client sends")
+    assert "only asked for" in click(panel, "Client sends")
     for _ in range(panels.MOST):
-        last = press(panel, "Add a client")
+        last = click(panel, "Add a client")
     assert "remove one first" in last
-    assert "accept answered" in press(panel, "Accept")
+    assert "accept answered" in click(panel, "Accept")
     assert panel.held is not None
     deadline = time.monotonic() + 20
     while panel.held.connection(6).client.state == "SYN_SENT" and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert "shows now" in press(panel, "Look again")
+    assert "shows now" in click(panel, "Look again")
     assert panel.held.connection(6).client.state == "ESTABLISHED"
 
 
 def test_mistakes_are_sentences_in_the_panel(panel: panels.FourTuplePanel) -> None:
-    press(panel, "Accept")
-    assert "Nobody waits" in press(panel, "Accept")
+    click(panel, "Accept")
+    assert "Nobody waits" in click(panel, "Accept")
     for _ in range(3):
-        press(panel, "Remove")
+        click(panel, "Remove")
     for label in ("Remove", "Client sends", "Server sends"):
-        assert "add a client first" in press(panel, label)
-    press(panel, "Add a client")
-    assert "accept it" in press(panel, "Server sends")
-    assert "still waits" in press(panel, "Remove")
-    assert "closed already" in press(panel, "Remove")
-    assert "Its client has closed already" in press(panel, "Accept") or table.source() != "netlink"
-    assert "no descriptor" in press(panel, "Client sends")
-    press(panel, "Remove")
+        assert "add a client first" in click(panel, label)
+    click(panel, "Add a client")
+    assert "accept it" in click(panel, "Server sends")
+    assert "still waits" in click(panel, "Remove")
+    assert "closed already" in click(panel, "Remove")
+    assert "Its client has closed already" in click(panel, "Accept") or table.source() != "netlink"
+    assert "no descriptor" in click(panel, "Client sends")
+    click(panel, "Remove")
     assert panel.chosen.options == ()
 
 
 @pytest.mark.skipif(not machine.loopback_addresses(), reason="only one loopback address here")
 def test_a_client_comes_from_the_chosen_address(panel: panels.FourTuplePanel) -> None:
     panel.source.value = "127.0.0.3"
-    press(panel, "Add a client")
+    click(panel, "Add a client")
     sources = {entry.laddr[0] for entry in psutil.Process().net_connections("tcp") if entry.raddr}
     assert "127.0.0.3" in sources
 

@@ -3,6 +3,7 @@
 import socket
 
 import pytest
+from using import click
 
 from sockets_lab.errors import BadInput
 from sockets_lab.figures.drawing import Drawing
@@ -95,43 +96,31 @@ def panel():
     one.release()
 
 
-def press(panel: Panel, label: str) -> None:
-    """Click the button with that label, wherever it stands in the panel."""
-
-    def buttons(box):
-        for child in getattr(box, "children", ()):
-            yield from buttons(child)
-            if getattr(child, "description", "") == label:
-                yield child
-
-    next(buttons(panel)).click()
-
-
 def test_the_panel_of_lesson_01_does_real_things(panel):
     assert "LISTEN" in panel.picture.alt
-    press(panel, "Open")
+    click(panel, "Open")
     number = panel.chosen.value
     with socket.socket(fileno=socket.dup(number)) as witness:
-        press(panel, "Bind")
+        click(panel, "Bind")
         assert witness.getsockname()[1]
-        press(panel, "Listen")
+        click(panel, "Listen")
         assert witness.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     panel.number.value = 211
-    press(panel, "Give it this number")
+    click(panel, "Give it this number")
     assert f"Descriptor {number} and 211: one TCP socket" in panel.picture.alt
-    press(panel, "Give it this number")
+    click(panel, "Give it this number")
     assert "stands for something already" in panel.line.value
-    press(panel, "Close")
+    click(panel, "Close")
     assert 211 not in panel.sockets
-    press(panel, "Bind")
+    click(panel, "Bind")
     assert panel.release()
     assert "No socket is open" in panel.picture.alt
-    press(panel, "Duplicate")
+    click(panel, "Duplicate")
     assert "click Open first" in panel.line.value
 
 
 def test_the_panel_of_lesson_01_is_not_endless(panel):
     for _ in range(20):
-        press(panel, "Open")
+        click(panel, "Open")
     assert "close one first" in panel.line.value
     assert len(panel.sockets) == descriptors.MOST

@@ -43,8 +43,8 @@ class Lab:
         try:
             page.goto(f"{self.url}doc/tree/{name}.ipynb?token={self.token}&reset")
             page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
-            if dark:
-                page.evaluate("jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+            theme = "JupyterLab Dark" if dark else "JupyterLab Light"  # always said: the server remembers the last one
+            page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
             self.run_all(page)
             yield page
         finally:

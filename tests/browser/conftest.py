@@ -30,6 +30,11 @@ MINUTE = 60_000  # Playwright counts milliseconds
 CODE = "jupyterapp.shell.currentWidget.content.widgets.map(one => one.model).filter(cell => cell.type === 'code')"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the browser's tests last: Playwright keeps an event loop running, in which others cannot start theirs."""
+    items.sort(key=lambda item: Path(__file__).parent in item.path.parents)
+
+
 class Lab:
     """A running JupyterLab and a browser in front of it."""
 

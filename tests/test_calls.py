@@ -730,10 +730,15 @@ def test_prints_in_a_kernel_are_no_calls(kernel):
     assert {row[0] for row in json.loads(lines[-1])} == {None}
 
 
+ECHO = (
+    "async def echo(reader, writer):\n"
+    "    print('served'); writer.write(await reader.read(100)); writer.close(); await writer.wait_closed()\n"
+)
+
+
 def test_top_level_await_in_a_kernel(kernel):
     shown = kernel(
-        "async def echo(reader, writer):\n"
-        "    print('served'); writer.write(await reader.read(100)); writer.close(); await writer.wait_closed()\n"
+        f"{ECHO}"
         "with record() as calls:\n"
         "    server = await asyncio.start_server(echo, '127.0.0.1', 0)\n"
         "    reader, writer = await asyncio.open_connection('localhost', server.sockets[0].getsockname()[1])\n"
@@ -755,6 +760,7 @@ def test_top_level_await_in_a_kernel(kernel):
 
 def test_asyncio_run_in_a_thread_of_a_kernel(kernel):
     shown = kernel(
+        f"{ECHO}"
         "async def main():\n"
         "    server = await asyncio.start_server(echo, '127.0.0.1', 0)\n"
         "    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())\n"

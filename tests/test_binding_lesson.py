@@ -12,7 +12,7 @@ from sockets_lab import binding, machine
 from sockets_lab.course import binding as course
 from sockets_lab.errors import Refused
 from sockets_lab.figures import binding as figures
-from sockets_lab.figures.drawing import Box, Text
+from sockets_lab.figures.marks import Box, Text
 from sockets_lab.model import Endpoint
 from sockets_lab.panels import binding as panels
 

@@ -15,7 +15,7 @@ from sockets_lab.calls import Call, Data, Descriptor, record
 from sockets_lab.errors import Refused
 from sockets_lab.figures.calls import conversation
 from sockets_lab.figures.callwords import HEAD, NOTHING, TAIL
-from sockets_lab.figures.drawing import Box, Line, Text
+from sockets_lab.figures.marks import Box, Line, Text
 from sockets_lab.model import Endpoint
 
 HERE = "127.0.0.1"

@@ -16,7 +16,8 @@ from sockets_lab.course.conflicts import BACKLOG
 from sockets_lab.errors import Refused
 from sockets_lab.figures import conflicts as figures
 from sockets_lab.figures import sharing as shared_figures
-from sockets_lab.figures.drawing import Box, Drawing, Line, Text
+from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.marks import Box, Line, Text
 from sockets_lab.model import Endpoint, Owner, SocketRow
 from sockets_lab.panels.conflicts import ConflictPanel, make
 

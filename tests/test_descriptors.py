@@ -9,6 +9,7 @@ import pytest
 
 from sockets_lab import descriptors
 from sockets_lab.errors import BadInput, Refused
+from sockets_lab.machine import descriptor_limits
 
 proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system has no /proc to compare with")
 
@@ -57,7 +58,7 @@ def test_lowest_free_is_the_number_that_comes_next():
 
 
 def test_at_number_gives_that_number_to_that_socket_and_to_no_child():
-    number = descriptors.descriptor_limits()[0] - 2
+    number = descriptor_limits()[0] - 2
     with socket.socket() as sock, descriptors.at_number(sock, number) as chosen:
         assert chosen.fileno() == number
         assert os.path.sameopenfile(number, sock.fileno())

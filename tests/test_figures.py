@@ -7,7 +7,8 @@ from io import BytesIO
 import pytest
 from matplotlib.image import imread
 
-from sockets_lab.figures.drawing import ROLES, Drawing
+from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.marks import ROLES
 from sockets_lab.figures.plot import plot
 from sockets_lab.figures.tables import Table, listing, socket_table
 from sockets_lab.model import Endpoint, SocketRow

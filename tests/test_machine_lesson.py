@@ -15,7 +15,7 @@ from sockets_lab.course import progress, standing
 from sockets_lab.course.lessons import LESSONS
 from sockets_lab.errors import MEANINGS, Refused
 from sockets_lab.figures import machine as figures
-from sockets_lab.figures.drawing import Box, Text
+from sockets_lab.figures.marks import Box, Text
 from sockets_lab.panels import machine as panels
 
 

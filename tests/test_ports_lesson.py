@@ -15,7 +15,7 @@ from sockets_lab.course.ports.claims import client_port
 from sockets_lab.errors import Refused
 from sockets_lab.figures import pixels, portmap
 from sockets_lab.figures import ports as figures
-from sockets_lab.figures.drawing import Box, Line, Pixels, Text
+from sockets_lab.figures.marks import Box, Line, Pixels, Text
 from sockets_lab.model import Endpoint, FourTuple
 from sockets_lab.panels.ports import PortPanel, make
 

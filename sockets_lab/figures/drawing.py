@@ -1,63 +1,12 @@
 """A diagram as a list of marks, drawn twice: as SVG in a live page, as PNG in a saved notebook.
 
-Coordinates are CSS pixels, the origin at the top left. Colors are named by role, never by value, so that a listener
-looks the same in every lesson; the palette is Okabe and Ito's, which color-blind people can tell apart.
+Coordinates are CSS pixels, the origin at the top left.
 """
 
 from dataclasses import dataclass, field
 
-ROLES = {
-    "listener": "#0072B2",
-    "connection": "#009E73",
-    "endpoint": "#56B4E9",
-    "descriptor": "#E69F00",
-    "packet": "#CC79A7",
-    "refused": "#D55E00",
-    "quiet": "#808080",
-}
-TINT = 0.16  # how strongly a box is filled with the color of its edge: legible under dark and under light text
-
-
-@dataclass(frozen=True)
-class Box:
-    x: float
-    y: float
-    width: float
-    height: float
-    role: str
-    dashed: bool
-
-
-@dataclass(frozen=True)
-class Text:
-    x: float
-    y: float
-    text: str
-    role: str
-    size: float
-    anchor: str
-    bold: bool
-    mono: bool
-
-
-@dataclass(frozen=True)
-class Line:
-    x1: float
-    y1: float
-    x2: float
-    y2: float
-    role: str
-    dashed: bool
-    arrow: bool
-
-
-@dataclass(frozen=True)
-class Pixels:
-    x: float
-    y: float
-    width: float
-    height: float
-    image: bytes
+from sockets_lab.figures import svg
+from sockets_lab.figures.marks import Box, Line, Mark, Pixels, Text
 
 
 @dataclass
@@ -68,7 +17,7 @@ class Drawing:
     alt: str
     width: int
     height: int
-    marks: list[Box | Text | Line | Pixels] = field(default_factory=list)
+    marks: list[Mark] = field(default_factory=list)
 
     def box(self, x: float, y: float, width: float, height: float, role: str = "quiet", *lines: str,
             mono: bool = True, dashed: bool = False) -> None:  # fmt: skip
@@ -94,20 +43,10 @@ class Drawing:
 
     def html(self) -> str:
         """Return the diagram as SVG that shrinks with the page and follows its theme."""
-        from sockets_lab.figures import svg
-
-        return svg.render(self)
+        return svg.render(self.marks, self.width, self.height, self.alt)
 
     def png(self) -> bytes:
         """Return the diagram as a PNG on white, for readers of a saved notebook."""
-        from sockets_lab.figures import raster
+        from sockets_lab.figures import raster  # imported when first used: matplotlib takes half a second
 
-        return raster.render(self)
-
-
-def arrowhead(line: Line) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Return the two back corners of the arrowhead, 9 pixels long and 8 wide."""
-    length = ((line.x2 - line.x1) ** 2 + (line.y2 - line.y1) ** 2) ** 0.5 or 1
-    dx, dy = (line.x2 - line.x1) / length, (line.y2 - line.y1) / length
-    back_x, back_y = line.x2 - 9 * dx, line.y2 - 9 * dy
-    return (back_x - 4 * dy, back_y + 4 * dx), (back_x + 4 * dy, back_y - 4 * dx)
+        return raster.render(self.marks, self.width, self.height)

@@ -3,7 +3,8 @@
 from matplotlib.axes import Axes
 
 from sockets_lab.errors import Refused
-from sockets_lab.figures.drawing import ROLES, Drawing
+from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.marks import ROLES
 from sockets_lab.figures.plot import plot
 from sockets_lab.fourtuples import BacklogRun, ConnectCost, Exhaustion
 from sockets_lab.model import FourTuple

@@ -4,7 +4,8 @@ import textwrap
 from collections.abc import Iterable
 
 from sockets_lab.errors import Refused
-from sockets_lab.figures.drawing import ROLES, Drawing
+from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.marks import ROLES
 from sockets_lab.figures.pixels import png, rgba
 from sockets_lab.ports import DYNAMIC, NAMED, OCCUPIED, RANGE, SIDE, WAITING, PortMap, Probe
 

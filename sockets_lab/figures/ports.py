@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from sockets_lab.errors import Refused
-from sockets_lab.figures.drawing import ROLES, Drawing
+from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.marks import ROLES
 from sockets_lab.figures.plot import plot
 from sockets_lab.figures.tables import Table
 from sockets_lab.model import MAX_PORT, checked_port

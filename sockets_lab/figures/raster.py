@@ -1,6 +1,6 @@
 """Draw a diagram's marks as PNG, for readers of a saved notebook. Loads matplotlib, so import it when first used."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 
@@ -10,19 +10,19 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import FancyBboxPatch
 
-from sockets_lab.figures.drawing import ROLES, TINT, Box, Drawing, Line, Pixels, Text, arrowhead
+from sockets_lab.figures.marks import ROLES, TINT, Box, Line, Mark, Pixels, Text, arrowhead
 
 INK = {"ink": "#212121", "muted": "#616161"}
 POINTS_PER_PIXEL = 0.68  # matplotlib's DejaVu runs wider than a browser's sans-serif, so a little under 0.72
 SCALE = 2  # PNG pixels per CSS pixel: sharp on a projector
 
 
-def render(drawing: Drawing) -> bytes:
-    """Return a PNG on white, twice the diagram's size in CSS pixels."""
-    figure = Figure(figsize=(drawing.width / 100, drawing.height / 100), dpi=100 * SCALE, facecolor="white")
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, drawing.width), ylim=(drawing.height, 0))
+def render(marks: Iterable[Mark], width: int, height: int) -> bytes:
+    """Return a PNG on white, twice the diagram's size. Args: width, height in CSS pixels."""
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100 * SCALE, facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
-    for mark in drawing.marks:
+    for mark in marks:
         _RENDER[type(mark)](axes, mark)
     buffer = BytesIO()
     figure.savefig(buffer)

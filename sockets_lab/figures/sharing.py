@@ -5,7 +5,8 @@ from typing import Any
 
 from sockets_lab.conflicts import AfterClose, Inherited, Shared
 from sockets_lab.errors import Refused
-from sockets_lab.figures.drawing import ROLES, Drawing
+from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.marks import ROLES
 from sockets_lab.figures.plot import plot
 from sockets_lab.figures.tables import Table
 

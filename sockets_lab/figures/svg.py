@@ -1,24 +1,24 @@
 """Draw a diagram's marks as SVG for a live page."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
 
-from sockets_lab.figures.drawing import ROLES, TINT, Box, Drawing, Line, Pixels, Text, arrowhead
+from sockets_lab.figures.marks import ROLES, TINT, Box, Line, Mark, Pixels, Text, arrowhead
 
 INK = {"ink": "var(--jp-content-font-color1, #212121)", "muted": "var(--jp-content-font-color2, #616161)"}
 MONO = "var(--jp-code-font-family, monospace)"
 SANS = "var(--jp-content-font-family, sans-serif)"
 
 
-def render(drawing: Drawing) -> str:
+def render(marks: Iterable[Mark], width: int, height: int, alt: str) -> str:
     """Return `<svg>` that scales down with the page, takes its text color from the theme and says what it shows."""
-    marks = "".join(_RENDER[type(mark)](mark) for mark in drawing.marks)
+    shapes = "".join(_RENDER[type(mark)](mark) for mark in marks)
     return (
-        f'<svg role="img" aria-label="{escape(drawing.alt, quote=True)}" '
-        f'viewBox="0 0 {drawing.width} {drawing.height}" '
-        f'style="display:block;width:100%;max-width:{drawing.width}px;height:auto">{marks}</svg>'
+        f'<svg role="img" aria-label="{escape(alt, quote=True)}" '
+        f'viewBox="0 0 {width} {height}" '
+        f'style="display:block;width:100%;max-width:{width}px;height:auto">{shapes}</svg>'
     )
 
 

@@ -453,8 +453,16 @@ def interrupt_when(condition):
     return thread
 
 
+@pytest.fixture
+def ctrl_c():
+    """Let Ctrl-C raise KeyboardInterrupt, also where these tests were started in the background, deaf to it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signal can be sent to a thread here")
-def test_an_interrupted_call_is_recorded_as_such():
+def test_an_interrupted_call_is_recorded_as_such(ctrl_c):
     one, two = socket.socketpair()
     one.settimeout(DEADLINE)
     with one, two, record() as calls:

@@ -2,7 +2,7 @@
 
 import socket
 
-from sockets_lab import machine, ports
+from sockets_lab import ports
 from sockets_lab.course.ports.predictions import HERE, listen_on_a_named_port
 from sockets_lab.course.questions import Claim
 from sockets_lab.model import MAX_PORT, Endpoint
@@ -71,11 +71,6 @@ def _registered() -> tuple[str, str]:
     return f"a listener of the course held {port} ({ports.service(port)}) for a moment; nobody objected", "a convention"
 
 
-def _privilege() -> tuple[str, str]:
-    lowest = machine.lowest_port()
-    return f"the lowest port that this user may bind is {lowest}", "so here" if lowest >= 1024 else "not so here"
-
-
 CLAIMS = (
     Claim("A port number has 16 bits: 0 to 65535.", _sixteen_bits, "RFC 9293 3.1; RFC 768"),
     Claim("TCP port 0 is reserved and cannot be used.", _zero_for_tcp, "RFC 6335 section 6; bind(2)"),
@@ -97,10 +92,5 @@ CLAIMS = (
         "Programs of one's own should not use registered ports.",
         _registered,
         "IANA registry's note: not without or before registration",
-    ),
-    Claim(
-        "Many systems let only privileged programs bind the low ports.",
-        _privilege,
-        "ip(7); on macOS since 10.14 all users may",
     ),
 )

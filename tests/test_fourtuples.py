@@ -446,7 +446,6 @@ def test_the_cost_of_connect_is_measured_in_batches_and_limits_are_put_back() ->
     assert (cost.ended_early, len(cost.microseconds), len(cost.even)) == (None, 4, 4)
     assert all(0 < microseconds < 1e7 for microseconds in cost.microseconds)
     assert all(0 <= share <= 1 for share in cost.even)
-    assert cost.fractions is None or cost.fractions == tuple(used / cost.ports for used in cost.used if cost.ports)
     assert machine.descriptor_limits() == before
 
 

@@ -42,11 +42,6 @@ class ConnectCost:
     ended_early: str | None
 
     @property
-    def fractions(self) -> tuple[float, ...] | None:
-        """The share of the range in use at each point, 0-1; None where the size of the range is not known."""
-        return tuple(count / self.ports for count in self.used) if self.ports else None
-
-    @property
     def rise(self) -> float | None:
         """How many times as much the last connects cost as the usual one; None where half was not passed."""
         if self.ended_early or len(self.microseconds) < 2 * STEEP:

@@ -6,7 +6,6 @@ Importing this module makes them known to `NextHeader`.
 from dataclasses import dataclass
 from typing import Self
 
-from sockets_lab.errors import BadInput
 from sockets_lab.headers.header import Header, bits, laid_out, rest
 from sockets_lab.headers.ip import PART, NextHeader
 
@@ -20,10 +19,10 @@ class Lengthened(NextHeader):
     SIZE = ("length", 8, 8)
     length: int
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.size % 8 or self.size > 8 * 256:
-            raise BadInput(f"{self.name()} fills units of 8 bytes, up to 2048, and this has {self.size}: change data.")
+    def unfit(self) -> str:
+        if self.size % 8 == 0 and self.size <= 8 * 256:
+            return ""
+        return f"{self.name()} fills units of 8 bytes, up to 2048, and this has {self.size}: change its data."
 
     def fitted(self, content: int, following: type[Header] | None) -> Self:
         return super().fitted(content, following).changed(length=self.size // 8 - 1)

@@ -43,7 +43,9 @@ class Header:
     SIZE: ClassVar[tuple[str, int, int]]  # with `rest`: the field that tells the size, its unit in bytes, bytes more
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "__dict__", self.layout.checked(self.__dict__))  # frozen: the one way to set it
+        set_attribute(self, "__dict__", self.layout.checked(self.__dict__))  # the one way to set what is frozen
+        if unfit := self.unfit():
+            raise BadInput(unfit)
 
     @classmethod
     def name(cls) -> str:
@@ -87,7 +89,10 @@ class Header:
         for name in values.keys() - known.keys():
             raise BadInput(f"{self.name()} has no field {name}: it has {', '.join(known)}.")
         checked = {name: known[name].checked(value) for name, value in values.items()}
-        return as_they_are(type(self), self.__dict__ | checked)
+        header = as_they_are(type(self), self.__dict__ | checked)
+        if unfit := header.unfit():
+            raise BadInput(unfit)
+        return header
 
     @property
     def size(self) -> int:
@@ -99,6 +104,10 @@ class Header:
         return self.layout.write(self.__dict__)
 
     # What a kind of header says about itself, where it has something to say.
+
+    def unfit(self) -> str:
+        """Return a sentence where no header can be written with such a rest, whatever its numbers are; else ""."""
+        return ""
 
     def wrong(self) -> str:
         """Return a sentence where the header contradicts itself, so that nothing in it can be believed; else ""."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from sockets_lab.errors import BadInput
 from sockets_lab.headers.header import Header, bits, laid_out, rest
 from sockets_lab.headers.options import options_fault
 from sockets_lab.headers.spellings import IPV4, IPV6
@@ -37,10 +36,8 @@ class IPv4(Header):
     destination: str = bits(32, "The receiver's address.", V4, "127.0.0.1", IPV4)
     options: bytes = rest("Extras that are rarely used, filled up to whole words.", V4)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if fault := options_fault(self.options):
-            raise BadInput(fault)
+    def unfit(self) -> str:
+        return options_fault(self.options)
 
     def wrong(self) -> str:
         if self.version != 4:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Self
 
-from sockets_lab.errors import BadInput
 from sockets_lab.headers.header import Header, bits, laid_out, rest
 from sockets_lab.headers.options import Option, options_fault, read_options
 
@@ -65,10 +64,8 @@ class TCP(Header):
     urgent_pointer: int = bits(16, "With URG: how far from the sequence number the urgent data ends.", TCP_SOURCE)
     options: bytes = rest("Extras such as the largest segment or a time, filled up to whole words.", TCP_SOURCE)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if fault := options_fault(self.options):
-            raise BadInput(fault)
+    def unfit(self) -> str:
+        return options_fault(self.options)
 
     def fitted(self, content: int, following: type[Header] | None) -> Self:
         super().fitted(content, following)

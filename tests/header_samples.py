@@ -2,6 +2,10 @@
 
 import random
 import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
 
 from sockets_lab.headers import (
     ARP,
@@ -23,6 +27,15 @@ from sockets_lab.headers import (
     compose,
     pack_options,
 )
+
+NO_HYPOTHESIS = "random cases need hypothesis: pip install -r tests/requirements.txt"
+
+
+def for_all(check: Callable[..., None], draw: Callable[[Any], dict[str, Any]]) -> None:
+    """Call a check with many cases. Args: draw: from hypothesis' strategies, those for the check's arguments."""
+    hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
+    given = hypothesis.given(**draw(hypothesis.strategies))
+    hypothesis.settings(database=None, deadline=None)(given(check))()
 
 
 def address(dice: random.Random, family: int = socket.AF_INET) -> str:

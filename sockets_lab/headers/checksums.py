@@ -5,7 +5,7 @@ the complement of that sum, so that the sum over all, checksum included, has onl
 """
 
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput
 from sockets_lab.headers.extensions import Routing
@@ -75,12 +75,12 @@ def corrected(packet: Packet) -> Packet:
     for i in reversed(range(len(layers))):
         layers[i] = layers[i].fitted(content, following)
         content, following = content + layers[i].size, type(layers[i])
-    packet = replace(packet, layers=tuple(layers), missing=0)
+    packet = Packet(tuple(layers), packet.payload, packet.trailer, note=packet.note)
     for i, layer in enumerate(layers):
         if "checksum" in layer.layout.fields:
             right = _right(packet, i)
             layers[i] = layer.changed(checksum=right) if isinstance(right, int) else layer
-    return replace(packet, layers=tuple(layers))
+    return Packet(tuple(layers), packet.payload, packet.trailer, note=packet.note)
 
 
 def compose(*layers: Header, payload: bytes = b"") -> Packet:
@@ -110,12 +110,13 @@ def _check(packet: Packet, index: int) -> Check:
 
 def _right(packet: Packet, index: int) -> int | str:
     """Return the checksum that a layer has to have, or a sentence why that cannot be told."""
-    layer = packet.layers[index].changed(checksum=0)
+    layer = packet.layers[index]
+    header = layer.layout.write(layer.__dict__ | {"checksum": 0})  # the checksum counts as zero while it is worked out
     if isinstance(layer, IPv4):
-        return internet_checksum(bytes(layer))
+        return internet_checksum(header)
     if packet.missing:
         return SHORT
-    covered = b"".join(map(bytes, (layer, *packet.layers[index + 1 :]))) + packet.payload
+    covered = header + b"".join(map(bytes, packet.layers[index + 1 :])) + packet.payload
     if isinstance(layer, ICMPv4):
         return internet_checksum(covered)
     carrier = _carrier(packet, index)

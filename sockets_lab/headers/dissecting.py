@@ -19,9 +19,10 @@ def dissect(data: bytes, first: type[Header] | None = Ethernet) -> Packet:
     Returns: the packet; whatever its inner parts are. Checksums are not looked at: see `checks`.
     Raises: NotAPacket, where the bytes do not begin with such a header. BadInput, where `data` is not bytes.
     """
-    if not isinstance(data, (bytes, bytearray, memoryview)):
-        raise BadInput(f"a packet is bytes: pass bytes, not {type(data).__name__}.")
-    data = bytes(data)
+    if type(data) is not bytes:
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise BadInput(f"a packet is bytes: pass bytes, not {type(data).__name__}.")
+        data = bytes(data)
     layers: list[Header] = []
     at, end, missing, note = 0, len(data), 0, ""
     following: type[Header] | str = first or _version_of(data)
@@ -36,10 +37,10 @@ def dissect(data: bytes, first: type[Header] | None = Ethernet) -> Packet:
         layers.append(header)
         promised = header.promised()
         if promised is not None:
-            if at + promised <= end:
-                end = at + promised
+            if (told := at + promised) <= end:
+                end = told
             else:
-                missing = max(missing, at + promised - end)
+                missing = max(missing, told - end)
         following = header.following()
     else:
         note = following

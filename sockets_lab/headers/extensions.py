@@ -75,7 +75,7 @@ class Fragment(NextHeader):
     identification: int = bits(32, "The same in all parts of one packet.", "RFC 8200 section 4.5")
 
     def following(self) -> type[Header] | str:
-        """Read on only where this one part is the whole ("atomic fragment", RFC 6946 section 2)."""
+        """Read on only where this one part is the whole (RFC 8200 section 4.5)."""
         return PART if self.more_fragments or self.fragment_offset else super().following()
 
 

@@ -58,7 +58,8 @@ class Field:
         if not isinstance(value, int):
             raise BadInput(f"{self.name} is a number: pass 0 to {2**self.width - 1}, not {value!r}.")
         if not 0 <= value < 1 << self.width:
-            raise BadInput(f"{self.name} has {self.width} bits, so it holds 0 to {2**self.width - 1}, not {value}.")
+            bits = "1 bit" if self.width == 1 else f"{self.width} bits"
+            raise BadInput(f"{self.name} has {bits}, so it holds 0 to {2**self.width - 1}, not {value}.")
         return int(value)
 
 

@@ -40,7 +40,7 @@ class Header:
     """One header: its fields are attributes; `layout` tells where they lie. Subclasses say what their numbers mean."""
 
     layout: ClassVar[Layout]
-    SIZE: ClassVar[tuple[str, int, int]]  # with `rest`: the field that tells the size, its unit in bytes, bytes more
+    SIZE: ClassVar[tuple[str, int, int]]  # with `rest`: the field that tells the size, its unit in bytes, bytes added
 
     def __post_init__(self) -> None:
         set_attribute(self, "__dict__", self.layout.checked(self.__dict__))  # the one way to set what is frozen
@@ -68,12 +68,12 @@ class Header:
         if behind > end:
             raise NotAPacket(f"{cls.name()} needs {layout.size} bytes, and there are {max(end - at, 0)}.")
         values = layout.cut(*layout.unpack(data, at))
-        if layout.rest:
-            told, unit, more = cls.SIZE
-            begin, behind = behind, at + values[told] * unit + more
+        if more := layout.rest:
+            told, unit, added = cls.SIZE
+            begin, behind = behind, at + values[told] * unit + added
             if not begin <= behind <= end:
                 raise NotAPacket(f"{cls.name()} says it has {behind - at} bytes, not {layout.size} to {end - at}.")
-            values[layout.rest.name] = data[begin:behind]
+            values[more.name] = data[begin:behind]
         header = new(cls)
         set_attribute(header, "__dict__", values)
         if wrong := header.wrong():
@@ -85,11 +85,12 @@ class Header:
 
         Raises: BadInput, where there is no such field, or the value does not fit.
         """
-        known = self.layout.fields
-        for name in values.keys() - known.keys():
-            raise BadInput(f"{self.name()} has no field {name}: it has {', '.join(known)}.")
-        checked = {name: known[name].checked(value) for name, value in values.items()}
-        header = as_they_are(type(self), self.__dict__ | checked)
+        known, kept = self.layout.fields, dict(self.__dict__)
+        for name, value in values.items():
+            if name not in known:
+                raise BadInput(f"{self.name()} has no field {name}: it has {', '.join(known)}.")
+            kept[name] = known[name].checked(value)
+        header = as_they_are(type(self), kept)
         if unfit := header.unfit():
             raise BadInput(unfit)
         return header

@@ -208,6 +208,7 @@ def test_only_bytes_are_bytes():
         (lambda: TCP(options=b"\x01"), "use pack_options"),
         (lambda: TCP().changed(options=b"\x01"), "use pack_options"),
         (lambda: TCP(options="x"), "options holds bytes"),
+        (lambda: TCP(options=0), "options holds bytes"),
         (lambda: IPv4(options=bytes(44)), "up to 40"),
         (lambda: HopByHop(data=b"123"), "fills units of 8 bytes"),
         (lambda: TCP().changed(port=1), "TCP has no field port"),

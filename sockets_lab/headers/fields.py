@@ -86,7 +86,7 @@ class Layout:
         self.unpack = layout.unpack_from
         self.cut: Callable[..., dict[str, Any]] = eval(self.reading, spellings)
         self._write: Callable[..., bytes] = eval(self.writing, spellings | {"pack": layout.pack})
-        self._limits = [(field, -1 if field.spelling else (1 << (field.width or 0)) - 1) for field in fields]
+        self._limits = [(field, -1 if field.spelling or not field.width else 2**field.width - 1) for field in fields]
 
     def write(self, values: Mapping[str, Any]) -> bytes:
         """Write a header's bytes. Args: values by name, each one that its field has checked."""
@@ -98,7 +98,7 @@ class Layout:
         found = dict(values)
         for field, most in self._limits:
             value = values[field.name]
-            if type(value) is not int or not 0 <= value <= most:
+            if type(value) is not int or not 0 <= value <= most:  # most numbers fit: only the others take the long way
                 found[field.name] = field.checked(value)
         return found
 

@@ -82,7 +82,7 @@ class IPv6(NextHeader):
 
     version: int = bits(4, "The version of IP: 6.", V6, 6)
     traffic_class: int = bits(8, "DSCP (6 bits) and ECN (2 bits), as in IPv4.", "RFC 8200 section 7")
-    flow_label: int = bits(20, "The same in packets that belong together, so that they take one way.", "RFC 6437 section 2")
+    flow_label: int = bits(20, "The same in packets that belong together.", "RFC 6437 section 2")
     payload_length: int = bits(16, "How many bytes follow this header; further headers count too.", V6)
     next_header: int = bits(8, "What follows this header: 6 TCP, 17 UDP, 58 ICMPv6, or an extension.", V6, 59)
     hop_limit: int = bits(8, "Each router takes one off and drops the packet at zero.", V6, 64)

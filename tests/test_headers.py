@@ -266,8 +266,16 @@ def test_options_that_lessons_meet_have_values():
     assert (ended.name, ended.value) == ("end of options", b"\t\t\t")
 
 
+def test_every_length_of_an_option_is_kept():
+    for kind in (0, 1, 2, 8, 254):
+        for length in range(256):
+            options_are_kept(bytes((kind, length)) + b"\x05\xb4" * 3)
+
+
 @pytest.mark.parametrize("data", [b"\x02\x00\x05\xb4", b"\x02\x01\x05\xb4", b"\x02\x05\x05\xb4", b"\x01\x01\x01\x02"])
 def test_an_option_with_a_length_that_cannot_be_is_the_last(data):
     last = read_options(data)[-1]
     assert not last.whole
+    assert bytes(last) == data[last.octets.start :]
+    assert last.kind == 2
     assert "cannot be" in last.meaning

@@ -10,8 +10,7 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 from sockets_lab.errors import BadInput
 from sockets_lab.headers.fields import Field, Layout, Spelling
 
-V = TypeVar("V")
-new, set_attribute = object.__new__, object.__setattr__
+new, set_attribute = object.__new__, object.__setattr__  # values that were just read need no check: no __init__
 
 
 class NotAPacket(BadInput):
@@ -29,17 +28,11 @@ def rest(meaning: str, source: str, default: bytes = b"") -> Any:
     return field(default=default, metadata={"width": None, "meaning": meaning, "source": source})
 
 
-def as_they_are(cls: type[V], values: dict[str, Any]) -> V:
-    """Make a frozen dataclass of values that need no check, such as those just read: reading has to be quick."""
-    value = new(cls)
-    set_attribute(value, "__dict__", values)
-    return value
-
-
 class Header:
     """One header: its fields are attributes; `layout` tells where they lie. Subclasses say what their numbers mean."""
 
     layout: ClassVar[Layout]
+    TESTED: ClassVar[bool]  # whether `wrong` has anything to say: reading has to be quick
     SIZE: ClassVar[tuple[str, int, int]]  # with `rest`: the field that tells the size, its unit in bytes, bytes added
 
     def __post_init__(self) -> None:
@@ -53,16 +46,12 @@ class Header:
         return cls.__name__
 
     @classmethod
-    def read(cls, data: bytes, at: int = 0, end: int | None = None) -> Self:
+    def take(cls, data: bytes, at: int, end: int) -> tuple[Self, int]:
         """Read the header that begins at byte `at`; nothing from byte `end` on belongs to it.
 
+        Returns: the header, and the number of the first byte behind it.
         Raises: NotAPacket, with a sentence, where it is cut off or contradicts itself.
         """
-        return cls.take(data, at, len(data) if end is None else end)[0]
-
-    @classmethod
-    def take(cls, data: bytes, at: int, end: int) -> tuple[Self, int]:
-        """Read a header as `read` does. Returns: the header, and the number of the first byte behind it."""
         layout = cls.layout
         behind = at + layout.size
         if behind > end:
@@ -76,7 +65,7 @@ class Header:
             values[more.name] = data[begin:behind]
         header = new(cls)
         set_attribute(header, "__dict__", values)
-        if wrong := header.wrong():
+        if cls.TESTED and (wrong := header.wrong()):
             raise NotAPacket(wrong)
         return header, behind
 
@@ -90,7 +79,8 @@ class Header:
             if name not in known:
                 raise BadInput(f"{self.name()} has no field {name}: it has {', '.join(known)}.")
             kept[name] = known[name].checked(value)
-        header = as_they_are(type(self), kept)
+        header = new(type(self))
+        set_attribute(header, "__dict__", kept)
         if unfit := header.unfit():
             raise BadInput(unfit)
         return header
@@ -153,4 +143,5 @@ def laid_out(cls: type[H]) -> type[H]:
         found.append(Field(one.name, offset, **one.metadata))
         offset += one.metadata["width"] or 0
     cls.layout = Layout(tuple(found))
+    cls.TESTED = cls.wrong is not Header.wrong
     return cls

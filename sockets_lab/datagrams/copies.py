@@ -73,10 +73,10 @@ def _group_run(group: str, other: str) -> GroupRun:
 
         def trial(what: str) -> GroupTrial:
             try:
+                if IP_MULTICAST_ALL is not None or what == ALL_GROUPS:
+                    set_option(bystander, IP_MULTICAST_ALL, int(what == ALL_GROUPS))
                 if what == LEFT:
                     leave_group(members[-1], group)
-                elif what == ALL_GROUPS:
-                    set_option(bystander, IP_MULTICAST_ALL, 1)
                 elif what == NEAR:
                     set_option(sender, socket.IP_MULTICAST_TTL, 0)
                 elif what == NO_LOOP:

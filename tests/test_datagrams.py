@@ -16,7 +16,7 @@ import pytest
 
 from sockets_lab import datagrams, guard, machine, table
 from sockets_lab.datagrams import Datagram, GroupRun, Largest, SourcePort, Workbench, copies
-from sockets_lab.datagrams.sending import arrivals
+from sockets_lab.datagrams.sending import arrivals, vacant
 from sockets_lab.datagrams.workbench import GROUP, MEMBERS, NOBODY, RECEIVER, SENDERS
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.model import Endpoint
@@ -165,6 +165,13 @@ def test_three_witnesses_count_the_same_drops(stack: ExitStack) -> None:
 # Peers
 
 
+def test_a_vacant_port_is_nobodys_and_will_not_be_handed_out() -> None:
+    found = vacant()
+    assert table.holders(found, "udp") == []
+    told = machine.ephemeral_range()
+    assert told is None or not told[0] <= found.port <= told[1]
+
+
 def test_one_socket_talks_to_many_and_the_table_shows_no_peer() -> None:
     found = datagrams.many_peers(4)
     assert found.answered == (True,) * 4
@@ -235,6 +242,7 @@ def test_members_get_a_copy_each_and_others_none() -> None:
     if sys.platform == "linux":
         assert run.trial(copies.ALL_GROUPS).copies == (1, 1, 0, 1)
         assert run.trial(copies.NEAR).ttl == 0
+        assert datagrams.bystander_hears() is True
     with pytest.raises(BadInput, match="was not tried"):
         run.trial("no such thing")
 
@@ -426,6 +434,7 @@ def test_without_groups_on_loopback_the_rest_goes_on(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(copies, "member", refuse)
     monkeypatch.setattr("sockets_lab.datagrams.workbench.member", refuse)
     assert isinstance(datagrams.group_run(), Refused)
+    assert isinstance(datagrams.bystander_hears(), Refused)
     with Workbench() as bench:
         assert isinstance(bench.group, Refused)
         assert bench.send(SENDERS[0], RECEIVER, b"x").reached == (RECEIVER,)

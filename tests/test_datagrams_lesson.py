@@ -93,6 +93,9 @@ def test_tables_say_what_was_measured_and_what_is_not_there() -> None:
     refused = GroupTrial(ALL_GROUPS, refused=Refused("ENOPROTOOPT", ""))
     partly = figures.copies(GroupRun(Endpoint("239.255.1.1", 1), (GroupTrial("x", (1, 1, 1, 0), 1), refused)))
     assert "ENOPROTOOPT" in partly.alt
+    said = figures.loud(datagrams.everyone()).alt
+    assert "EACCES" in said or sys.platform != "linux"
+    assert "ENETUNREACH" in figures.loud(Refused("ENETUNREACH", "")).alt
     for table in (cut, partly):
         assert imread(BytesIO(table.png())).size
 
@@ -200,7 +203,8 @@ def test_claims_are_measured(claim) -> None:  # type: ignore[no-untyped-def]
 
 
 def test_without_groups_every_question_still_has_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datagrams, "group_run", lambda: Refused("EADDRNOTAVAIL", "no such address"))
+    for name in ("group_run", "bystander_hears"):
+        monkeypatch.setattr(datagrams, name, lambda: Refused("EADDRNOTAVAIL", "no such address"))
     bystander = pick(PREDICTIONS, "bystander")
     assert bystander.experiment() in bystander.choices
     assert all(len(claim.measure()) == 2 for claim in CLAIMS)

@@ -58,6 +58,19 @@ def group_run() -> GroupRun | Refused:
         return refusal(error)
 
 
+def bystander_hears() -> bool | Refused:
+    """Tell whether a socket that is bound to a group's name and joins nothing gets what others joined, by default."""
+    try:
+        group = machine.home_group(0)
+        with member(group) as joined, bound() as sender:
+            name = Endpoint.of(joined.getsockname())
+            with member(group, name.port, join=False, all_groups=None) as bystander:
+                send_to_group(sender, b"to the members", name)
+                return bystander.fileno() in arrivals([joined, bystander])
+    except OSError as error:
+        return refusal(error)
+
+
 def _group_run(group: str, other: str) -> GroupRun:
     with ExitStack() as stack:
         first = stack.enter_context(member(group))

@@ -14,12 +14,13 @@ from sockets_lab.model import Endpoint
 class Everyone:
     """One datagram to the loopback network's broadcast address, 127.255.255.255.
 
-    without, allowed: what `sendto` answered without SO_BROADCAST, and with it; heard: who got a copy, of the sockets
-    bound to "127.255.255.255" and to "127.0.0.1"; came: the copy.
+    without, allowed: what `sendto` answered without SO_BROADCAST, and with it; watched: the addresses to which
+    sockets were bound at that port; heard: those of them that got a copy; came: the copy.
     """
 
     without: int | Refused
     allowed: int | Refused
+    watched: tuple[str, ...]
     heard: tuple[str, ...]
     came: Datagram | None
 
@@ -48,4 +49,5 @@ def everyone() -> Everyone | Refused:
         allowed = attempt(send_it)
         there = arrivals(socks.values(), wait=QUIET if isinstance(allowed, Refused) else WAIT)
         heard = tuple(name for name, sock in socks.items() if sock.fileno() in there)
-        return Everyone(without, allowed, heard, attempt(receive, wide, 99, 0) if address in heard else None)
+        came = receive(wide, wait=0) if address in heard else None
+        return Everyone(without, allowed, tuple(socks), heard, came)

@@ -16,11 +16,11 @@ from sockets_lab.model import Endpoint
 IP_MULTICAST_ALL = 49 if sys.platform == "linux" else None  # Python does not name it; elsewhere there is none
 
 
-def member(group: str, port: int = 0, join: bool = True, all_groups: bool = False) -> socket.socket:
+def member(group: str, port: int = 0, join: bool = True, all_groups: bool | None = False) -> socket.socket:
     """Return a datagram socket at a group's address and port, which shares that name with whoever asks for it too.
 
     Args: group: one of `machine.home_group`; port: 0 = the kernel chooses one that nobody has; join: become a member
-        on the loopback interface; all_groups: leave IP_MULTICAST_ALL on, as Linux does.
+        on the loopback interface; all_groups: IP_MULTICAST_ALL, None = as the system sets it.
     Raises: OSError, where this system's loopback knows no groups.
     """
     endpoint = guard.group(Endpoint(group, port))
@@ -34,7 +34,7 @@ def member(group: str, port: int = 0, join: bool = True, all_groups: bool = Fals
         except OSError:  # Windows binds to no group's address
             sock.bind(("127.0.0.1", port))
         share(sock)  # only now, where the kernel chose the port: it must be one that nobody else has
-        if IP_MULTICAST_ALL is not None:
+        if IP_MULTICAST_ALL is not None and all_groups is not None:
             sock.setsockopt(socket.IPPROTO_IP, IP_MULTICAST_ALL, int(all_groups))
         if IP_RECVTTL is not None:
             attempt(sock.setsockopt, socket.IPPROTO_IP, IP_RECVTTL, 1)

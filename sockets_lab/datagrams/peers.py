@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sockets_lab import table
-from sockets_lab.datagrams.sending import QUIET, WAIT, Datagram, bound, receive, receive_all, send
+from sockets_lab.datagrams.sending import QUIET, WAIT, Datagram, bound, receive, receive_all, send, vacant
 from sockets_lab.errors import Refused, attempt, refusal
 from sockets_lab.fourtuples.connecting import ready
 from sockets_lab.model import Endpoint, SocketRow
@@ -41,9 +41,8 @@ def closed_port(connected: bool) -> ClosedPort:
 
     Source: udp(7), RFC 1122 section 4.1.3.3 (what ICMP reports is passed up to the application).
     """
+    to = vacant()
     with bound() as sender:
-        with bound() as soon_closed:
-            to = Endpoint.of(soon_closed.getsockname())
         if connected:
             sender.connect(to.sockaddr)
         target = None if connected else to

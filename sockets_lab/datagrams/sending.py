@@ -3,6 +3,7 @@
 Source: udp(7), recv(2), RFC 768.
 """
 
+import random
 import selectors
 import socket
 import struct
@@ -10,14 +11,15 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sockets_lab import guard
-from sockets_lab.errors import BadInput, attempt
+from sockets_lab import guard, machine
+from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.fourtuples.connecting import ready
 from sockets_lab.model import Endpoint
 
 HOME = "127.0.0.1"
 WAIT = 2.0  # seconds; on loopback a datagram that comes, comes at once, so this is only waited for in vain
 QUIET = 0.15  # seconds after the last arrival, until nothing more is expected
+TRIES = 16  # ports, before giving up
 FIELD = 65535  # the UDP header's length field holds no more, so no datagram is larger
 IP_RECVTTL = getattr(socket, "IP_RECVTTL", 12 if sys.platform == "linux" else None)  # Python names few of Linux's
 SO_MEMINFO = 55 if sys.platform == "linux" else None  # sk_getsockopt; nine 32-bit numbers
@@ -51,6 +53,21 @@ def bound(address: str = HOME, port: int = 0, buffer: int | None = None) -> sock
         sock.close()
         raise
     return sock
+
+
+def vacant() -> Endpoint:
+    """Return an endpoint on loopback that nobody has.
+
+    It lies outside the range from which the kernel hands out ports, so nobody gets it by chance a moment later.
+    """
+    told = machine.ephemeral_range()
+    outside = [port for port in range(1024, 65536) if told and not told[0] <= port <= told[1]]
+    for port in [*random.sample(outside, min(TRIES, len(outside))), 0]:
+        sock = attempt(bound, HOME, port)
+        if not isinstance(sock, Refused):
+            with sock:
+                return Endpoint.of(sock.getsockname())
+    return Endpoint(HOME, 1)  # not one could be bound, so nobody could be asked
 
 
 def send(sock: socket.socket, data: bytes, to: Endpoint | None = None) -> int:

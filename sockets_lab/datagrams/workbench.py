@@ -9,7 +9,7 @@ from sockets_lab import machine, table
 from sockets_lab.datagrams.groups import is_member, join_group, leave_group, member, send_to_group
 from sockets_lab.datagrams.loss import SMALL
 from sockets_lab.datagrams.peers import dissolve
-from sockets_lab.datagrams.sending import Datagram, bound, drops, receive_all, send
+from sockets_lab.datagrams.sending import Datagram, bound, drops, receive_all, send, vacant
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.fourtuples.connecting import ready, until
 from sockets_lab.model import Endpoint, SocketRow
@@ -77,8 +77,7 @@ class Workbench:
                 self._socks[name] = bound()
             self._socks[RECEIVER] = bound(buffer=buffer)
             self.group = attempt(self._open_group, machine.home_group(0))
-            with bound() as soon_closed:
-                self.nobody = Endpoint.of(soon_closed.getsockname())
+            self.nobody = vacant()
         except BaseException:
             self.close()
             raise

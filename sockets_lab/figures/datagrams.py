@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sockets_lab.datagrams import Boundaries, ClosedPort, GroupRun, Loss, OnePeer, Seat, Sending
+from sockets_lab.datagrams import Boundaries, ClosedPort, Everyone, GroupRun, Loss, OnePeer, Seat, Sending
 from sockets_lab.datagrams.copies import MEMBERS
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
@@ -109,8 +109,8 @@ def losses(found: Loss) -> Drawing:
     told = "it does not tell here" if found.dropped is None else str(found.dropped)
     used = "" if found.waiting is None else f"{found.waiting} of "
     lines = (
-        f"came: {len(found.received)} (full boxes)   lost: {len(found.lost)} (dashed)   sendto took: {found.taken}",
-        f"dropped at this socket, says the kernel: {told}   buffer after round 1: {used}{found.limit} bytes",
+        f"came: {len(found.received)} (full boxes); lost: {len(found.lost)} (dashed); sendto took: {found.taken}",
+        f"dropped at this socket, says the kernel: {told}; buffer after round 1: {used}{found.limit} bytes",
     )
     for text in lines:
         drawing.text(4, y, text)
@@ -182,3 +182,13 @@ def copies(found: GroupRun | Refused) -> Table:
         counts = (one.refused.name, *[""] * MEMBERS) if one.refused else tuple(map(str, one.copies))
         rows.append((one.what, *counts, "-" if one.ttl is None else str(one.ttl)))
     return Table(title, headings, tuple(rows), (40, 9, 9, 9, 10, 8))
+
+
+def loud(found: Everyone | Refused) -> Table:
+    """Show who may broadcast, and who hears it."""
+    title = "One datagram to everyone on the loopback network."
+    if isinstance(found, Refused):
+        return Table(title, ("", ""), (("broadcast on this system's loopback", f"{found}"),), (36, 58))
+    heard = ((f"came to the socket bound to {name}", "yes" if name in found.heard else "no") for name in found.watched)
+    rows = (("sendto without SO_BROADCAST", _answer(found.without)), ("sendto with it", _answer(found.allowed)), *heard)
+    return Table(title, ("", ""), rows, (46, 24))

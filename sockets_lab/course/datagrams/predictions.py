@@ -2,7 +2,6 @@
 
 from sockets_lab import datagrams
 from sockets_lab.course.questions import Prediction
-from sockets_lab.datagrams.copies import ALL_GROUPS
 from sockets_lab.errors import Refused
 
 
@@ -33,11 +32,8 @@ def _stranger() -> str:
 
 
 def _bystander() -> str:
-    found = datagrams.group_run()
-    trial = None if isinstance(found, Refused) else found.trial(ALL_GROUPS)
-    if trial is None or trial.refused:
-        return "this system has no such option"
-    return "yes" if trial.copies[-1] else "no"
+    found = datagrams.bystander_hears()
+    return "groups do not work here" if isinstance(found, Refused) else "yes" if found else "no"
 
 
 PREDICTIONS = (
@@ -105,14 +101,15 @@ PREDICTIONS = (
         "bystander",
         "A socket is bound to the group's address and port, and never joins. Others on this machine have joined. "
         "Does it get a copy too, if the system's default settings hold?",
-        ("yes", "no", "this system has no such option"),
+        ("yes", "no", "groups do not work here"),
         _bystander,
         {
             "yes": "On Linux a membership belongs to the machine's interface first: once the kernel takes the group's "
             "datagrams in, it gives them to every socket whose name fits. Turn IP_MULTICAST_ALL off to get only what "
             "you joined.",
             "no": "Here a socket gets only what it joined itself.",
-            "this system has no such option": "IP_MULTICAST_ALL is Linux's; other systems decide in their own way.",
+            "groups do not work here": "This system's loopback interface has no multicast. On Linux it has, and "
+            "the answer there is yes, unless IP_MULTICAST_ALL is turned off.",
         },
     ),
 )  # fmt: skip

@@ -55,7 +55,8 @@ EXERCISES = (
     Exercise(
         "members",
         f"Let exactly **{JOINED}** sockets of yours be members of the group **{GROUP}** (both are yours; others get "
-        "other ones), on the loopback interface, all bound to one port. Keep them open.",
+        "other ones), on the loopback interface, all bound to one port. Keep them open. "
+        "(Where the loopback interface has no groups, this cannot be done.)",
         _check_members,
         (
             "`setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, ...)` takes eight bytes: the group's address and "

@@ -31,6 +31,7 @@ MEANINGS = {
     "ENETUNREACH": "no network of this machine leads to that address",
     "ENFILE": "the whole machine has no file entry left to give",
     "ENOBUFS": "the kernel has no buffer left for this",
+    "ENODEV": "there is no such device or network interface",
     "ENOENT": "there is no such thing under that name",
     "ENOMEM": "the kernel has no memory left for this",
     "ENOPROTOOPT": "this kernel does not know that socket option",

@@ -1,5 +1,6 @@
 """Nothing leaves this machine: whatever is spelled, either it is refused or it is loopback."""
 
+import socket
 from ipaddress import ip_address, ip_network
 
 import pytest
@@ -81,3 +82,79 @@ def test_no_address_at_the_edge_slips_through():
     for network in ("126.255.255.0/24", "127.0.0.0/24", "127.255.255.0/24", "128.0.0.0/24"):
         for address in ip_network(network):
             holds_for(str(address))
+
+
+GROUP = Endpoint("239.255.1.2", 5000)
+EVERYONE = Endpoint("127.255.255.255", 5000)
+
+
+@pytest.fixture
+def sender():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield sock
+
+
+def test_only_groups_of_the_local_scope_are_groups(sender):
+    for address in ("239.255.0.0", "239.255.255.255", "239.255.1.2"):
+        endpoint = Endpoint(address, 80)
+        assert guard.group(endpoint) is endpoint
+    for address in ("239.254.255.255", "240.0.0.0", "224.0.0.1", "224.0.0.251", "232.1.1.1", "127.0.0.1", "0.0.0.0",
+                    "255.255.255.255", "8.8.8.8", "ff02::1", "ff01::1", "::ffff:239.255.1.2"):  # fmt: skip
+        for check in (guard.group, guard.membership, lambda endpoint: guard.to_group(sender, endpoint)):
+            with pytest.raises(BadInput, match=r"pass a multicast address from 239\.255"):
+                check(Endpoint(address, 80))
+
+
+def test_a_group_is_no_destination_and_is_joined_on_loopback_only():
+    with pytest.raises(BadInput):
+        guard.destination(GROUP)
+    assert guard.membership(GROUP) == bytes([239, 255, 1, 2, 127, 0, 0, 1])
+
+
+def test_a_sender_to_a_group_is_held_to_the_loopback_interface(sender):
+    home = socket.inet_aton("127.0.0.1")
+    assert sender.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, 4) != home
+    assert guard.to_group(sender, GROUP) is GROUP
+    assert sender.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, 4) == home
+    sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, bytes(4))  # somebody changes it: it is set again
+    guard.to_group(sender, GROUP)
+    assert sender.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, 4) == home
+
+
+def test_a_sender_whose_packets_routers_would_pass_on_is_refused(sender):
+    for ttl, passes_guard in ((0, True), (1, True), (2, False), (255, False)):
+        sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, ttl)
+        if passes_guard:
+            guard.to_group(sender, GROUP)
+        else:
+            with pytest.raises(BadInput, match="set IP_MULTICAST_TTL to 0 or 1"):
+                guard.to_group(sender, GROUP)
+
+
+@pytest.mark.parametrize("bind", [False, True])
+def test_a_sender_to_many_must_be_bound_to_loopback(bind):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        if bind:
+            sock.bind(("0.0.0.0", 0))
+        for call, endpoint in ((guard.to_group, GROUP), (guard.to_everyone, EVERYONE)):
+            with pytest.raises(BadInput, match="bound to loopback first"):
+                call(sock, endpoint)
+
+
+def test_everyone_is_the_loopback_networks_broadcast_address_only(sender):
+    assert guard.to_everyone(sender, EVERYONE) is EVERYONE
+    for address in ("255.255.255.255", "127.0.0.255", "127.255.255.254", "192.168.1.255", "239.255.1.2", "::1"):
+        with pytest.raises(BadInput, match=r"pass 127\.255\.255\.255"):
+            guard.to_everyone(sender, Endpoint(address, 80))
+    with pytest.raises(BadInput):
+        guard.destination(EVERYONE)
+
+
+def test_an_ipv6_socket_sends_to_no_group():
+    try:
+        sock = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    except OSError:
+        pytest.skip("no IPv6 here")
+    with sock, pytest.raises(BadInput, match="bound to loopback first"):
+        guard.to_group(sock, GROUP)

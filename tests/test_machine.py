@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from sockets_lab import machine, table
-from sockets_lab.errors import Refused
+from sockets_lab.errors import BadInput, Refused
 from sockets_lab.machine import learners, namespaces, probes
 
 PROC_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -257,6 +257,19 @@ def test_each_learner_has_a_home_of_their_own(monkeypatch):
     assert home_of(monkeypatch, "ada") == home_of(monkeypatch, "ada")
     monkeypatch.setattr(learners, "loopback_addresses", lambda: False)
     assert machine.home_address() == "127.0.0.1"
+
+
+def test_each_learner_has_groups_of_their_own(monkeypatch):
+    groups = []
+    for who in ["0", *map(str, range(1000, 1200)), "ada", "grace"]:
+        monkeypatch.setenv("SOCKETS_LAB_LEARNER", who)
+        groups += [machine.home_group(which) for which in range(machine.OWN_GROUPS)]
+    assert len(set(groups)) == len(groups)
+    assert all(ip_address(group) in ip_network("239.255.0.0/16") for group in groups)
+    assert machine.home_group() == machine.home_group(0)
+    for wrong in (-1, machine.OWN_GROUPS, True, "0"):
+        with pytest.raises(BadInput, match="none of your groups"):
+            machine.home_group(wrong)
 
 
 def test_the_table_line_says_which_source_was_used(monkeypatch):

@@ -1,6 +1,6 @@
 """This machine's passport: what it can do, how that was found out, and which lesson depends on it. Read only."""
 
-from sockets_lab.machine.learners import home_address, learner
+from sockets_lab.machine.learners import OWN_GROUPS, home_address, home_group, learner
 from sockets_lab.machine.namespaces import try_namespaces
 from sockets_lab.machine.passport import Ability, passport
 from sockets_lab.machine.probes import (
@@ -20,7 +20,7 @@ from sockets_lab.machine.probes import (
 )
 
 __all__ = [
-    "IP_LOCAL_PORT_RANGE", "UNLIMITED", "Ability", "descriptor_limits", "ephemeral_range", "handed_out",
+    "IP_LOCAL_PORT_RANGE", "OWN_GROUPS", "UNLIMITED", "Ability", "descriptor_limits", "ephemeral_range", "handed_out",
     "has_dual_stack", "has_ipv6", "has_local_port_range", "has_reuse_port", "has_service_names", "home_address",
-    "learner", "loopback_addresses", "lowest_port", "passport", "tools", "try_namespaces",
+    "home_group", "learner", "loopback_addresses", "lowest_port", "passport", "tools", "try_namespaces",
 ]  # fmt: skip

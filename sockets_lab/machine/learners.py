@@ -1,10 +1,13 @@
-"""Who this learner is, and the loopback address that is theirs. Nobody is asked to log in."""
+"""Who this learner is, and the loopback address and the groups that are theirs. Nobody is asked to log in."""
 
 import getpass
 import os
 from hashlib import sha256
 
+from sockets_lab.errors import BadInput
 from sockets_lab.machine.probes import LOOPBACK, loopback_addresses
+
+OWN_GROUPS = 4  # multicast groups of each learner; 65,536 / 4 learners who follow each other share none
 
 
 def learner() -> str:
@@ -27,7 +30,22 @@ def home_address() -> str:
     """
     if not loopback_addresses():
         return LOOPBACK
+    number = _number()
+    return f"127.{64 + (number >> 16) % 64}.{(number >> 8) % 256}.{number % 256}"
+
+
+def home_group(which: int = 0) -> str:
+    """Return one of this learner's own multicast groups, 239.255.x.y, the same on every call.
+
+    Args: which: 0-3. Raises: BadInput. Source: RFC 2365 section 6.1 (the local scope).
+    """
+    if isinstance(which, bool) or not isinstance(which, int) or not 0 <= which < OWN_GROUPS:
+        raise BadInput(f"{which!r} is none of your groups: pass a whole number from 0 to {OWN_GROUPS - 1}.")
+    place = (_number() * OWN_GROUPS + which) % 65536
+    return f"239.255.{place >> 8}.{place % 256}"
+
+
+def _number() -> int:
     who = learner()
     is_number = who.isascii() and who.isdecimal() and len(who) <= 20
-    number = int(who) if is_number else int.from_bytes(sha256(who.encode()).digest()[:4], "big")
-    return f"127.{64 + (number >> 16) % 64}.{(number >> 8) % 256}.{number % 256}"
+    return int(who) if is_number else int.from_bytes(sha256(who.encode()).digest()[:4], "big")

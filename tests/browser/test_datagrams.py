@@ -1,0 +1,61 @@
+"""Lesson 06 in a browser: datagrams to one, to a group, to nobody; a buffer that overflows; peers."""
+
+import re
+
+
+def press(panel, *labels):
+    """Click buttons of the panel; the panel may take its time over each."""
+    for label in labels:
+        panel.get_by_role("button", name=label, exact=True).click()
+
+
+def test_panel_sends_loses_connects_and_joins(lab):
+    with lab.lesson("06_datagrams") as page:
+        lab.whole(page, "06_datagrams")
+        panel = lab.panel(page)
+        panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
+        press(panel, "Send")
+        panel.get_by_text("Something waits at receiver").wait_for()
+        panel.get_by_label("From", exact=True).select_option("sender 2")
+        data = panel.get_by_label("Data", exact=True)
+        data.fill("from the page")
+        data.press("Tab")
+        press(panel, "Send", "Read all")
+        panel.get_by_text("'from the page' from sender 2").wait_for()
+        press(panel, "Send 50")
+        panel.get_by_text("took 50 datagrams").wait_for()
+        assert re.search(r"Receiver is [^;]*; \d+ of \d+ bytes in use, [1-9]\d* dropped",
+                         panel.get_by_role("img").get_attribute("aria-label"))  # fmt: skip
+        lab.shot(panel, "06_panel_full")
+        panel.get_by_label("To", exact=True).select_option("group")
+        panel.get_by_label("Member", exact=True).select_option("member 3")
+        press(panel, "Leave")
+        panel.get_by_text("left the group").wait_for()
+        panel.get_by_role("button", name="Send", exact=True).focus()
+        page.keyboard.press("Enter")
+        panel.get_by_text("Something waits at member 1 and member 2").wait_for()
+        lab.shot(panel, "06_panel_group")
+        panel.get_by_label("To", exact=True).select_option("closed port")
+        press(panel, "Send")
+        panel.get_by_text("nobody is told").wait_for()
+        press(panel, "Connect sender")
+        panel.get_by_text("sender 2 is connected to closed port").wait_for()
+        press(panel, "Send")
+        panel.get_by_text("ECONNREFUSED").wait_for()
+        lab.shot(panel, "06_panel_closed")
+        press(panel, "Disconnect both")
+        panel.get_by_text("No peer any more: sender 2").wait_for()
+
+
+def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
+    with lab.lesson("06_datagrams", dark=True, width=1024) as page:
+        panel = lab.panel(page)
+        press(panel, "Send 50", "Connect receiver")
+        panel.get_by_text("is connected to sender 1").wait_for()
+        frame = panel.bounding_box()
+        for button in panel.get_by_role("button").all():
+            box = button.bounding_box()
+            assert frame["x"] <= box["x"]
+            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        lab.shot(panel, "06_panel_dark")
+        lab.whole(page, "06_datagrams_dark")

@@ -3,7 +3,6 @@
 import re
 import socket
 import sys
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from contextlib import ExitStack
 from io import BytesIO
@@ -11,7 +10,7 @@ from io import BytesIO
 import psutil
 import pytest
 from matplotlib.image import imread
-from using import click
+from using import click, picture
 
 from sockets_lab import datagrams
 from sockets_lab.course.datagrams import CLAIMS, EXERCISES, GROUP, JOINED, PREDICTIONS
@@ -21,7 +20,6 @@ from sockets_lab.datagrams.boundaries import Boundaries
 from sockets_lab.datagrams.copies import ALL_GROUPS, GroupTrial
 from sockets_lab.errors import Refused
 from sockets_lab.figures import datagrams as figures
-from sockets_lab.figures.drawing import Drawing
 from sockets_lab.model import Endpoint
 from sockets_lab.panels import datagrams as panels
 
@@ -41,17 +39,6 @@ def panel() -> Iterator[panels.DatagramPanel]:
     one = panels.make()
     yield one
     one.release()
-
-
-def picture(drawing: Drawing) -> None:
-    """Fail where a text leaves the frame, by the width of a monospaced letter, or where the PNG has another size."""
-    for text in ElementTree.fromstring(drawing.html()).iter("text"):
-        size = float(re.search(r"([\d.]+)px", text.get("style", ""))[1])  # type: ignore[index]
-        width = len(text.text or "") * size * 0.61
-        left = float(text.get("x", 0)) - width * {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "start")]
-        assert 0 <= left <= left + width <= drawing.width, text.text
-        assert 0 <= float(text.get("y", 0)) <= drawing.height, text.text
-    assert imread(BytesIO(drawing.png())).shape[:2] == (2 * drawing.height, 2 * drawing.width)
 
 
 # Pictures

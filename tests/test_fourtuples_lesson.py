@@ -3,7 +3,6 @@
 import re
 import socket
 import time
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from contextlib import ExitStack
 from io import BytesIO
@@ -11,13 +10,12 @@ from io import BytesIO
 import psutil
 import pytest
 from matplotlib.image import imread
-from using import click
+from using import click, picture
 
 from sockets_lab import fourtuples, machine, table
 from sockets_lab.course.fourtuples import ACCEPTED, CLAIMS, EXERCISES, PREDICTIONS, WAITING, predictions
 from sockets_lab.course.questions import Found, pick
 from sockets_lab.errors import Refused
-from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.fourtuples import both_ends, trial_table
 from sockets_lab.figures.limits import cost_of_connect, queue_steps, range_used_up
 from sockets_lab.fourtuples import BacklogRun, ConnectCost, Connection, Delivery, Exhaustion, Listener, Step
@@ -34,21 +32,6 @@ share = getattr(socket, "SO_REUSEPORT", socket.SO_REUSEADDR)
 def stack() -> Iterator[ExitStack]:
     with ExitStack() as opened:
         yield opened
-
-
-def texts_inside(drawing: Drawing) -> None:
-    """Fail where a text begins or ends outside the frame, by the width of a monospaced letter."""
-    for text in ElementTree.fromstring(drawing.html()).iter("text"):
-        size = float(re.search(r"([\d.]+)px", text.get("style", ""))[1])  # type: ignore[index]
-        width = len(text.text or "") * size * 0.61
-        left = float(text.get("x", 0)) - width * {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "start")]
-        assert 0 <= left <= left + width <= drawing.width, text.text
-        assert 0 <= float(text.get("y", 0)) <= drawing.height, text.text
-
-
-def picture(drawing: Drawing) -> None:
-    texts_inside(drawing)
-    assert imread(BytesIO(drawing.png())).shape[:2] == (2 * drawing.height, 2 * drawing.width)
 
 
 # Pictures

@@ -2,10 +2,14 @@
 
 import html
 import re
+import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from io import BytesIO
 
 import ipywidgets as widgets
+from matplotlib.image import imread
 
+from sockets_lab.figures.drawing import Drawing
 from sockets_lab.panels.panel import Panel
 
 
@@ -25,3 +29,19 @@ def _controls(box: widgets.Box) -> Iterator[widgets.Widget]:
         if isinstance(child, widgets.Box):
             yield from _controls(child)
         yield child
+
+
+def texts_inside(drawing: Drawing) -> None:
+    """Fail where a text begins or ends outside the frame, by the width of a monospaced letter."""
+    for text in ElementTree.fromstring(drawing.html()).iter("text"):
+        size = float(re.search(r"([\d.]+)px", text.get("style", ""))[1])  # type: ignore[index]
+        width = len(text.text or "") * size * 0.61
+        left = float(text.get("x", 0)) - width * {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "start")]
+        assert 0 <= left <= left + width <= drawing.width, text.text
+        assert 0 <= float(text.get("y", 0)) <= drawing.height, text.text
+
+
+def picture(drawing: Drawing) -> None:
+    """Fail where a text leaves the frame, or where the PNG has another size than the drawing."""
+    texts_inside(drawing)
+    assert imread(BytesIO(drawing.png())).shape[:2] == (2 * drawing.height, 2 * drawing.width)

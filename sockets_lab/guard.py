@@ -1,11 +1,14 @@
 """The one check that every experiment passes before it sends or binds: nothing leaves this machine.
 
+Inside a node of a lab the nodes' addresses pass too: they are this machine's, and the node has no way to elsewhere.
 Addresses are literal: no name is looked up, because a look-up would itself send packets to a name server.
 What goes to a group or to everyone is held back twice: the sender is bound to a loopback address, with which a kernel
 lets nothing out on another interface, and for a group it is also told to use the loopback interface.
 """
 
+import errno
 import socket
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 
 from sockets_lab.errors import BadInput
@@ -15,8 +18,26 @@ LOOPBACK = IPv4Network("127.0.0.0/8")  # RFC 1122 section 3.2.1.3 (g): never see
 EVERYONE = IPv4Address("127.255.255.255")  # the loopback network's broadcast address
 NOT_A_HOST = (IPv4Address("127.0.0.0"), EVERYONE)  # the network itself, and its broadcast
 GROUPS = IPv4Network("239.255.0.0/16")  # RFC 2365 section 6.1: the local scope, which no router passes on
-INTERFACE = socket.inet_aton("127.0.0.1")
+INTERFACE = "127.0.0.1"
+TEST_NETWORK = ("192.0.2.1", 9)  # RFC 5737 section 3: nobody's address, for examples
 NEAREST = 1  # hop: a time to live that no router passes on. Source: RFC 1112 section 6.1
+
+_node: str | None = None  # the address of the node in which this process lives
+_lab: frozenset[str] = frozenset()
+
+
+def admit(node: str, lab: Iterable[str]) -> None:
+    """Let the addresses of a lab pass too, in this process, which is one of its nodes.
+
+    Args: node, its own address; lab, all of them.
+    Raises: BadInput, where this process has a way out of the lab. A datagram socket asks for the way by `connect`,
+        which sends nothing.
+    """
+    global _node, _lab
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asks:
+        if asks.connect_ex(TEST_NETWORK) != errno.ENETUNREACH:
+            raise BadInput("this process is no node of a lab: only there may addresses beyond loopback be used.")
+    _node, _lab = node, frozenset(lab)
 
 
 def destination(endpoint: Endpoint) -> Endpoint:
@@ -24,13 +45,16 @@ def destination(endpoint: Endpoint) -> Endpoint:
 
     Raises: BadInput, before any socket is touched.
     """
-    if endpoint.address == "::1":
+    if endpoint.address == "::1" or endpoint.address in _lab:
         return endpoint
     if ":" not in endpoint.address:
         address = IPv4Address(endpoint.address)
         if address in LOOPBACK and address not in NOT_A_HOST:
             return endpoint
-    raise BadInput(f"{endpoint.address} is not on this machine's loopback: pass 127.0.0.1 (or any 127.x.y.z), or ::1.")
+    nodes = f", or a node of this lab: {', '.join(sorted(_lab))}" if _lab else ""
+    raise BadInput(
+        f"{endpoint.address} is not on this machine's loopback: pass 127.0.0.1 (or any 127.x.y.z), or ::1{nodes}."
+    )
 
 
 def group(endpoint: Endpoint) -> Endpoint:
@@ -44,24 +68,25 @@ def group(endpoint: Endpoint) -> Endpoint:
 
 
 def membership(endpoint: Endpoint) -> bytes:
-    """Return what IP_ADD_MEMBERSHIP and IP_DROP_MEMBERSHIP take: the group, and the loopback interface, no other.
+    """Return what IP_ADD_MEMBERSHIP and IP_DROP_MEMBERSHIP take: the group, and the interface, no other: a node's own
+    where this process lives in one, else loopback.
 
     Raises: BadInput. Source: ip(7), struct ip_mreq.
     """
-    return socket.inet_aton(group(endpoint).address) + INTERFACE
+    return socket.inet_aton(group(endpoint).address) + socket.inet_aton(_node or INTERFACE)
 
 
 def to_group(sender: socket.socket, endpoint: Endpoint) -> Endpoint:
-    """Hold a socket to the loopback interface for what it sends to groups, and return the endpoint of the group.
+    """Hold a socket to the loopback interface, or its node's, for what it sends to groups, and return that endpoint.
 
     Raises: BadInput, where the endpoint is no group of ours, the sender is not bound to a loopback address, or its time
         to live lets routers pass it on; OSError, where this system's loopback interface does not take it.
     """
     group(endpoint)
-    _from_loopback(sender)
+    _is_held(sender)
     if sender.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL) > NEAREST:
         raise BadInput("this socket's time to live is too long for the course: set IP_MULTICAST_TTL to 0 or 1.")
-    sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, INTERFACE)
+    sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(_node or INTERFACE))
     return endpoint
 
 
@@ -72,10 +97,12 @@ def to_everyone(sender: socket.socket, endpoint: Endpoint) -> Endpoint:
     """
     if ":" in endpoint.address or IPv4Address(endpoint.address) != EVERYONE:
         raise BadInput(f"{endpoint.address} is not the loopback network's broadcast address: pass {EVERYONE}.")
-    _from_loopback(sender)
+    _is_held(sender)
     return endpoint
 
 
-def _from_loopback(sender: socket.socket) -> None:
-    if sender.family != socket.AF_INET or IPv4Address(sender.getsockname()[0]) not in LOOPBACK:
+def _is_held(sender: socket.socket) -> None:
+    """Check that a sender is bound to loopback, or in a node to the node's own address."""
+    bound = sender.getsockname()[0] if sender.family == socket.AF_INET else ""
+    if not bound or (bound != _node and IPv4Address(bound) not in LOOPBACK):
         raise BadInput("a socket that sends to many must be bound to loopback first: bind it to 127.0.0.1, port 0.")

@@ -15,11 +15,11 @@ from contextlib import ExitStack
 import psutil
 import pytest
 
-from sockets_lab import table
+from sockets_lab import netlink, table
 from sockets_lab.errors import BadInput
 from sockets_lab.machine import descriptor_limits, has_dual_stack, has_ipv6
 from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, Owner
-from sockets_lab.table import netlink, owners, psutil_table, sock_diag
+from sockets_lab.table import owners, psutil_table, sock_diag
 
 DEADLINE = 20.0
 SS_STATES = {"ESTAB": "ESTABLISHED", "UNCONN": "UNCONNECTED", "FIN-WAIT-1": "FIN_WAIT1", "FIN-WAIT-2": "FIN_WAIT2"}

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Mapping
 from functools import cache
 
+from sockets_lab import netlink
 from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, Owner, SocketRow
-from sockets_lab.table import netlink
 
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY = 20
@@ -22,7 +22,6 @@ REQUEST = struct.Struct("=BBBxI")  # inet_diag_req_v2 before its id: family, pro
 SOCKET_ID = struct.Struct("=2s2s16s16sI8s")  # inet_diag_sockid: ports, addresses, interface, cookie
 MESSAGE = struct.Struct("=BBxx2s2s16s16s12x4xIIII")  # inet_diag_msg: family, state, id, queues, user, inode
 INODE = struct.Struct("=I")
-ATTRIBUTE = struct.Struct("=HH")  # nlattr: length, type
 
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
@@ -122,13 +121,7 @@ def row(
 
 def is_ipv6_only(message: bytes) -> bool:
     """Tell whether an IPv6 socket takes no IPv4: attribute INET_DIAG_SKV6ONLY, sent for those that wait."""
-    offset = MESSAGE.size
-    while offset + ATTRIBUTE.size <= len(message):
-        length, kind = ATTRIBUTE.unpack_from(message, offset)
-        if kind == INET_DIAG_SKV6ONLY:
-            return message[offset + ATTRIBUTE.size] != 0
-        offset += netlink.aligned(max(length, ATTRIBUTE.size))
-    return False
+    return netlink.attributes(message[MESSAGE.size :]).get(INET_DIAG_SKV6ONLY, b"\0")[0] != 0
 
 
 def _endpoint(family: int, address: bytes, port: bytes, names: dict[tuple, Endpoint]) -> Endpoint:

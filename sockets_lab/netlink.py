@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence number, port id
 ERROR_NUMBER = struct.Struct("=i")
-NLM_F_REQUEST, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x10, 0x300
+ATTRIBUTE = struct.Struct("=HH")  # nlattr: length with these four bytes, type
+NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x4, 0x10, 0x300
+NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400  # of a request that makes something
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 BUFFER = 1 << 16  # bytes; the kernel makes no part larger than 32 KiB
 PATIENCE = 5.0  # seconds; the kernel answers at once, so this only keeps a broken one from holding us
@@ -22,16 +24,23 @@ class Interrupted(Exception):
     """The kernel says that what it listed changed meanwhile, so that the list fits no single moment."""
 
 
-def ask(protocol: int, kind: int, payload: bytes, dump: bool) -> Iterator[bytes]:
+def command(protocol: int, kind: int, payload: bytes, flags: int = 0) -> None:
+    """Tell the kernel to do something, and wait until it has said that it is done. Raises: OSError, its refusal."""
+    for _ in ask(protocol, kind, payload, dump=False, flags=NLM_F_ACK | flags):
+        pass
+
+
+def ask(protocol: int, kind: int, payload: bytes, dump: bool, flags: int = 0) -> Iterator[bytes]:
     """Send one request and yield the payload of each message of the answer.
 
     Args:
         protocol: the netlink protocol, such as NETLINK_SOCK_DIAG; kind: the type of the request's message.
         dump: ask for all there are, in several parts up to NLMSG_DONE; False: for one, in one part.
+        flags: more NLM_F_... flags of the request.
     Raises: OSError, with the number that the kernel answers, or EMSGSIZE where a part came cut off;
         Interrupted, after the last message.
     """
-    flags = NLM_F_REQUEST | (NLM_F_DUMP if dump else 0)
+    flags |= NLM_F_REQUEST | (NLM_F_DUMP if dump else 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as kernel:
         kernel.settimeout(PATIENCE)
         kernel.send(HEADER.pack(HEADER.size + len(payload), kind, flags, 1, 0) + payload)
@@ -69,3 +78,18 @@ def messages(part: bytes) -> Iterator[tuple[int, int, bytes]]:
 def aligned(length: int) -> int:
     """Round up to a multiple of four bytes, where the next message or attribute begins."""
     return (length + 3) & ~3
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    """Pack one attribute: length, type, value, and zeros up to the next multiple of four."""
+    return ATTRIBUTE.pack(ATTRIBUTE.size + len(value), kind) + value.ljust(aligned(len(value)), b"\0")
+
+
+def attributes(packed: bytes) -> dict[int, bytes]:
+    """Read a row of attributes: type -> value."""
+    found, offset = {}, 0
+    while offset + ATTRIBUTE.size <= len(packed):
+        length, kind = ATTRIBUTE.unpack_from(packed, offset)
+        found[kind] = packed[offset + ATTRIBUTE.size : offset + length]
+        offset += aligned(max(length, ATTRIBUTE.size))
+    return found

@@ -1,0 +1,64 @@
+"""A node: a process that makes a network stack of its own, gives it an address, and then works in it."""
+
+import os
+import socket
+from typing import Any
+
+from sockets_lab.netns import cables, offload, rtnetlink, unsharing, worker
+from sockets_lab.netns.cables import INTERFACE
+from sockets_lab.netns.channel import Channel
+from sockets_lab.netns.steps import RefusedStep, step
+
+GROUPS = ("224.0.0.0", 4)  # all multicast. Source: RFC 5771 section 3
+READY = b"r"
+
+
+def main(channel: Channel, line: socket.socket, lab: dict[str, Any], node: dict[str, Any]) -> None:
+    """Become a node. Args: channel, on which a refusal is told; line, to the switch; lab and node, as launched."""
+    for other in lab["nodes"]:
+        if other is not node:
+            os.close(other["work"])
+            os.close(other["service"])
+    try:
+        make_stack(node)
+        line.sendall(READY)
+        if line.recv(1):  # the cable is in
+            connect(node, [other["address"] for other in lab["nodes"] if other is not node])
+            line.sendall(os.readlink("/proc/self").encode())  # /proc is the outer one's: so is this number
+    except RefusedStep as refused:
+        channel.send(refused.message)
+        return
+    line.close()
+    channel.close()
+    work, service = (Channel(socket.socket(fileno=node[what])) for what in ("work", "service"))
+    worker.main(node, lab, work, service)
+
+
+def make_stack(node: dict[str, Any]) -> None:
+    """Enter a new network namespace, with a host name of its own. IPv6 stays off: it would talk by itself."""
+    with step(f"network stack of {node['name']}"):
+        unsharing.unshare(unsharing.NETWORK | unsharing.HOSTNAME)
+        socket.sethostname(node["name"])
+        for which in ("all", "default"):
+            _write_setting(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6", "1")
+
+
+def connect(node: dict[str, Any], others: list[str]) -> None:
+    """Give the stack its address, and routes to the other nodes and to groups. There is no way to anywhere else."""
+    with step(f"interface of {node['name']}"):
+        rtnetlink.set_up("lo")
+        rtnetlink.add_address(INTERFACE, node["address"])
+        offload.switch_off(INTERFACE)
+        rtnetlink.set_up(INTERFACE)
+        cables.wait_until_up(INTERFACE)
+        for address in others:
+            rtnetlink.add_route(address, 32, INTERFACE)
+        rtnetlink.add_route(*GROUPS, INTERFACE)
+
+
+def _write_setting(path: str, value: str) -> None:
+    try:
+        with open(path, "w") as file:
+            file.write(value)
+    except OSError:
+        pass  # no such setting, as where the kernel has no IPv6 at all; or it may only be read

@@ -1,0 +1,107 @@
+"""The process of a node at work: it does in its network stack what the notebook asks, and answers.
+
+Two threads serve two sockets. The main thread runs the learner's code, and can be interrupted. The service thread is
+always there: it makes sockets, reads tables, and notices when the notebook is gone.
+"""
+
+import _thread
+import importlib
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import Any
+
+from sockets_lab.netns.channel import Channel
+from sockets_lab.netns.running import Runner, portable
+
+FEWEST_DESCRIPTORS = 1024  # the lessons place sockets at numbers up to 922
+
+
+def main(node: dict[str, Any], lab: dict[str, Any], work: Channel, service: Channel) -> None:
+    """Work as this node until the notebook is gone. Args: node and lab, as launched; the two lines to the notebook."""
+    sys.path[:] = lab["path"]
+    _have_descriptors()
+    Worker(work, service, Runner(node, lab)).serve()
+
+
+class Worker:
+    """One node's two threads and what they share."""
+
+    def __init__(self, work: Channel, service: Channel, runner: Runner) -> None:
+        self.work, self.service, self.runner = work, service, runner
+        self.busy = False
+
+    def serve(self) -> None:
+        """Run code as it is asked for, until the notebook is gone."""
+        signal.signal(signal.SIGINT, self.interrupted)
+        threading.Thread(target=self.attend, daemon=True).start()
+        while True:
+            try:
+                (what, *arguments), _ = self.work.receive()
+                self.work.send(self.do(what, arguments))
+            except EOFError:
+                os._exit(0)
+
+    def do(self, what: str, arguments: list[Any]) -> tuple:
+        """Run the runner's method of this name. An interrupt that comes late, when all is done, is nothing."""
+        try:
+            self.busy = True
+            try:
+                return getattr(self.runner, what)(*arguments)
+            finally:
+                self.busy = False
+        except KeyboardInterrupt as late:
+            return self.runner.failed(late)
+
+    def interrupted(self, *_: Any) -> None:
+        """Answer to SIGINT: only code that runs can be interrupted, not the course's own wait for work."""
+        if self.busy:
+            self.busy = False
+            raise KeyboardInterrupt
+
+    def attend(self) -> None:
+        """Serve what must work while code runs."""
+        while True:
+            try:
+                (what, *arguments), _ = self.service.receive()
+                if what == "interrupt":
+                    _interrupt_main()
+                else:
+                    self.call(*arguments)
+            except EOFError:
+                os._exit(0)
+
+    def call(self, module: str, function: str, *arguments: Any) -> None:
+        """Call a function of a module by name; answer ("value", it), ("socket",) and the socket, or ("error", it)."""
+        try:
+            answer = getattr(importlib.import_module(module), function)(*arguments)
+        except Exception as error:  # noqa: BLE001  whatever it is, it belongs to the caller, as it was
+            self.service.send(("error", portable(error)))
+            return
+        if isinstance(answer, socket.socket):
+            with answer:
+                self.service.send(("socket",), (answer.fileno(),))
+        else:
+            self.service.send(("value", answer))
+
+
+def _interrupt_main() -> None:
+    """Send the main thread SIGINT, which ends also a call that waits."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+    else:  # Windows: it takes notice when its call is over
+        _thread.interrupt_main()
+
+
+def _have_descriptors() -> None:
+    """Raise this process's soft limit of descriptors, as far as its hard limit allows."""
+    try:
+        import resource
+    except ImportError:
+        return  # Windows
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    fewest = FEWEST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(FEWEST_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < fewest:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (fewest, hard))

@@ -1,0 +1,114 @@
+"""The lab for a machine that refuses network stacks of one's own: nodes on loopback addresses, in one common stack.
+
+Each node has a process of its own and, where the system has more than one loopback address, an address of its own.
+Not there: the lesson's own addresses, tables and cables of their own, capture, ports below 1024.
+"""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import Any
+
+from sockets_lab import table
+from sockets_lab.errors import Refused
+from sockets_lab.machine import home_address
+from sockets_lab.model import SocketRow
+from sockets_lab.nodes.capture import Capture
+from sockets_lab.nodes.launching import end, line, start
+from sockets_lab.nodes.node import Node
+from sockets_lab.nodes.unavailable import LabUnavailable
+
+LEASE = 65535  # a port that no lesson uses: who holds it at an address has leased the address
+CHOICES = range(128, 254)  # for the second number of 127.x.y.z; learners' own addresses have 64 to 127 there
+NO_CABLE = Refused("ENOSYS", "nodes on loopback have no cable that could be cut or slowed")
+
+
+class LoopbackNode(Node):
+    """A node without a stack of its own."""
+
+    def socket(self, family: int = socket.AF_INET, type: int = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
+        """Make a socket; where all share one stack, it may as well be made here. Bind it to this node's address."""
+        made = socket.socket(family, type, proto)
+        self._given.add(made)
+        return made
+
+    def table(self, protocols: Iterable[str] = table.PROTOCOLS, owners: bool = False) -> list[SocketRow]:
+        """Read the rows of the machine's table whose local address is this node's."""
+        return [row for row in table.snapshot(protocols, owners=owners) if row.local.address == self.address]
+
+    def capture(self) -> Capture:
+        raise LabUnavailable("capture", "ENOSYS", "nodes on loopback have no interface of their own to listen on")
+
+    def _at_this_end(self, function: str, *arguments: Any) -> Refused | None:
+        return NO_CABLE
+
+
+def build(plan: list[dict[str, Any]], held: ExitStack) -> tuple[Node, ...]:
+    """Lease an address and start a process for each node of a plan."""
+    placed = [one | {"address": lease(held)} for one in plan]
+    known = [{"name": one["name"], "address": one["address"]} for one in placed]
+    lab = {"kind": "loopback", "path": sys.path, "nodes": known}
+    nodes = []
+    for place, one in enumerate(placed):
+        with ExitStack() as far_ends:
+            work, service = line(held, far_ends), line(held, far_ends)
+            node = LoopbackNode(place, one["name"], one["address"], work[0], service[0], _no_cable)
+            node.process = _start(lab, place, (work[1], service[1]), held)
+        held.callback(node.close)
+        nodes.append(node)
+    return tuple(nodes)
+
+
+def lease(held: ExitStack) -> str:
+    """Find a loopback address that no other lab has, and keep it until `held` ends.
+
+    The lease is a socket that is bound there and never listens: however its process ends, the address is free again.
+    Returns: 127.x.y.z; 127.0.0.1 where there is no other.
+    """
+    tail = home_address().split(".", 2)[2]
+    for choice in CHOICES:
+        sock = socket.socket()
+        try:
+            sock.bind((f"127.{choice}.{tail}", LEASE))
+        except OSError:
+            sock.close()
+            continue
+        held.callback(sock.close)
+        return f"127.{choice}.{tail}"
+    return "127.0.0.1"
+
+
+def differs(nodes: tuple[Node, ...], missing: LabUnavailable) -> str:
+    """Say what is different here and why, in one or two sentences."""
+    places = " and ".join(f"{node.name} is {node.address}" for node in nodes)
+    return (
+        f"This machine refuses network stacks of one's own ({missing.step}: {missing.name}, {missing.because}). "
+        f"So the nodes share its one stack here: {places}; they have one socket table, no cable, and no capture."
+    )
+
+
+def _no_cable(*_: Any) -> Refused:
+    return NO_CABLE
+
+
+def _start(lab: dict[str, Any], place: int, sockets: tuple[int, int], held: ExitStack) -> int:
+    """Start a node's process, and hand its ends of the lines over. Returns: its process id."""
+    windows = hasattr(socket.socket, "share")  # there a socket is handed over as bytes, to a process that runs already
+    process = start("alone", place, [] if windows else list(sockets), subprocess.PIPE)
+    held.callback(end, process)
+    handed = [_shared(number, process.pid) for number in sockets] if windows else list(sockets)
+    assert process.stdin is not None
+    with process.stdin as told:
+        told.write(json.dumps(lab | {"sockets": handed}).encode())
+    return process.pid
+
+
+def _shared(descriptor: int, process: int) -> str:
+    """Pack a socket for another process. Windows only."""
+    with socket.socket(fileno=descriptor) as sock:
+        packed: bytes = sock.share(process)  # type: ignore[attr-defined]
+        sock.detach()
+        return packed.hex()

@@ -1,0 +1,234 @@
+"""One node of a lab, as the notebook holds it: a network stack of its own, and a process that works in it."""
+
+import pickle
+import socket
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import cloudpickle
+
+from sockets_lab import table
+from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.model import SocketRow
+from sockets_lab.netns.cables import INTERFACE
+from sockets_lab.netns.channel import Channel
+from sockets_lab.nodes.capture import Capture
+from sockets_lab.table.owners import owners_of
+
+PATIENCE = 60.0  # seconds that a node's code may take, if nobody says otherwise
+STOPPING = 2.0  # seconds in which interrupted code must have stopped
+ANSWER = 5.0  # seconds for what the kernel answers at once
+
+
+Control = Callable[..., Refused | None]  # tell the switch: the name of a function in `netns.cables`, its arguments
+
+
+class NodeError(RuntimeError):
+    """A node cannot go on, or its code raised what the learner shall see: the node's own lines, and not ours."""
+
+    def __init__(self, sentence: str, traceback: str = "") -> None:
+        super().__init__(sentence)
+        self.traceback = traceback
+
+    def _render_traceback_(self) -> list[str]:
+        return [self.traceback.rstrip() or str(self)]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a node's code gave back: what it printed, its last line's value as text, or its exception and traceback."""
+
+    output: str
+    value: str | None = None
+    error: BaseException | None = None
+    traceback: str = ""
+
+
+class Node:
+    """A node. Its methods run nothing in the notebook's own network."""
+
+    def __init__(self, place: int, name: str, address: str, work: Channel, service: Channel, cable: Control) -> None:
+        self.place, self.name, self.address = place, name, address
+        self.process = 0  # its process id as the notebook sees it
+        self._cable = cable
+        self._work, self._service = work, service
+        self._one_question = threading.Lock()
+        self._busy = False
+        self._given: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+
+    def socket(
+        self, family: int = socket.AF_INET, type: int = socket.SOCK_STREAM, proto: int = 0
+    ) -> socket.socket:
+        """Make a socket in this node's network stack, and hand it over: an ordinary socket object of the notebook.
+
+        A socket belongs for life to the stack in which it was made; who holds a descriptor of it is another matter.
+        It is closed with the lab at the latest. Raises: OSError, what the kernel refused.
+        Source: network_namespaces(7); unix(7), SCM_RIGHTS.
+        """
+        made: socket.socket = self.call("socket", "socket", int(family), int(type), int(proto))
+        self._given.add(made)
+        return made
+
+    def run(self, function: Callable, *arguments: Any, patience: float = PATIENCE) -> Any:
+        """Call a function in the node's process and return its value; an exception comes back as it was.
+
+        Args: function and arguments travel as values (cloudpickle); patience, in seconds.
+        Raises: BadInput, for what cannot travel; what the function raised, with the node's traceback as a note.
+        """
+        __tracebackhide__ = True
+        try:
+            packed = cloudpickle.dumps((function, arguments))
+        except Exception as error:  # noqa: BLE001  what can go wrong there has no common kind
+            raise BadInput(
+                f"This cannot travel to {self.name} ({error}): pass plain values, and make sockets and files inside "
+                "the function."
+            ) from None
+        reply = self._exchange("run", packed, patience)
+        if reply.output:
+            print(reply.output, end="")
+        if reply.error is not None:
+            reply.error.add_note(f"In node {self.name}:\n{reply.traceback}")
+            raise reply.error
+        return reply.value
+
+    def execute(self, code: str, patience: float = PATIENCE) -> Reply:
+        """Run a cell's code in the node's process. Its names stay for the next cell."""
+        return self._exchange("execute", code, patience)
+
+    def start(self, code: str) -> None:
+        """Run a cell's code in the background; `result` waits for it. Sockets and tables can be had meanwhile."""
+        self._be_free()
+        self._busy = True
+        self._send("execute", code)
+
+    def result(self, patience: float = PATIENCE) -> Reply:
+        """Wait for what was started. Raises: BadInput, where nothing was; NodeError."""
+        if not self._busy:
+            raise BadInput(f"{self.name} has nothing to do: start it with %%node {self.name} --bg.")
+        return self._collect(patience)
+
+    def interrupt(self) -> None:
+        """Interrupt the code that runs, as the stop button does to a cell; nothing happens where none runs."""
+        try:
+            self._service.send(("interrupt",))
+        except (EOFError, OSError):
+            raise NodeError(f"{self.name} has ended: make a new lab.") from None
+
+    def table(self, protocols: Iterable[str] = table.PROTOCOLS, owners: bool = False) -> list[SocketRow]:
+        """Read the socket table of this node's network stack, as `table.snapshot` does.
+
+        Owners are looked for from outside, so that also a descriptor of the notebook is found.
+        """
+        rows: list[SocketRow] = self.call("sockets_lab.table", "snapshot", tuple(protocols))
+        if not owners:
+            return rows
+        holders = owners_of({row.inode for row in rows if row.inode})
+        return [replace(row, owners=holders.get(row.inode or 0, ())) for row in rows]
+
+    def call(self, module: str, function: str, *arguments: Any) -> Any:
+        """Call a short function of a module in the node, also while its code runs. Its value must be picklable.
+
+        A socket comes back as a socket. Raises: what the function raised; NodeError, where the node has ended.
+        """
+        __tracebackhide__ = True
+        with self._one_question:
+            try:
+                self._service.send(("call", module, function, *arguments))
+                (kind, *answer), descriptors = self._service.receive(ANSWER)
+            except (EOFError, OSError):
+                raise NodeError(f"{self.name} has ended: make a new lab.") from None
+        if kind == "error":
+            raise pickle.loads(answer[0])
+        return socket.socket(fileno=descriptors[0]) if kind == "socket" else answer[0]
+
+    def capture(self) -> Capture:
+        """Begin to keep a copy of every packet that crosses this node's end of its cable; use it in a `with`.
+
+        Raises: LabUnavailable, where nodes share this machine's own network stack.
+        """
+        return Capture(self.call("sockets_lab.nodes.capture", "make_socket"))
+
+    def cut(self) -> Refused | None:
+        """Pull this node's cable out of the switch. Returns: None, or what the kernel refused; so do the next three."""
+        return self._cable("cut", f"p{self.place}")
+
+    def mend(self) -> Refused | None:
+        """Plug the cable in again, fast and without loss."""
+        return self._cable("mend", f"p{self.place}") or self._at_this_end("mend", INTERFACE)
+
+    def slow(self, rate: int) -> Refused | None:
+        """Let the cable carry no more than `rate` bits a second each way, from 8,000 to 1,000,000,000."""
+        if isinstance(rate, bool) or not isinstance(rate, int) or not 8_000 <= rate <= 10**9:
+            raise BadInput(f"{rate!r} is no rate for a cable: pass whole bits a second, from 8000 to 1000000000.")
+        return self._cable("slow", f"p{self.place}", rate) or self._at_this_end("slow", INTERFACE, rate)
+
+    def lose(self, share: float) -> Refused | None:
+        """Let the cable lose this share of the packets, by chance, each way; 0.0 to 1.0."""
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise BadInput(f"{share!r} is no share of packets: pass a number from 0.0 (none) to 1.0 (all).")
+        return self._cable("lose", f"p{self.place}", float(share))
+
+    def close(self) -> None:
+        """Close what this node gave out, and the ways to it. The lab does this."""
+        for given in list(self._given):
+            given.close()
+        self._work.close()
+        self._service.close()
+
+    def _at_this_end(self, function: str, *arguments: Any) -> Refused | None:
+        refused: Refused | None = attempt(self.call, "sockets_lab.netns.cables", function, *arguments)
+        return refused
+
+    def _be_free(self) -> None:
+        if self._busy:
+            raise BadInput(
+                f"{self.name} is busy with what you started: wait for it with `%node_result {self.name}`, "
+                f"or stop it with `lab.{self.name}.interrupt()`."
+            )
+
+    def _exchange(self, what: str, argument: Any, patience: float) -> Reply:
+        self._be_free()
+        self._busy = True
+        self._send(what, argument)
+        return self._collect(patience)
+
+    def _send(self, what: str, argument: Any) -> None:
+        try:
+            self._work.send((what, argument))
+        except (EOFError, OSError):
+            raise NodeError(f"{self.name} has ended: make a new lab.") from None
+
+    def _collect(self, patience: float) -> Reply:
+        """Wait for the reply; whoever interrupts the wait interrupts the node."""
+        try:
+            return self._receive(patience)
+        except TimeoutError:
+            self._stop()
+            raise NodeError(
+                f"{self.name} was still busy after {patience:g} seconds, and was interrupted: pass a longer patience=."
+            ) from None
+        except KeyboardInterrupt:
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        self.interrupt()
+        try:
+            self._receive(STOPPING)
+        except TimeoutError:
+            self._work.close()
+            raise NodeError(f"{self.name} did not stop when it was interrupted, and is lost: make a new lab.") from None
+
+    def _receive(self, patience: float) -> Reply:
+        try:
+            (kind, output, packed, traceback), _ = self._work.receive(patience)
+        except TimeoutError:
+            raise
+        except (EOFError, OSError):
+            raise NodeError(f"{self.name} has ended: make a new lab.") from None
+        self._busy = False
+        content = pickle.loads(packed)
+        return Reply(output, content) if kind == "value" else Reply(output, None, content, traceback)

@@ -1,0 +1,185 @@
+"""A bench for packets made by hand: programs that wait in node B, a hand in node A, and an eye on B's cable."""
+
+import os
+import socket
+import time
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from typing import Self
+
+from sockets_lab.crafting import counters
+from sockets_lab.crafting.examples import bound
+from sockets_lab.crafting.sending import send
+from sockets_lab.errors import Refused
+from sockets_lab.headers import ARP, TCP, UDP, ICMPv4, Packet, build, dissect
+from sockets_lab.model import Endpoint
+from sockets_lab.nodes import Lab
+from sockets_lab.nodes.capture import Captured
+
+FIRST, SECOND, LISTENER = "the first program", "the second program", "the listener"
+PORTS = {FIRST: 8888, SECOND: 9999, LISTENER: 8888}
+ROUND_TRIP = 0.5  # seconds: between two nodes it takes far less than a thousandth
+GRACE = 0.15  # seconds to wait where nothing at all was said
+UNREACHABLE = {0: "network", 1: "host", 2: "protocol", 3: "port"}  # RFC 792, destination unreachable
+
+
+@dataclass(frozen=True)
+class Received:
+    """What a program in B received: which one, the bytes, and from whom the kernel says they are."""
+
+    program: str
+    data: bytes
+    sender: Endpoint
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one packet.
+
+    arrived: it was seen on B's cable. crossed: all that was seen there, in order (ARP is left out).
+    risen: B's counters that rose, and by how much.
+    """
+
+    sent: Packet
+    arrived: bool = False
+    crossed: tuple[Captured, ...] = ()
+    received: tuple[Received, ...] = ()
+    risen: tuple[tuple[str, int], ...] = ()
+    refused: Refused | None = None
+
+    @property
+    def answers(self) -> tuple[Packet, ...]:
+        """What B's kernel sent, in order."""
+        return tuple(dissect(one.octets) for one in self.crossed if one.outgoing)
+
+    @property
+    def replies(self) -> tuple[Packet, ...]:
+        """What A's kernel said to that, in order."""
+        return tuple(dissect(one.octets) for one in self.crossed if not one.outgoing)[int(self.arrived) :]
+
+    @property
+    def verdict(self) -> str:
+        """"refused", "received", "answered", "thrown away" or "not arrived"."""
+        if self.refused:
+            return "refused"
+        if self.received:
+            return "received"
+        return "answered" if self.answers else "thrown away" if self.arrived else "not arrived"
+
+
+class Bench:
+    """Programs in the lab's second node that wait for packets, and a way to send any packet from the first.
+
+    Use it in a `with`, or close it; the lab stays open.
+    Raises: LabUnavailable, where the lab's nodes have no network stacks of their own.
+    """
+
+    def __init__(self, lab: Lab) -> None:
+        self.lab = lab
+        self.here, self.there = lab.nodes[:2]
+        with ExitStack() as held:
+            self._capture = held.enter_context(self.there.capture())
+            self.programs = {name: held.enter_context(bound(self.there, _type(name), port))
+                             for name, port in PORTS.items()}  # fmt: skip
+            self.programs[LISTENER].listen()
+            self._fence = [held.enter_context(bound(node, socket.SOCK_DGRAM)) for node in (self.here, self.there)]
+            for sock in self.programs.values():
+                sock.setblocking(False)
+            for sock in self._fence:
+                sock.settimeout(ROUND_TRIP)
+            self._held = held.pop_all()
+
+    def endpoint(self, program: str) -> Endpoint:
+        """Return where a program can be reached."""
+        return Endpoint.of(self.programs[program].getsockname())
+
+    def send(self, packet: Packet) -> Outcome:
+        """Send a packet as it stands, and wait until nothing more comes of it; half a second at most, mostly far less.
+
+        Raises: BadInput, where it is for an address outside of the lab.
+        """
+        self._read()
+        self._capture.packets()
+        before = counters.of(self.there)
+        if refused := send(self.lab, self.here, packet):
+            return Outcome(packet, refused=refused)
+        crossed: list[Captured] = []
+        received: list[Received] = []
+        deadline = time.monotonic() + GRACE
+        while True:
+            token = self._round_trip()
+            new = [one for one in self._capture.packets() if token not in one.octets and not _is_arp(one)]
+            crossed += new
+            received += self._read()
+            risen = counters.risen(before, counters.of(self.there))
+            told = received or risen or any(one.outgoing for one in crossed)
+            if (told and not new) or time.monotonic() > deadline:
+                break
+        octets = build(packet)
+        arrived = any(not one.outgoing and octets in one.octets for one in crossed)
+        return Outcome(packet, arrived, tuple(crossed), tuple(received), risen)
+
+    def _round_trip(self) -> bytes:
+        """Send a datagram to B and back: what was sent before has then arrived, and so have answers to it."""
+        here, there = self._fence
+        token = os.urandom(16)
+        with suppress(OSError):  # the cable may be cut; then we have waited long enough
+            here.sendto(token, there.getsockname())
+            while there.recv(len(token)) != token:
+                continue
+            there.sendto(token, here.getsockname())
+            while here.recv(len(token)) != token:
+                continue
+        return token
+
+    def _read(self) -> list[Received]:
+        """Receive all that waits."""
+        found = []
+        for name, sock in self.programs.items():
+            with suppress(BlockingIOError):
+                while True:
+                    if name == LISTENER:
+                        connection, who = sock.accept()
+                        connection.close()
+                        found.append(Received(name, b"", Endpoint.of(who)))
+                    else:
+                        data, who = sock.recvfrom(65536)
+                        found.append(Received(name, data, Endpoint.of(who)))
+        return found
+
+    def close(self) -> None:
+        """Close the programs, the eye and the hand."""
+        self._held.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def named(packet: Packet) -> str:
+    """Say in a few words what a packet is: "RST", "SYN ACK", "ICMP port unreachable", "datagram"."""
+    for layer in packet.layers:
+        if isinstance(layer, TCP):
+            return " ".join(sorted(layer.flags, key="ACK".__eq__)) or "segment without flags"  # "SYN ACK", as people say
+        if isinstance(layer, ICMPv4):
+            known = layer.type == 3 and layer.code in UNREACHABLE
+            return f"ICMP {UNREACHABLE[layer.code]} unreachable" if known else f"ICMP type {layer.type}"
+        if isinstance(layer, UDP | ARP):
+            return "datagram" if isinstance(layer, UDP) else "ARP"
+    return "packet"
+
+
+def names(packets: Iterable[Packet]) -> str:
+    """Say what some packets are, in their order."""
+    return ", then ".join(map(named, packets))
+
+
+def _type(program: str) -> int:
+    return socket.SOCK_STREAM if program == LISTENER else socket.SOCK_DGRAM
+
+
+def _is_arp(one: Captured) -> bool:
+    return dissect(one.octets).find(ARP) is not None

@@ -1,0 +1,128 @@
+"""Real packets to look at: captured where nodes have cables; elsewhere put together from what the kernel tells."""
+
+import socket
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from sockets_lab.headers import TCP, UDP, Ethernet, IPv4, Option, Packet, compose, dissect, pack_options
+from sockets_lab.model import Endpoint, FourTuple
+from sockets_lab.nodes import Lab, Node
+from sockets_lab.nodes.capture import Capture, Captured
+
+FROM, TO = 4444, 8888  # the ports of the classic example
+DEADLINE = 2.0  # seconds, for what takes less than a thousandth
+SYN_OPTIONS = pack_options(Option(2, (1460).to_bytes(2)), Option(4))
+
+
+@dataclass(frozen=True)
+class Example:
+    """A packet from its Ethernet header on.
+
+    captured: it was seen on a cable. Else it was put together from the names that a real pair of sockets had; what the
+    kernel does not tell (identification, sequence numbers) is zero then.
+    """
+
+    packet: Packet
+    captured: bool
+    outgoing: bool = False
+
+    @property
+    def about(self) -> str:
+        return "captured on node B's cable" if self.captured else "put together from the names of real sockets"
+
+
+def bound(node: Node, kind: int, port: int = 0) -> socket.socket:
+    """Make a socket in a node and bind it: to that port, or where it is taken, to one that the kernel chooses."""
+    sock = node.socket(socket.AF_INET, kind)
+    try:
+        if kind == socket.SOCK_STREAM:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((node.address, port))
+        except OSError:
+            sock.bind((node.address, 0))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def datagram(lab: Lab, data: bytes = b"hello") -> Example:
+    """Send one datagram from the first node to the second, with ordinary sockets, and return it as it crossed."""
+    here, there = lab.nodes[:2]
+    with bound(there, socket.SOCK_DGRAM, TO) as receiver, bound(here, socket.SOCK_DGRAM, FROM) as sender:
+        names = FourTuple(Endpoint.of(sender.getsockname()), Endpoint.of(receiver.getsockname()))
+        receiver.settimeout(DEADLINE)
+        if lab.kind != "namespaces":
+            sender.sendto(data, names.foreign.sockaddr)
+            receiver.recv(65536)
+            return Example(composed(names, UDP, data), captured=False)
+        with there.capture() as capture:
+            sender.sendto(data, names.foreign.sockaddr)
+            receiver.recv(65536)
+            caught = capture.wait(1, DEADLINE, lambda one: between(one, UDP, names))
+    return next(_examples(caught, UDP, names))
+
+
+def segments(lab: Lab, data: bytes = b"hello") -> tuple[Example, ...]:
+    """Connect the first node to the second, send some data, close; return the segments in the order they crossed.
+
+    On loopback: one, the first, put together from the connection's names.
+    """
+    here, there = lab.nodes[:2]
+    with ExitStack() as held:
+        listener = held.enter_context(bound(there, socket.SOCK_STREAM, TO))
+        client = held.enter_context(bound(here, socket.SOCK_STREAM, FROM))
+        listener.listen()
+        for sock in (listener, client):
+            sock.settimeout(DEADLINE)
+        capture = held.enter_context(there.capture()) if lab.kind == "namespaces" else None
+        client.connect(listener.getsockname())
+        names = FourTuple.of(client)
+        server = held.enter_context(listener.accept()[0])
+        server.settimeout(DEADLINE)
+        client.sendall(data)
+        client.close()
+        while server.recv(65536):
+            continue
+        server.close()
+        if capture is None:
+            return (Example(composed(names, TCP), captured=False),)
+        return tuple(_examples(_whole(capture, names), TCP, names))
+
+
+def composed(names: FourTuple, kind: type[TCP] | type[UDP], data: bytes = b"") -> Packet:
+    """Put a packet together that goes from the local to the foreign endpoint: a datagram, or a first segment."""
+    ports = {"source_port": names.local.port, "destination_port": names.foreign.port}
+    header = UDP(**ports) if kind is UDP else TCP(**ports, syn=1, window=64240, options=SYN_OPTIONS)
+    ip = IPv4(source=names.local.address, destination=names.foreign.address, dont_fragment=1)
+    return compose(Ethernet(), ip, header, payload=data)
+
+
+def between(one: Captured, kind: type[TCP] | type[UDP], names: FourTuple) -> bool:
+    """Whether a captured packet belongs to these two endpoints, whichever sent it."""
+    packet = dissect(one.octets)
+    ip, header = packet.find(IPv4), packet.find(kind)
+    if ip is None or header is None:
+        return False
+    found = FourTuple(Endpoint.trusted(ip.source, header.source_port),
+                      Endpoint.trusted(ip.destination, header.destination_port))  # fmt: skip
+    return found in (names, names.reversed())
+
+
+def _whole(capture: Capture, names: FourTuple) -> tuple[Captured, ...]:
+    """Wait until both ends have said FIN and the second FIN was acknowledged."""
+    found: tuple[Captured, ...] = ()
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        found += capture.wait(1, end - time.monotonic(), lambda one: between(one, TCP, names))
+        fins = [number for number, one in enumerate(found) if (tcp := dissect(one.octets).find(TCP)) and tcp.fin]
+        if len(fins) > 1 and fins[-1] < len(found) - 1:
+            break
+    return found
+
+
+def _examples(caught: Iterable[Captured], kind: type[TCP] | type[UDP], names: FourTuple) -> Iterator[Example]:
+    return (Example(dissect(one.octets), True, bool(one.outgoing)) for one in caught if between(one, kind, names))

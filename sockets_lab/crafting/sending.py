@@ -1,0 +1,49 @@
+"""Send a whole packet, headers and all, just as it stands.
+
+A packet from its Ethernet header on goes straight to the network card (AF_PACKET). One from its IP header on goes
+through a raw socket: the kernel finds the way and writes the Ethernet header; it also sets the IP header's length and
+checksum right, whatever stands there. Source: packet(7); raw(7), "IP_HDRINCL".
+"""
+
+import socket
+
+from sockets_lab.errors import BadInput, Refused, refusal
+from sockets_lab.headers import Ethernet, IPv4, Packet, build
+from sockets_lab.nodes import Lab, Node
+
+INTERFACE = "eth0"  # the name of a node's network card
+NO_NODES = Refused("ENOSYS", "packets made by hand are sent only between nodes with network stacks of their own")
+
+
+def send(lab: Lab, sender: Node, packet: Packet) -> Refused | None:
+    """Send a packet from a node, every byte as it stands; nobody corrects it.
+
+    Returns: None, or what the kernel refused; a lab on loopback always refuses.
+    Raises: BadInput, where the packet is for an address outside of the lab, or is no IP packet and no frame.
+    """
+    inside(lab, packet)
+    if lab.kind != "namespaces":
+        return NO_NODES
+    frame = isinstance(packet.layers[0], Ethernet)
+    ip = packet.find(IPv4)
+    try:
+        if frame:
+            with sender.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as raw:
+                raw.bind((INTERFACE, 0))
+                raw.send(build(packet))
+        elif ip is not None:
+            with sender.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+                raw.sendto(build(packet), (ip.destination, 0))
+    except OSError as error:
+        return refusal(error)
+    return None
+
+
+def inside(lab: Lab, packet: Packet) -> None:
+    """Check that a packet is for a node of the lab. Raises: BadInput."""
+    if not packet.layers or not isinstance(packet.layers[0], Ethernet | IPv4):
+        raise BadInput("Only a frame, or a packet from its IPv4 header on, can be sent: compose it from there.")
+    ip = packet.find(IPv4)
+    addresses = [node.address for node in lab.nodes]
+    if ip is not None and ip.destination not in addresses:
+        raise BadInput(f"{ip.destination} is no node of this lab: send to one of {', '.join(addresses)}.")

@@ -163,7 +163,8 @@ def named(packet: Packet) -> str:
     """Say in a few words what a packet is: "RST", "SYN ACK", "ICMP port unreachable", "datagram"."""
     for layer in packet.layers:
         if isinstance(layer, TCP):
-            return " ".join(sorted(layer.flags, key="ACK".__eq__)) or "segment without flags"  # "SYN ACK", as people say
+            flags = sorted(layer.flags, key="ACK".__eq__)  # people say "SYN ACK"
+            return " ".join(flags) or "segment without flags"
         if isinstance(layer, ICMPv4):
             known = layer.type == 3 and layer.code in UNREACHABLE
             return f"ICMP {UNREACHABLE[layer.code]} unreachable" if known else f"ICMP type {layer.type}"

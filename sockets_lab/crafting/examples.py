@@ -1,6 +1,7 @@
 """Real packets to look at: captured where nodes have cables; elsewhere put together from what the kernel tells."""
 
 import socket
+import struct
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -49,45 +50,55 @@ def bound(node: Node, kind: int, port: int = 0) -> socket.socket:
     return sock
 
 
-def datagram(lab: Lab, data: bytes = b"hello") -> Example:
-    """Send one datagram from the first node to the second, with ordinary sockets, and return it as it crossed."""
-    here, there = lab.nodes[:2]
-    with bound(there, socket.SOCK_DGRAM, TO) as receiver, bound(here, socket.SOCK_DGRAM, FROM) as sender:
-        names = FourTuple(Endpoint.of(sender.getsockname()), Endpoint.of(receiver.getsockname()))
-        receiver.settimeout(DEADLINE)
-        if lab.kind != "namespaces":
-            sender.sendto(data, names.foreign.sockaddr)
-            receiver.recv(65536)
-            return Example(composed(names, UDP, data), captured=False)
-        with there.capture() as capture:
-            sender.sendto(data, names.foreign.sockaddr)
-            receiver.recv(65536)
-            caught = capture.wait(1, DEADLINE, lambda one: between(one, UDP, names))
-    return next(_examples(caught, UDP, names))
+def datagram(lab: Lab, data: bytes = b"hello", to: socket.socket | None = None) -> Example:
+    """Send one datagram from the first node to the second, with ordinary sockets, and return it as it crossed.
 
-
-def segments(lab: Lab, data: bytes = b"hello") -> tuple[Example, ...]:
-    """Connect the first node to the second, send some data, close; return the segments in the order they crossed.
-
-    On loopback: one, the first, put together from the connection's names.
+    Args: to: a receiver in the second node; None: one is made for it.
     """
     here, there = lab.nodes[:2]
     with ExitStack() as held:
-        listener = held.enter_context(bound(there, socket.SOCK_STREAM, TO))
-        client = held.enter_context(bound(here, socket.SOCK_STREAM, FROM))
+        receiver = to or held.enter_context(bound(there, socket.SOCK_DGRAM, TO))
+        sender = held.enter_context(bound(here, socket.SOCK_DGRAM, FROM))
+        names = FourTuple(Endpoint.of(sender.getsockname()), Endpoint.of(receiver.getsockname()))
+        if lab.kind != "namespaces":
+            sender.sendto(data, names.foreign.sockaddr)
+            return Example(composed(names, UDP, data), captured=False)
+        capture = held.enter_context(there.capture())
+        sender.sendto(data, names.foreign.sockaddr)
+        caught = capture.wait(1, DEADLINE, lambda one: between(one, UDP, names))
+        return next(_examples(caught, UDP, names))
+
+
+def segments(
+    lab: Lab, data: bytes = b"hello", to: socket.socket | None = None, abort: bool = False
+) -> tuple[Example, ...]:
+    """Connect the first node to the second, send some data, close; return the segments in the order they crossed.
+
+    Args: to: a listener in the second node, None: one is made for it; abort: give the connection up instead of closing
+        it, so that neither kernel remembers its names.
+    Returns: on loopback, where nothing can be captured, one: the first, put together from the connection's names.
+    """
+    here, there = lab.nodes[:2]
+    with ExitStack() as held:
+        listener = to or held.enter_context(bound(there, socket.SOCK_STREAM, TO))
         listener.listen()
-        for sock in (listener, client):
-            sock.settimeout(DEADLINE)
+        client = held.enter_context(bound(here, socket.SOCK_STREAM, FROM))
+        client.settimeout(DEADLINE)
         capture = held.enter_context(there.capture()) if lab.kind == "namespaces" else None
         client.connect(listener.getsockname())
         names = FourTuple.of(client)
+        listener.settimeout(DEADLINE)
         server = held.enter_context(listener.accept()[0])
         server.settimeout(DEADLINE)
         client.sendall(data)
+        server.recv(len(data))
+        if abort:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
-        while server.recv(65536):
-            continue
+        if not abort:
+            server.recv(1)  # the end of the stream: only then close, too
         server.close()
+        listener.settimeout(0 if to else DEADLINE)
         if capture is None:
             return (Example(composed(names, TCP), captured=False),)
         return tuple(_examples(_whole(capture, names), TCP, names))
@@ -113,13 +124,14 @@ def between(one: Captured, kind: type[TCP] | type[UDP], names: FourTuple) -> boo
 
 
 def _whole(capture: Capture, names: FourTuple) -> tuple[Captured, ...]:
-    """Wait until both ends have said FIN and the second FIN was acknowledged."""
+    """Wait until the connection is given up, or both ends have said FIN and the second FIN was acknowledged."""
     found: tuple[Captured, ...] = ()
     end = time.monotonic() + DEADLINE
     while time.monotonic() < end:
         found += capture.wait(1, end - time.monotonic(), lambda one: between(one, TCP, names))
-        fins = [number for number, one in enumerate(found) if (tcp := dissect(one.octets).find(TCP)) and tcp.fin]
-        if len(fins) > 1 and fins[-1] < len(found) - 1:
+        headers = [tcp for one in found if (tcp := dissect(one.octets).find(TCP))]
+        fins = [number for number, tcp in enumerate(headers) if tcp.fin]
+        if any(tcp.rst for tcp in headers) or (len(fins) > 1 and fins[-1] < len(headers) - 1):
             break
     return found
 

@@ -58,6 +58,8 @@ def rows_of_32(drawing: Drawing, x: float, y: float, header: Header, lit: Collec
                 drawing.box(left, top, width - 1, ROW - 2, role)
             if (begin, end) == widest:
                 _words(drawing, left, top, width, part, shining)
+            elif width >= 6.7 * (len(part.name) + 2):
+                drawing.text(left + width / 2, top + ROW / 2 - 1, f"({part.name})", "muted", 10, "middle")
     return y + (8 * header.size + 31) // 32 * ROW + 6
 
 

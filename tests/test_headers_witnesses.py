@@ -144,7 +144,7 @@ def dpkt_names(header: Header) -> dict[str, Any]:
             return {
                 "v": header.version, "hl": header.header_length, "tos": header.dscp << 2 | header.ecn,
                 "len": header.total_length, "id": header.identification, "rf": header.reserved,
-                "df": header.dont_fragment, "mf": header.more_fragments, "offset": header.fragment_offset * 8,
+                "df": header.dont_fragment, "mf": header.more_fragments, "offset": header.fragment_offset,
                 "ttl": header.ttl, "p": header.protocol, "sum": header.checksum, "opts": header.options,
                 "src": packed(socket.AF_INET, header.source), "dst": packed(socket.AF_INET, header.destination),
             }  # fmt: skip

@@ -123,7 +123,8 @@ def _sentence(step: Step, hosts: Mapping[str, str]) -> str:
 def _notes(shown: int, more: int, others: int) -> list[str]:
     notes = [] if shown else ["No packet crossed the link between these hosts."]
     if more:
-        notes.append(f"{more} more packet{'s' * (more != 1)} followed, not drawn here.")
+        notes.append(f"{more} more packet{'s' * (more != 1)} followed, not drawn.")
     if others:
-        notes.append(f"{others} packet{'s' * (others != 1)} not from one of these hosts to another, not drawn here.")
+        was = "packet was" if others == 1 else "packets were"
+        notes.append(f"{others} {was} not from one of these hosts to another, and not drawn.")
     return notes

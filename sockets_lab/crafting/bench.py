@@ -12,13 +12,13 @@ from sockets_lab.crafting import counters
 from sockets_lab.crafting.examples import bound
 from sockets_lab.crafting.sending import send
 from sockets_lab.errors import Refused
-from sockets_lab.headers import ARP, TCP, UDP, ICMPv4, Packet, build, dissect
+from sockets_lab.headers import TCP, UDP, ICMPv4, IPv4, Packet, build, dissect
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes import Lab
 from sockets_lab.nodes.capture import Captured
 
 FIRST, SECOND, LISTENER = "the first program", "the second program", "the listener"
-PORTS = {FIRST: 8888, SECOND: 9999, LISTENER: 8888}
+PORTS = {FIRST: 7001, SECOND: 7002, LISTENER: 7001}  # where they are free; TCP and UDP count on their own
 ROUND_TRIP = 0.5  # seconds: between two nodes it takes far less than a thousandth
 GRACE = 0.15  # seconds to wait where nothing at all was said
 UNREACHABLE = {0: "network", 1: "host", 2: "protocol", 3: "port"}  # RFC 792, destination unreachable
@@ -37,7 +37,7 @@ class Received:
 class Outcome:
     """What came of one packet.
 
-    arrived: it was seen on B's cable. crossed: all that was seen there, in order (ARP is left out).
+    arrived: it was seen on B's cable. crossed: what was seen there, in order: the packet, and IPv4 between the nodes.
     risen: B's counters that rose, and by how much.
     """
 
@@ -56,7 +56,8 @@ class Outcome:
     @property
     def replies(self) -> tuple[Packet, ...]:
         """What A's kernel said to that, in order."""
-        return tuple(dissect(one.octets) for one in self.crossed if not one.outgoing)[int(self.arrived) :]
+        octets = build(self.sent)
+        return tuple(dissect(one.octets) for one in self.crossed if not one.outgoing and octets not in one.octets)
 
     @property
     def verdict(self) -> str:
@@ -104,21 +105,29 @@ class Bench:
         before = counters.of(self.there)
         if refused := send(self.lab, self.here, packet):
             return Outcome(packet, refused=refused)
+        octets = build(packet)
         crossed: list[Captured] = []
         received: list[Received] = []
         deadline = time.monotonic() + GRACE
         while True:
             token = self._round_trip()
-            new = [one for one in self._capture.packets() if token not in one.octets and not _is_arp(one)]
+            new = [one for one in self._capture.packets() if self._concerns(one, octets, token)]
             crossed += new
             received += self._read()
             risen = counters.risen(before, counters.of(self.there))
             told = received or risen or any(one.outgoing for one in crossed)
             if (told and not new) or time.monotonic() > deadline:
                 break
-        octets = build(packet)
         arrived = any(not one.outgoing and octets in one.octets for one in crossed)
         return Outcome(packet, arrived, tuple(crossed), tuple(received), risen)
+
+    def _concerns(self, one: Captured, octets: bytes, token: bytes) -> bool:
+        """Whether a captured packet has to do with the one that was sent: nodes and switch talk of other things too."""
+        if octets in one.octets:
+            return True
+        ip = dissect(one.octets).find(IPv4)
+        nodes = (self.here.address, self.there.address)
+        return token not in one.octets and ip is not None and ip.destination in nodes
 
     def _round_trip(self) -> bytes:
         """Send a datagram to B and back: what was sent before has then arrived, and so have answers to it."""
@@ -168,8 +177,8 @@ def named(packet: Packet) -> str:
         if isinstance(layer, ICMPv4):
             known = layer.type == 3 and layer.code in UNREACHABLE
             return f"ICMP {UNREACHABLE[layer.code]} unreachable" if known else f"ICMP type {layer.type}"
-        if isinstance(layer, UDP | ARP):
-            return "datagram" if isinstance(layer, UDP) else "ARP"
+        if isinstance(layer, UDP):
+            return "datagram"
     return "packet"
 
 
@@ -180,7 +189,3 @@ def names(packets: Iterable[Packet]) -> str:
 
 def _type(program: str) -> int:
     return socket.SOCK_STREAM if program == LISTENER else socket.SOCK_DGRAM
-
-
-def _is_arp(one: Captured) -> bool:
-    return dissect(one.octets).find(ARP) is not None

@@ -1,12 +1,17 @@
 """The pictures of lesson 08: a packet under the microscope, a segment beside a datagram, who reads which field."""
 
+from collections.abc import Sequence
+
+from sockets_lab.crafting import Outcome, Trial
+from sockets_lab.crafting.bench import names
 from sockets_lab.errors import BadInput
-from sockets_lab.figures.bitrows import LIT, ROLES, rows_of_32
+from sockets_lab.figures.bitrows import LIT, ROLES, rows_of_32, spoken
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.octets import microscope
+from sockets_lab.figures.tables import Table
 from sockets_lab.headers import TCP, UDP, Packet
 
-__all__ = ["beside", "microscope", "readers"]
+__all__ = ["beside", "microscope", "readers", "surveyed"]
 
 PORTS = {"source_port", "destination_port"}
 NARROW = 11.4  # pixels of one bit, where two headers stand side by side
@@ -52,7 +57,7 @@ def readers() -> Drawing:
     """
     title = "Who reads which field of a packet on its way, and who changes it."
     drawing = Drawing(title, "", 760, 60 + 34 * len(READERS))
-    x, names = float(FIRST), []
+    x, columns = float(FIRST), []
     for header, fields in FIELDS:
         width = COLUMN * len(fields)
         if header:
@@ -61,7 +66,7 @@ def readers() -> Drawing:
             drawing.text(x + width / 2, 15, header, size=12, anchor="middle", bold=True)
         for number, field in enumerate(fields):
             drawing.text(x + number * COLUMN + COLUMN / 2 - 1, 40, field, size=9.5, anchor="middle")
-            names.append(f"{header} {field}".strip())
+            columns.append(f"{header} {field}".strip())
         x += width
     said = []
     for line, (who, reads, changes) in enumerate(READERS):
@@ -72,7 +77,27 @@ def readers() -> Drawing:
             drawing.box(FIRST + column * COLUMN, y, COLUMN - 2, 28, LIT if changed else "endpoint")
             drawing.text(FIRST + column * COLUMN + COLUMN / 2 - 1, y + 14, "changes" if changed else "reads",
                          size=10, anchor="middle")  # fmt: skip
-        said.append(f"{who.capitalize()} reads {', '.join(names[one] for one in sorted(reads))}" + (
-            f"; changes {', '.join(names[one] for one in sorted(changes))}." if changes else "."))  # fmt: skip
+        said.append(f"{who.capitalize()} reads {', '.join(columns[one] for one in sorted(reads))}" + (
+            f"; changes {', '.join(columns[one] for one in sorted(changes))}." if changes else "."))  # fmt: skip
     drawing.alt = " ".join(said)
     return drawing
+
+
+def surveyed(trials: Sequence[Trial]) -> Table:
+    """Show which field was changed, and what the receiving kernel then did with the datagram."""
+    rows = []
+    for trial in trials:
+        name = spoken(trial.header.layout.fields[trial.field])
+        counted = ", ".join(f"{counter}" for counter, _ in trial.outcome.risen)
+        rows.append((f"{trial.header.name()} {name}", f"{trial.value}", _became(trial.outcome), counted or "-"))
+    title = "One field of a good datagram changed, and what became of it."
+    return Table(title, ("field", "changed to", "what became of it", "B counted"), tuple(rows), (20, 17, 32, 24))
+
+
+def _became(outcome: Outcome) -> str:
+    if outcome.received:
+        one = outcome.received[0]
+        return f"{one.program} received it, from {one.sender}"
+    if outcome.answers:
+        return f"answered: {names(outcome.answers)}"
+    return f"{outcome.verdict}, without a word"

@@ -1,0 +1,208 @@
+"""The panel of lesson 08: a packet of real sockets, byte by byte; change it, send it, see what comes."""
+
+from contextlib import ExitStack
+
+import ipywidgets as widgets
+
+from sockets_lab import crafting, nodes
+from sockets_lab.crafting import Bench, Example, Outcome
+from sockets_lab.crafting.bench import FIRST, LISTENER, SECOND, names
+from sockets_lab.crafting.counters import MEANINGS
+from sockets_lab.errors import BadInput
+from sockets_lab.figures.headers import microscope
+from sockets_lab.figures.ladder import ladder
+from sockets_lab.headers import Header, Packet, checks, corrected
+from sockets_lab.panels.panel import Panel
+
+ADDRESSES = {"A": "10.20.30.40", "B": "50.60.70.80"}
+DATAGRAM, START, DATA = "a datagram", "a first segment (SYN)", "a segment with data"
+
+
+def make() -> "HeaderPanel":
+    """Make the panel; a datagram lies under the microscope."""
+    panel = HeaderPanel()
+    panel.begin()
+    return panel
+
+
+class HeaderPanel(Panel):
+    """A packet under the microscope, and a hand that changes and sends it."""
+
+    purpose = "light up a field of a packet, change it, send the packet, see what comes"
+
+    def __init__(self) -> None:
+        self.held: ExitStack | None = None
+        self.lab: nodes.Lab | None = None
+        self.bench: Bench | None = None
+        self.examples: dict[str, Example] = {}
+        self.packet: Packet | None = None
+        wide = {"description_width": "initial"}
+        self.kind = widgets.Dropdown(options=(DATAGRAM,), description="Packet", style=wide, layout={"width": "240px"})
+        self.layer = widgets.Dropdown(description="Header", style=wide, layout={"width": "170px"})
+        self.field = widgets.Dropdown(description="Field", style=wide, layout={"width": "230px"})
+        self.value = widgets.Text(description="New value", style=wide, layout={"width": "260px"})
+        self.follows = widgets.Checkbox(True, description="checksums and lengths follow", indent=False,
+                                        layout={"width": "230px"})  # fmt: skip
+        rows = [
+            widgets.HBox([self.kind, self.layer, self.field]),
+            widgets.HBox([
+                self.value, self.button("Change", self.change, "Write the new value into the field"), self.follows,
+            ]),
+            widgets.HBox([
+                self.button("Send it", self.send, "From node A to node B, every byte as it stands"),
+                self.button("As it was", self.restore, "Take all changes back"),
+            ]),
+        ]  # fmt: skip
+        for row in rows:
+            row.layout.flex_flow = "row wrap"
+        self.follow(self.kind, self.restore)
+        self.follow(self.layer, self.choose_layer)
+        self.follow(self.field, self.refresh)
+        super().__init__(*rows)
+        self.ladder = widgets.HTML()
+        self.children += (self.ladder,)
+
+    def begin(self) -> None:
+        """Open the bench, and let real sockets send what is looked at."""
+        with ExitStack() as held:
+            lab = nodes.opened()
+            self.lab = lab if lab and len(lab.nodes) > 1 else held.enter_context(nodes.Lab(fallback=True, **ADDRESSES))
+            if self.lab.kind == "namespaces":
+                self.bench = held.enter_context(Bench(self.lab))
+                segments = crafting.segments(self.lab, to=self.bench.programs[LISTENER], abort=True)
+                first = crafting.datagram(self.lab, to=self.bench.programs[FIRST])
+            else:
+                segments, first = crafting.segments(self.lab), crafting.datagram(self.lab)
+            self.examples = {DATAGRAM: first, START: segments[0]}
+            for one in segments:
+                if one.packet.payload and not one.outgoing:
+                    self.examples[DATA] = one
+            self.held = held.pop_all()
+        self.kind.options = tuple(self.examples)
+        self.restore()
+        self.say(self.who_waits())
+
+    def who_waits(self) -> str:
+        """Say which programs wait in B."""
+        if self.bench is None:
+            assert self.lab is not None
+            return f"{self.lab.differs} So this packet is put together from the names of real sockets; it is not sent."
+        at = {name: self.bench.endpoint(name).port for name in (FIRST, SECOND, LISTENER)}
+        return (f"In B wait **{FIRST}** at UDP port {at[FIRST]}, **{SECOND}** at UDP port {at[SECOND]}, and "
+                f"**{LISTENER}** at TCP port {at[LISTENER]}.")  # fmt: skip
+
+    def alive(self) -> Packet:
+        """Return the packet; begin anew where all was let go of, or where the lab was closed."""
+        if self.held is None or (self.lab is not None and self.lab.closed):
+            self.release()
+            self.begin()
+        assert self.packet is not None
+        return self.packet
+
+    def restore(self) -> None:
+        """Put the packet under the microscope as it was."""
+        if self.held is None:
+            self.begin()
+            return
+        self.packet = self.examples[self.kind.value].packet
+        layers = tuple((layer.name(), number) for number, layer in enumerate(self.packet.layers))
+        if self.layer.options != layers:
+            self.layer.options = layers
+            self.layer.value = len(layers) - 1
+        self.choose_layer()
+
+    def choose_layer(self) -> None:
+        """Offer the fields of the chosen header."""
+        seen = [one.field.name for one in self.alive().seen() if one.layer == self.layer.value]
+        options = tuple((name.replace("_", " "), name) for name in seen)
+        if self.field.options != options:
+            self.field.options = options
+            self.field.value = "destination_port" if "destination_port" in seen else seen[0]
+        self.refresh()
+
+    def header(self) -> Header:
+        """The chosen header."""
+        return self.alive().layers[self.layer.value]
+
+    def change(self) -> None:
+        """Write the new value into the chosen field, and let checksums and lengths follow."""
+        packet, header, name = self.alive(), self.header(), self.field.value
+        field = header.layout.fields[name]
+        text = self.value.value.strip()
+        value: object = text
+        if field.width is None:
+            value = _octets(text)
+        elif field.spelling is None:
+            value = _number(text)
+        changed = packet.change(type(header), **{name: value})
+        self.packet = corrected(changed) if self.follows.value else changed
+        self.refresh()
+        kept = getattr(self.packet.layers[self.layer.value], name)
+        wrong = [check for check in checks(self.packet) if check.verdict == "wrong"]
+        if kept != getattr(changed.layers[self.layer.value], name):
+            self.say(f"This field follows from the rest of the packet, so it is {kept} again. Switch off "
+                     "**checksums and lengths follow** to keep your value.")  # fmt: skip
+        elif wrong:
+            self.say(f"Wrong now: the checksum of {' and '.join(check.header.name() for check in wrong)}.")
+        else:
+            self.say("Changed. All checksums are right.")
+
+    def send(self) -> None:
+        """Send the packet as it stands, and say what came of it."""
+        packet = self.alive()
+        if self.bench is None:
+            raise BadInput(self.who_waits())
+        outcome = self.bench.send(packet)
+        self.ladder.value = ladder(outcome.crossed, self.bench.lab.nodes[:2]).html() if outcome.crossed else ""
+        self.say(told(outcome), trouble=outcome.refused is not None)
+
+    def refresh(self) -> None:
+        """Draw the packet with the chosen field lit."""
+        packet = self.alive()
+        if self.field.value is None:
+            return
+        example = self.examples[self.kind.value]
+        changed = " Changed by hand since." if packet != example.packet else ""
+        about = f"{self.kind.value.capitalize()}, {example.about}.{changed}"
+        self.draw(microscope(packet, self.layer.value, self.field.value, about))
+
+    def release(self) -> bool:
+        held = self.held is not None
+        if self.held:
+            self.held.close()
+        self.held = self.bench = self.lab = None
+        return held
+
+
+def told(outcome: Outcome) -> str:
+    """Say in words what came of a packet."""
+    if outcome.refused:
+        return f"It was not sent. {outcome.refused}."
+    if not outcome.arrived and not outcome.received:
+        return "It did not arrive on B's cable: the switch between the nodes threw it away."
+    lines = [f"**{one.program.capitalize()}** received {one.data[:40]!r}; the kernel says it is from `{one.sender}`."
+             for one in outcome.received]  # fmt: skip
+    if outcome.answers:
+        lines.append(f"B's kernel answered: **{names(outcome.answers)}**.")
+    if outcome.replies:
+        lines.append(f"To that A's kernel, which knows nothing of your packet, said: **{names(outcome.replies)}**.")
+    if not lines:
+        lines.append("It arrived, B's kernel threw it away, and nobody is told.")
+    counted = ", ".join(f"`{name}` +{rise} ({MEANINGS[name]})" for name, rise in outcome.risen)
+    if counted:
+        lines.append(f"B counted: {counted}.")
+    return "\n".join(lines)
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text, 0)
+    except ValueError:
+        raise BadInput(f"{text!r} is no number: write it as 8888 or as 0x22b8.") from None
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise BadInput(f"{text!r} are no bytes: write them in hexadecimal, as 02 04 05 b4.") from None

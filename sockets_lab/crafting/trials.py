@@ -14,7 +14,7 @@ from sockets_lab.model import Endpoint
 UNUSED = 4443  # a port of the first node that no socket has, nor had: one that had it lately would answer
 NOBODY = 9  # a port at which nobody waits in a node
 STRANGER = "02:00:00:00:00:99"  # a card that nobody has
-EXPERIMENTAL_TYPE, EXPERIMENTAL_PROTOCOL = 0x88B5, 253  # kept for experiments: IEEE 802 section 9.2.3, RFC 3692
+EXPERIMENTAL_TYPE, EXPERIMENTAL_PROTOCOL = 0x88B5, 253  # kept for experiments: IEEE 802; RFC 3692
 
 
 @dataclass(frozen=True)

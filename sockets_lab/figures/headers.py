@@ -53,7 +53,7 @@ def beside(segment: Packet, datagram: Packet) -> Drawing:
 def readers() -> Drawing:
     """Draw which fields of a packet each machine on its way reads, and which it writes anew.
 
-    Source: RFC 1812 section 5 (routers), RFC 3022 section 3 (address and port translation), IEEE 802.1D (switches).
+    Source: RFC 1812 section 5 (routers), RFC 3022 section 4.1 (translation), IEEE 802.1D (switches).
     """
     title = "Who reads which field of a packet on its way, and who changes it."
     drawing = Drawing(title, "", 760, 60 + 34 * len(READERS))

@@ -14,7 +14,7 @@ from sockets_lab.figures.ladder import ladder
 from sockets_lab.headers import Header, Packet, checks, corrected
 from sockets_lab.panels.panel import Panel
 
-ADDRESSES = {"A": "10.20.30.40", "B": "50.60.70.80"}
+A, B = "10.20.30.40", "50.60.70.80"
 DATAGRAM, START, DATA = "a datagram", "a first segment (SYN)", "a segment with data"
 
 
@@ -66,7 +66,7 @@ class HeaderPanel(Panel):
         """Open the bench, and let real sockets send what is looked at."""
         with ExitStack() as held:
             lab = nodes.opened()
-            self.lab = lab if lab and len(lab.nodes) > 1 else held.enter_context(nodes.Lab(fallback=True, **ADDRESSES))
+            self.lab = lab if lab and len(lab.nodes) > 1 else held.enter_context(nodes.Lab(fallback=True, A=A, B=B))
             if self.lab.kind == "namespaces":
                 self.bench = held.enter_context(Bench(self.lab))
                 segments = crafting.segments(self.lab, to=self.bench.programs[LISTENER], abort=True)

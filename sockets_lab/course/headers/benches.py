@@ -1,0 +1,16 @@
+"""Where lesson 08 measures its questions: in a lab of their own, so that nothing of the learner's is in the way."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sockets_lab.crafting import Bench
+from sockets_lab.nodes import Lab
+
+A, B = "10.20.30.40", "50.60.70.80"
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    """Open a lab and a bench in it. Raises: LabUnavailable, where there are no network stacks of one's own."""
+    with Lab(A=A, B=B) as lab, Bench(lab) as made:
+        yield made

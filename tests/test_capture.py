@@ -35,7 +35,7 @@ def held():
 
 
 @pytest.fixture(autouse=True)
-def _gives_all_back(network):
+def _gives_all_back():
     before = held()
     yield
     assert held() == before

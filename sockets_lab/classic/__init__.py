@@ -5,9 +5,9 @@ seen from outside; `example` puts both together. They stand above `nodes`, whose
 neither `descriptors` nor `headers`, and these experiments need both.
 """
 
+from sockets_lab.classic.bench import Bench
 from sockets_lab.classic.example import (
     CLIENT,
-    LAB,
     SERVER,
     Classic,
     Connection,
@@ -16,12 +16,13 @@ from sockets_lab.classic.example import (
     Tried,
     connected,
     example,
+    open_lab,
     third_node,
     try_number,
-)  # fmt: skip
+)
 from sockets_lab.classic.views import Host, View, hosts, look
 
 __all__ = [
-    "CLIENT", "LAB", "SERVER", "Classic", "Connection", "End", "Host", "ThirdNode", "Tried", "View", "connected",
-    "example", "hosts", "look", "third_node", "try_number",
+    "CLIENT", "SERVER", "Bench", "Classic", "Connection", "End", "Host", "ThirdNode", "Tried", "View", "connected",
+    "example", "hosts", "look", "open_lab", "third_node", "try_number",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """What one node's process does with its end of a connection, by nothing but numbers. These functions run in the node.
 
 No socket object stays behind: as in the text, the process holds a descriptor, and hands it back with each call.
-A number here is a descriptor of the process that runs the function; None asks for the lowest one that is free.
+A number here is a descriptor of the process that runs the function. Where one is asked for, None stands for the lowest
+that is free; so does one beyond what the process may have here (`ulimit -n`).
 """
 
 import os
@@ -13,6 +14,7 @@ from typing import Any
 from sockets_lab import descriptors, guard
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.fourtuples.connecting import WAIT, listening, ready, start_connect
+from sockets_lab.machine import descriptor_limits
 from sockets_lab.model import Endpoint
 
 ROOM = 65536  # bytes taken by one read, at most
@@ -94,7 +96,7 @@ def _again(number: int) -> Any:
 
 def _placed(sock: socket.socket, number: int | None) -> int | Refused:
     """Leave an open socket with nothing but a number: one of choice, or the one that it got by itself."""
-    if number is None:
+    if number is None or number >= descriptor_limits()[0]:
         return sock.detach()
     with closing(sock):
         given = descriptors.at_number(sock, number)

@@ -9,11 +9,9 @@ from sockets_lab.classic import ends
 from sockets_lab.classic.views import View, hosts
 from sockets_lab.errors import Refused
 from sockets_lab.headers import Ethernet, dissect
-from sockets_lab.machine import descriptor_limits
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 from sockets_lab.nodes import Lab, LabUnavailable, Node
 
-LAB = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
 BRIEF = 0.05  # seconds: for what is not expected to come
 
 
@@ -86,6 +84,11 @@ class ThirdNode:
     view: View
 
 
+def open_lab() -> Lab:
+    """Open the example's lab: A, B, and a third node, C. `%%node` stays with the lab that was open before."""
+    return Lab(fallback=True, aside=True, A="10.20.30.40", B="50.60.70.80", C="90.100.110.120")
+
+
 @contextmanager
 def connected(lab: Lab, client: End = CLIENT, server: End = SERVER) -> Iterator[Connection | Refused]:
     """Connect two nodes of a lab, with the ports and descriptors of one's choice; close all of it at the end.
@@ -97,8 +100,8 @@ def connected(lab: Lab, client: End = CLIENT, server: End = SERVER) -> Iterator[
         a, b = lab[client.node], lab[server.node]
         here, there = Endpoint(a.address, client.port), Endpoint(b.address, server.port)
         listener = opened(stack, b, ends.listen, there)
-        first = opened(stack, a, ends.connect, here, there, _possible(client.number))
-        second = opened(stack, b, ends.accept, listener, _possible(server.number))
+        first = opened(stack, a, ends.connect, here, there, client.number)
+        second = opened(stack, b, ends.accept, listener, server.number)
         refused = next((answer for answer in (listener, first, second) if isinstance(answer, Refused)), None)
         yield refused or Connection(replace(client, number=first), replace(server, number=second), listener)
 
@@ -113,16 +116,12 @@ def opened(stack: ExitStack, node: Node, function: Callable[..., int | Refused],
     return number
 
 
-def _possible(number: int) -> int | None:
-    return number if number < descriptor_limits()[0] else None
-
-
 def example(client: End = CLIENT, server: End = SERVER) -> Classic | Refused:
     """Connect two nodes, let each say something by its own number, and read both nodes' tables. Takes a fresh lab.
 
     Raises: BadInput, for ends that there cannot be.
     """
-    with Lab(**LAB, fallback=True) as lab, connected(lab, client, server) as made:
+    with open_lab() as lab, connected(lab, client, server) as made:
         if isinstance(made, Refused):
             return made
         a, b = lab[client.node], lab[server.node]
@@ -135,7 +134,7 @@ def example(client: End = CLIENT, server: End = SERVER) -> Classic | Refused:
 
 def try_number() -> Tried | Refused:
     """Write to the server's number in the client's process: first while it means nothing there, then while it does."""
-    with Lab(**LAB, fallback=True) as lab, ExitStack() as stack:
+    with open_lab() as lab, ExitStack() as stack:
         made = stack.enter_context(connected(lab))
         if isinstance(made, Refused):
             return made
@@ -157,7 +156,7 @@ def try_number() -> Tried | Refused:
 def third_node() -> ThirdNode | Refused:
     """Let two nodes speak, and find out what a third one can know of it, take over, or do on its own."""
     secret = b"between the two of us"
-    with Lab(**LAB, fallback=True) as lab, ExitStack() as stack:
+    with open_lab() as lab, ExitStack() as stack:
         a, b, c = lab.nodes
         capture = None
         with suppress(LabUnavailable):  # without stacks of their own there is no cable to listen on

@@ -11,7 +11,7 @@ from sockets_lab.model import FourTuple, SocketRow
 WIDTH, HOST, BAR = 760, 320, 46  # pixels: the picture, one host's box, the switch between left and right hosts
 NUMBER, SOCKET, MARGIN = 56, 210, 12  # a descriptor's box, a socket's box, from the host's edge to them
 HEAD, LINE, GAP = 66, 16, 10  # a host's title and headings, a line of text, between sockets
-LANE, SHIFT = 9, 6  # between wires in the switch; how much lower wires of the right side begin, so that none overlap
+LANE = 9  # between wires in the switch
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ def network(view: View, note: str = "") -> Drawing:
     """
     title = "Nodes, their descriptor tables and socket tables, and what joins them."
     drawing = Drawing(title, "", WIDTH, 0)
+    if not view.hosts:
+        drawing.height, drawing.alt = 60, "No lab is open."
+        drawing.text(WIDTH / 2, 30, "no lab is open", "muted", anchor="middle")
+        return drawing
     tops, boxes = [6.0, 6.0], []
     for turn, host in enumerate(view.hosts):
         top = tops[turn % 2]
@@ -134,16 +138,21 @@ def _wires(drawing: Drawing, ends: dict[FourTuple, tuple[int, float, Host]]) -> 
     """Join the two ends of each connection, through a lane of its own in the switch."""
     pairs = [(one, two) for one in ends if (two := one.reversed()) in ends and one < two]
     said = []
-    for turn, (one, two) in enumerate(sorted(pairs, key=lambda pair: ends[pair[0]][1])):
+    for turn, (one, two) in enumerate(sorted(pairs, key=lambda pair: _lane(ends[pair[0]], ends[pair[1]]))):
         lane = WIDTH / 2 + LANE * (turn - (len(pairs) - 1) / 2)
         (left, y1, host), (right, y2, other) = ends[one], ends[two]
-        y1, y2 = y1 + SHIFT * left, y2 + SHIFT * right
         cut = "cut" in (host.cable, other.cable)
         for x, y in ((_edge(left), y1), (_edge(right), y2)):
             drawing.line(x, y, lane, y, "connection", dashed=cut)
         drawing.line(lane, y1, lane, y2, "connection", dashed=cut)
         said.append(f"{one.local} at {host.name} and {two.local} at {other.name} are the two ends of one connection.")
     return said
+
+
+def _lane(one: tuple[int, float, Host], two: tuple[int, float, Host]) -> tuple[bool, float]:
+    """Order connections from left to right, so that one's wire from the left ends before another's begins beside it."""
+    (_, y1, _), (_, y2, _) = sorted((one, two), key=lambda end: end[:2])
+    return (y1 > y2, -y1 if y1 <= y2 else y1)
 
 
 def _edge(side: int) -> float:

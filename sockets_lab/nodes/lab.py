@@ -23,12 +23,13 @@ class Lab:
     Args:
         addresses: a name and an IPv4 address for each node: Lab(A="10.20.30.40", B="50.60.70.80").
         fallback: where stacks of their own are refused, take loopback addresses of this machine instead.
+        aside: leave `%%node` to the lab that was opened before; a panel's lab stands aside of the learner's.
     nodes: in their order; each also by its name, lab.A. kind: "namespaces" or "loopback".
     differs: one sentence that says what is different here and why, or "".
     Raises: BadInput; LabUnavailable, without fallback. Source: network_namespaces(7), veth(4), user_namespaces(7).
     """
 
-    def __init__(self, fallback: bool = False, **addresses: str) -> None:
+    def __init__(self, fallback: bool = False, aside: bool = False, **addresses: str) -> None:
         self.nodes: tuple[Node, ...] = ()
         self.kind, self.differs = "namespaces", ""
         plan = _plan(addresses)
@@ -43,7 +44,8 @@ class Lab:
                 self.nodes = loopback.build(plan, held)
                 self.differs = loopback.differs(self.nodes, missing)
             self._end = weakref.finalize(self, held.pop_all().close)  # also at the end of the program
-        _opened.append(weakref.ref(self))
+        if not aside:
+            _opened.append(weakref.ref(self))
 
     def __getitem__(self, name: str) -> Node:
         """Return a node by its name. Raises: BadInput."""
@@ -83,7 +85,7 @@ _opened: list[weakref.ref[Lab]] = []  # the latest last
 
 
 def opened() -> Lab | None:
-    """Return the lab that was opened last and is not closed, or None."""
+    """Return the lab that was opened last, not aside, and is not closed, or None."""
     _opened[:] = [one for one in _opened if (lab := one()) is not None and not lab.closed]
     return _opened[-1]() if _opened else None
 

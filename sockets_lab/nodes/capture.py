@@ -95,7 +95,7 @@ class Capture:
             self._ring = mmap.mmap(sock.fileno(), octets)
         except OSError as error:
             sock.close()
-            if error.errno not in (errno.EINVAL, errno.ENODEV):  # a ring of another size, or none at all
+            if error.errno == errno.ENOMEM:
                 raise
             raise BadInput(f"this socket has no ring of {octets} bytes: pass what make_socket was given.") from None
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from sockets_lab.headers import TCP, UDP, Ethernet, IPv4, Option, Packet, compose, dissect, pack_options
+from sockets_lab.headers import TCP, UDP, Ethernet, IPv4, Option, Packet, build, compose, dissect, pack_options
 from sockets_lab.model import Endpoint, FourTuple
 from sockets_lab.nodes import Lab, Node
 from sockets_lab.nodes.capture import Capture, Captured
@@ -22,12 +22,15 @@ class Example:
     """A packet from its Ethernet header on.
 
     captured: it was seen on a cable. Else it was put together from the names that a real pair of sockets had; what the
-    kernel does not tell (identification, sequence numbers) is zero then.
+    kernel does not tell (identification, sequence numbers) is zero then, and so is the time.
     """
 
-    packet: Packet
-    captured: bool
-    outgoing: bool = False
+    frame: Captured
+    captured: bool = True
+
+    @property
+    def packet(self) -> Packet:
+        return dissect(self.frame.octets)
 
     @property
     def about(self) -> str:
@@ -62,7 +65,7 @@ def datagram(lab: Lab, data: bytes = b"hello", to: socket.socket | None = None) 
         names = FourTuple(Endpoint.of(sender.getsockname()), Endpoint.of(receiver.getsockname()))
         if lab.kind != "namespaces":
             sender.sendto(data, names.foreign.sockaddr)
-            return Example(composed(names, UDP, data), captured=False)
+            return _put_together(composed(names, UDP, data))
         capture = held.enter_context(there.capture())
         sender.sendto(data, names.foreign.sockaddr)
         caught = capture.wait(1, DEADLINE, lambda one: between(one, UDP, names))
@@ -100,7 +103,7 @@ def segments(
         server.close()
         listener.settimeout(0 if to else DEADLINE)
         if capture is None:
-            return (Example(composed(names, TCP), captured=False),)
+            return (_put_together(composed(names, TCP)),)
         return tuple(_examples(_whole(capture, names), TCP, names))
 
 
@@ -137,4 +140,9 @@ def _whole(capture: Capture, names: FourTuple) -> tuple[Captured, ...]:
 
 
 def _examples(caught: Iterable[Captured], kind: type[TCP] | type[UDP], names: FourTuple) -> Iterator[Example]:
-    return (Example(dissect(one.octets), True, bool(one.outgoing)) for one in caught if between(one, kind, names))
+    return (Example(one) for one in caught if between(one, kind, names))
+
+
+def _put_together(packet: Packet) -> Example:
+    octets = build(packet)
+    return Example(Captured(0, octets, False, len(octets)), captured=False)

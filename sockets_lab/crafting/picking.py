@@ -29,8 +29,9 @@ class Picked:
     """What came through a filter for one port: to which ports datagrams were sent, and to which those that passed."""
 
     wanted: int
-    sent: tuple[int, ...]
-    passed: tuple[int, ...]
+    sent: tuple[int, ...] = ()
+    passed: tuple[int, ...] = ()
+    refused: Refused | None = None
 
 
 def program(port: int) -> bytes:
@@ -54,10 +55,10 @@ def attach(sock: socket.socket, steps: bytes) -> None:
     sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(steps) // 8, ctypes.addressof(buffer)))
 
 
-def picked(lab: Lab, times: int = TIMES) -> Picked | Refused:
+def picked(lab: Lab, times: int = TIMES) -> Picked:
     """Send datagrams to two ports in turn, and let a filter on the receiving cable pick those to the first port."""
     if lab.kind != "namespaces":
-        return NO_NODES
+        return Picked(0, refused=NO_NODES)
     here, there = lab.nodes[:2]
     with ExitStack() as held:
         receivers = [held.enter_context(bound(there, socket.SOCK_DGRAM)) for _ in range(2)]

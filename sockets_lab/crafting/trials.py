@@ -1,6 +1,6 @@
 """One packet and its variations: what the kernel that receives them does with each.
 
-Every trial takes a bench, which lives in a lab with network stacks of its own.
+Every trial takes a bench; in a lab on loopback all its outcomes are refused.
 """
 
 from dataclasses import dataclass

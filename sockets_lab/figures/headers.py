@@ -85,12 +85,14 @@ def readers() -> Drawing:
 
 def surveyed(trials: Sequence[Trial]) -> Table:
     """Show which field was changed, and what the receiving kernel then did with the datagram."""
+    title = "One field of a good datagram changed, and what became of it."
+    if trials and trials[0].outcome.refused:
+        return Table(title, ("", ""), (("packets made by hand", f"{trials[0].outcome.refused}"),), (24, 66))
     rows = []
     for trial in trials:
         name = spoken(trial.header.layout.fields[trial.field])
         counted = ", ".join(f"{counter}" for counter, _ in trial.outcome.risen)
         rows.append((f"{trial.header.name()} {name}", f"{trial.value}", _became(trial.outcome), counted or "-"))
-    title = "One field of a good datagram changed, and what became of it."
     return Table(title, ("field", "changed to", "what became of it", "B counted"), tuple(rows), (20, 17, 32, 24))
 
 

@@ -32,7 +32,6 @@ class HeaderPanel(Panel):
 
     def __init__(self) -> None:
         self.held: ExitStack | None = None
-        self.lab: nodes.Lab | None = None
         self.bench: Bench | None = None
         self.examples: dict[str, Example] = {}
         self.packet: Packet | None = None
@@ -66,17 +65,13 @@ class HeaderPanel(Panel):
         """Open the bench, and let real sockets send what is looked at."""
         with ExitStack() as held:
             lab = nodes.opened()
-            self.lab = lab if lab and len(lab.nodes) > 1 else held.enter_context(nodes.Lab(fallback=True, A=A, B=B))
-            if self.lab.kind == "namespaces":
-                self.bench = held.enter_context(Bench(self.lab))
-                segments = crafting.segments(self.lab, to=self.bench.programs[LISTENER], abort=True)
-                first = crafting.datagram(self.lab, to=self.bench.programs[FIRST])
-            else:
-                segments, first = crafting.segments(self.lab), crafting.datagram(self.lab)
+            if lab is None or len(lab.nodes) < 2:
+                lab = held.enter_context(nodes.Lab(fallback=True, A=A, B=B))
+            self.bench = held.enter_context(Bench(lab))
+            segments = crafting.segments(lab, to=self.bench.programs[LISTENER], abort=True)
+            first = crafting.datagram(lab, to=self.bench.programs[FIRST])
             self.examples = {DATAGRAM: first, START: segments[0]}
-            for one in segments:
-                if one.packet.payload and not one.outgoing:
-                    self.examples[DATA] = one
+            self.examples |= {DATA: one for one in segments if one.packet.payload}  # noqa: B035  there is one
             self.held = held.pop_all()
         self.kind.options = tuple(self.examples)
         self.restore()
@@ -84,16 +79,16 @@ class HeaderPanel(Panel):
 
     def who_waits(self) -> str:
         """Say which programs wait in B."""
-        if self.bench is None:
-            assert self.lab is not None
-            return f"{self.lab.differs} So this packet is put together from the names of real sockets; it is not sent."
+        assert self.bench is not None
+        if differs := self.bench.lab.differs:
+            return f"{differs} So this packet is put together from the names of real sockets, and cannot be sent."
         at = {name: self.bench.endpoint(name).port for name in (FIRST, SECOND, LISTENER)}
         return (f"In B wait **{FIRST}** at UDP port {at[FIRST]}, **{SECOND}** at UDP port {at[SECOND]}, and "
                 f"**{LISTENER}** at TCP port {at[LISTENER]}.")  # fmt: skip
 
     def alive(self) -> Packet:
         """Return the packet; begin anew where all was let go of, or where the lab was closed."""
-        if self.held is None or (self.lab is not None and self.lab.closed):
+        if self.bench is None or self.bench.lab.closed:
             self.release()
             self.begin()
         assert self.packet is not None
@@ -150,8 +145,7 @@ class HeaderPanel(Panel):
     def send(self) -> None:
         """Send the packet as it stands, and say what came of it."""
         packet = self.alive()
-        if self.bench is None:
-            raise BadInput(self.who_waits())
+        assert self.bench is not None
         outcome = self.bench.send(packet)
         self.ladder.value = ladder(outcome.crossed, self.bench.lab.nodes[:2]).html() if outcome.crossed else ""
         self.say(told(outcome), trouble=outcome.refused is not None)
@@ -170,7 +164,7 @@ class HeaderPanel(Panel):
         held = self.held is not None
         if self.held:
             self.held.close()
-        self.held = self.bench = self.lab = None
+        self.held = self.bench = None
         return held
 
 

@@ -1,11 +1,12 @@
 """Nothing leaves this machine: whatever is spelled, either it is refused or it is loopback."""
 
+import ast
 import socket
 from ipaddress import ip_address, ip_network
 
 import pytest
 
-from sockets_lab import guard
+from sockets_lab import guard, nodes
 from sockets_lab.errors import BadInput
 from sockets_lab.model import Endpoint
 
@@ -158,3 +159,81 @@ def test_an_ipv6_socket_sends_to_no_group():
         pytest.skip("no IPv6 here")
     with sock, pytest.raises(BadInput, match="bound to loopback first"):
         guard.to_group(sock, GROUP)
+
+
+@pytest.fixture
+def node():
+    """Node A of a lab, whose process the guard has admitted."""
+    try:
+        lab = nodes.Lab(A="10.20.30.40", B="50.60.70.80")
+    except nodes.LabUnavailable as missing:
+        pytest.skip(str(missing))
+    with lab:
+        yield lab.A
+
+
+def in_node(node, program):
+    """Run lines in the node that leave a list called `found`, with a datagram socket `sock` bound to `BOUND`."""
+    lines = (
+        "import socket\n"
+        "from sockets_lab import guard\n"
+        "from sockets_lab.errors import BadInput\n"
+        "from sockets_lab.model import Endpoint\n"
+        "def answer(call, *args):\n"
+        "    try: return str(call(*args))\n"
+        "    except BadInput as error: return str(error)\n"
+        "def at(address):\n"
+        "    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "    sock.bind((address, 0))\n"
+        "    return sock\n"
+    )
+    reply = node.execute(lines + program)
+    assert reply.error is None, reply.traceback
+    return ast.literal_eval(reply.value)
+
+
+def test_in_a_node_the_labs_own_addresses_pass_too_and_no_others(node):
+    passed, *refused = in_node(node, (
+        "[answer(guard.destination, Endpoint(address, 80)) for address in "
+        "('50.60.70.80', '50.60.70.81', '8.8.8.8', '255.255.255.255', '239.255.1.2')]"
+    ))  # fmt: skip
+    assert passed == "50.60.70.80:80"
+    assert all("or a node of this lab: 10.20.30.40, 50.60.70.80" in one for one in refused)
+
+
+def test_in_a_node_groups_are_joined_and_sent_to_on_its_cable_only(node):
+    found = in_node(node, (
+        "group = Endpoint('239.255.1.2', 5000)\n"
+        "with at(ME) as own, at('127.0.0.1') as lo, at('0.0.0.0') as wide:\n"
+        "    told = [answer(guard.to_group, sock, group) for sock in (own, lo, wide)]\n"
+        "    told.append(socket.inet_ntoa(own.getsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, 4)))\n"
+        "told + [guard.membership(group).hex(), guard.interface()]"
+    ))  # fmt: skip
+    here, *refused, interface, packed, named = found
+    assert here == "239.255.1.2:5000"
+    assert all("bind it to 10.20.30.40, port 0" in one for one in refused)
+    assert interface == named == "10.20.30.40"
+    assert packed == "efff01020a141e28"
+
+
+def test_in_a_node_a_broadcast_goes_out_from_its_own_address_or_stays_on_loopback(node):
+    found = in_node(node, (
+        "cable, loopback = Endpoint(guard.everyone(), 5000), Endpoint('127.255.255.255', 5000)\n"
+        "with at(ME) as own, at('127.0.0.1') as lo:\n"
+        "    told = [answer(guard.to_everyone, *one) for one in "
+        "((own, cable), (lo, loopback), (lo, cable), (own, loopback), (own, Endpoint('10.255.255.255', 1)))]\n"
+        "told"
+    ))  # fmt: skip
+    assert found[:2] == ["255.255.255.255:5000", "127.255.255.255:5000"]
+    assert "bind it to 10.20.30.40" in found[2]
+    assert "bind it to 127.0.0.1" in found[3]
+    assert "or 255.255.255.255: everyone on this node's cable" in found[4]
+
+
+def test_a_process_with_a_way_out_is_no_node(monkeypatch):
+    monkeypatch.setattr(guard, "TEST_NETWORK", ("127.0.0.1", 9))  # there is a way, as elsewhere in most places
+    with pytest.raises(BadInput, match="no node of a lab"):
+        guard.admit("10.20.30.40", ["10.20.30.40"])
+    assert guard.interface() == "127.0.0.1"
+    with pytest.raises(BadInput):
+        passes("10.20.30.40")

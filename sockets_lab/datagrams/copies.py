@@ -5,7 +5,7 @@ import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from sockets_lab import machine
+from sockets_lab import guard, machine
 from sockets_lab.datagrams.groups import IP_MULTICAST_ALL, leave_group, member, send_to_group
 from sockets_lab.datagrams.sending import QUIET, arrivals, bound, receive_all
 from sockets_lab.errors import BadInput, Refused, refusal
@@ -62,7 +62,7 @@ def bystander_hears() -> bool | Refused:
     """Tell whether a socket that is bound to a group's name and joins nothing gets what others joined, by default."""
     try:
         group = machine.home_group(0)
-        with member(group) as joined, bound() as sender:
+        with member(group) as joined, bound(guard.interface()) as sender:
             name = Endpoint.of(joined.getsockname())
             with member(group, name.port, join=False, all_groups=None) as bystander:
                 send_to_group(sender, b"to the members", name)
@@ -77,7 +77,7 @@ def _group_run(group: str, other: str) -> GroupRun:
         port = first.getsockname()[1]
         members = [first] + [stack.enter_context(member(group, port)) for _ in range(MEMBERS - 1)]
         bystander = stack.enter_context(member(group, port, join=False))
-        sender = stack.enter_context(bound())
+        sender = stack.enter_context(bound(guard.interface()))
 
         def set_option(sock: socket.socket, option: int | None, value: int) -> None:
             if option is None:

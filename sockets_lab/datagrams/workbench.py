@@ -5,7 +5,7 @@ import selectors
 import socket
 from dataclasses import dataclass
 
-from sockets_lab import machine, table
+from sockets_lab import guard, machine, table
 from sockets_lab.datagrams.groups import is_member, join_group, leave_group, member, send_to_group
 from sockets_lab.datagrams.loss import SMALL
 from sockets_lab.datagrams.peers import dissolve
@@ -74,7 +74,7 @@ class Workbench:
         self.group: Endpoint | Refused
         try:
             for name in SENDERS:
-                self._socks[name] = bound()
+                self._socks[name] = bound(guard.interface())
             self._socks[RECEIVER] = bound(buffer=buffer)
             self.group = attempt(self._open_group, machine.home_group(0))
             self.nobody = vacant()

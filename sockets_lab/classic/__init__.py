@@ -20,9 +20,11 @@ from sockets_lab.classic.example import (
     third_node,
     try_number,
 )
+from sockets_lab.classic.stacks import Unplugged, pull_the_plug, same_name_twice
 from sockets_lab.classic.views import Host, View, hosts, look
 
 __all__ = [
-    "CLIENT", "SERVER", "Bench", "Classic", "Connection", "End", "Host", "ThirdNode", "Tried", "View", "connected",
-    "example", "hosts", "look", "open_lab", "third_node", "try_number",
+    "CLIENT", "SERVER", "Bench", "Classic", "Connection", "End", "Host", "ThirdNode", "Tried", "Unplugged",
+    "View", "connected", "example", "hosts", "look", "open_lab", "pull_the_plug", "same_name_twice", "third_node",
+    "try_number",
 ]  # fmt: skip

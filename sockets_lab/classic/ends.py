@@ -12,6 +12,7 @@ from contextlib import closing
 from typing import Any
 
 from sockets_lab import descriptors, guard
+from sockets_lab.descriptors import Entry
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.fourtuples.connecting import WAIT, listening, ready, start_connect
 from sockets_lab.machine import descriptor_limits
@@ -81,6 +82,11 @@ def read(number: int, wait: float = WAIT) -> bytes | Refused:
     with again:
         ready([again], selectors.EVENT_READ, wait)
         return attempt(again.recv, ROOM)
+
+
+def sockets() -> tuple[Entry, ...]:
+    """List the TCP and UDP sockets among this process's descriptors."""
+    return tuple(entry for entry in descriptors.table() if entry.type in OURS)
 
 
 def close(*numbers: int) -> tuple[Refused | None, ...]:

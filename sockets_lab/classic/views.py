@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sockets_lab import descriptors
+from sockets_lab.classic.ends import sockets
 from sockets_lab.descriptors import Entry
 from sockets_lab.errors import BadInput
 from sockets_lab.model import SocketRow
@@ -50,7 +50,7 @@ def look(node: Node, cable: str = "") -> Host:
     """Read one node's two tables."""
     # The rows come last: a socket that the process opens in between is then at most one row too many.
     try:
-        entries, busy = node.run(internet_entries), False
+        entries, busy = node.run(sockets), False
     except BadInput:
         entries, busy = (), True
     return Host(node.name, node.address, entries, rows_at(node), cable, busy)
@@ -65,11 +65,6 @@ def rows_at(node: Node) -> tuple[SocketRow, ...]:
 def hosts(lab: Lab, cables: Mapping[str, str] | None = None) -> View:
     """Read the tables of all nodes, one after the other. Args: cables: node's name -> what was done to its cable."""
     return View(lab.kind, tuple(look(node, (cables or {}).get(node.name, "")) for node in lab.nodes))
-
-
-def internet_entries() -> tuple[Entry, ...]:
-    """List the TCP and UDP sockets among this process's descriptors. Runs in a node."""
-    return tuple(entry for entry in descriptors.table() if entry.type in ("TCP", "UDP"))
 
 
 def _same(entry: Entry, row: SocketRow) -> bool:

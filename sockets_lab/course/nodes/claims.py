@@ -1,0 +1,90 @@
+"""What the text claims about two nodes and their sockets, measured."""
+
+from dataclasses import replace
+
+from sockets_lab import classic
+from sockets_lab.course.questions import Claim
+from sockets_lab.errors import Refused
+
+
+def _local() -> tuple[str, str]:
+    found = classic.example()
+    if isinstance(found, Refused):
+        return f"could not be tried: {found.name}", "unknown"
+    client, server = found.connection.client, found.connection.server
+    a, b = found.view[client.node].row_at(client.number), found.view[server.node].row_at(server.number)
+    if not a or not b:
+        return "a node's table shows no row for its end", "not so"
+    inodes = "" if a.inode == b.inode else f", two sockets (inodes {a.inode} and {b.inode})"
+    return f"A's table: {a.local} to {a.foreign}; B's: {b.local} to {b.foreign}{inodes}; C's: nothing", "so"
+
+
+def _numbers() -> tuple[str, str]:
+    found = classic.example()
+    if isinstance(found, Refused):
+        return f"could not be tried: {found.name}", "unknown"
+    client, server = found.connection.client, found.connection.server
+    ends = replace(client, number=server.number), replace(server, number=client.number)
+    swapped = classic.example(*ends)
+    text = f"descriptor {client.number} at A and {server.number} at B were two ends of one connection"
+    works = not isinstance(swapped, Refused) and isinstance(swapped.at_server, bytes)
+    return f"{text}, and so they were with the numbers exchanged: {'yes' if works else 'no'}", "so"
+
+
+def _forwarded() -> tuple[str, str]:
+    found = classic.example()
+    if isinstance(found, Refused) or isinstance(found.at_server, Refused) or isinstance(found.at_client, Refused):
+        return "what went in at one end did not come out at the other", "not so"
+    client, server = found.connection.client, found.connection.server
+    there, back = f"{client.number} -> {server.number}", f"{server.number} -> {client.number}"
+    return f"{there}: {len(found.at_server)} bytes, {back}: {len(found.at_client)} bytes", "so"
+
+
+def _foreign_number() -> tuple[str, str]:
+    found = classic.try_number()
+    if isinstance(found, Refused):
+        return f"could not be tried: {found.name}", "unknown"
+    free = found.free.name if isinstance(found.free, Refused) else "taken"
+    reached = isinstance(found.at_server, bytes)
+    text = f"a write to {found.number} at A: {free}; when {found.number} was A's connection to C, C received it"
+    return f"{text}, and B {'too' if reached else 'nothing'}", "not so" if reached else "so"
+
+
+def _address_is_not_the_socket() -> tuple[str, str]:
+    found = classic.third_node()
+    if isinstance(found, Refused) or isinstance(found.own, Refused):
+        return "C could not connect to B's address", "unknown"
+    taking = found.taking.name if found.taking else "it could"
+    text = f"C connected to the same address and got a connection of its own, {found.own}"
+    return f"{text}; as {found.own.local.address} talks to A, C cannot speak from A's endpoint: {taking}", "so"
+
+
+def _unplugged() -> tuple[str, str]:
+    found = classic.pull_the_plug()
+    if isinstance(found, Refused):
+        return "there is no cable here; with one, both tables go on to say ESTABLISHED when it is out", "unknown"
+    arrived = "it came when the plug was back" if isinstance(found.arrived, bytes) else "it never came"
+    text = f"plug out: A says {found.states[0]}, B says {found.states[1]}; {found.waiting} bytes waited at A"
+    return f"{text}, and {arrived}", "left out"
+
+
+def _one_stack_each() -> tuple[str, str]:
+    first, second = classic.same_name_twice()
+    if isinstance(first, Refused):
+        return f"could not be tried: {first.name}", "unknown"
+    if isinstance(second, Refused):
+        return f"here all share one stack, so the second is refused: {second.name}", "left out"
+    return "A and B both listened at 127.0.0.1 and the same port, at the same time", "left out"
+
+
+CLAIMS = (
+    Claim("A socket belongs to one node; each end of a connection has its own.", _local, "network_namespaces(7)"),
+    Claim("Each is known to its process by a number, such as 317 here and 922 there.", _numbers, "fcntl(2)"),
+    Claim("By its number a process sends and receives; the stack carries it to and fro.", _forwarded, "RFC 9293"),
+    Claim("A process cannot use the descriptor of the other node's socket.", _foreign_number, "write(2), EBADF"),
+    Claim("It can use the other's socket address, without access to the socket.", _address_is_not_the_socket,
+          "connect(2), RFC 9293"),
+    Claim("(The text leaves out:) nothing but these two entries is the connection.", _unplugged, "RFC 9293"),
+    Claim("(The text leaves out:) names are looked up in one stack; each has its own.", _one_stack_each,
+          "network_namespaces(7)"),
+)  # fmt: skip

@@ -4,7 +4,7 @@ import os
 import socket
 from typing import Any
 
-from sockets_lab.netns import cables, offload, rtnetlink, unsharing, worker
+from sockets_lab.netns import cables, offload, rtnetlink, settings, unsharing, worker
 from sockets_lab.netns.cables import INTERFACE
 from sockets_lab.netns.channel import Channel
 from sockets_lab.netns.steps import RefusedStep, step
@@ -35,12 +35,11 @@ def main(channel: Channel, line: socket.socket, lab: dict[str, Any], node: dict[
 
 
 def make_stack(node: dict[str, Any]) -> None:
-    """Enter a new network namespace, with a host name of its own. IPv6 stays off: it would talk by itself."""
+    """Enter a new network namespace, with a host name of its own."""
     with step(f"network stack of {node['name']}"):
         unsharing.unshare(unsharing.NETWORK | unsharing.HOSTNAME)
         socket.sethostname(node["name"])
-        for which in ("all", "default"):
-            _write_setting(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6", "1")
+        settings.switch_off_ipv6()
 
 
 def connect(node: dict[str, Any], others: list[str]) -> None:
@@ -54,11 +53,3 @@ def connect(node: dict[str, Any], others: list[str]) -> None:
         for address in others:
             rtnetlink.add_route(address, 32, INTERFACE)
         rtnetlink.add_route(*GROUPS, INTERFACE)
-
-
-def _write_setting(path: str, value: str) -> None:
-    try:
-        with open(path, "w") as file:
-            file.write(value)
-    except OSError:
-        pass  # no such setting, as where the kernel has no IPv6 at all; or it may only be read

@@ -17,7 +17,7 @@ ADDRESS = struct.Struct("=BBBBI")  # ifaddrmsg: family, prefix length, flags, sc
 ROUTE = struct.Struct("=BBBBBBBBI")  # rtmsg: family, prefix lengths of target and source, TOS, table, protocol, ...
 
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MASTER, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_NET_NS_PID = 1, 3, 10, 16, 18, 19
-IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER = 1, 2, 1
+IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER, IFLA_BR_MCAST_SNOOPING = 1, 2, 1, 23
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 RTA_DST, RTA_OIF = 1, 4
 RT_TABLE_MAIN, RTPROT_STATIC, RT_SCOPE_LINK, RTN_UNICAST = 254, 4, 253, 1
@@ -25,8 +25,12 @@ IFF_UP, IF_OPER_UP = 0x1, 6
 
 
 def make_bridge(name: str) -> None:
-    """Make a bridge: a switch of software, whose ports are interfaces."""
-    _link(0, _name(name) + attribute(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, b"bridge")), NEW)
+    """Make a bridge: a switch of software, whose ports are interfaces.
+
+    It passes multicast to all ports, as a simple switch does, and asks nobody who wants it.
+    """
+    kind = attribute(IFLA_INFO_KIND, b"bridge") + attribute(IFLA_INFO_DATA, attribute(IFLA_BR_MCAST_SNOOPING, b"\0"))
+    _link(0, _name(name) + attribute(IFLA_LINKINFO, kind), NEW)
 
 
 def make_cable(name: str, far_name: str, far_pid: int, far_mac: bytes) -> None:

@@ -9,7 +9,7 @@ import signal
 import socket
 from typing import Any
 
-from sockets_lab.netns import cables, host, rtnetlink
+from sockets_lab.netns import cables, host, rtnetlink, settings
 from sockets_lab.netns.channel import Channel
 from sockets_lab.netns.steps import RefusedStep, step
 
@@ -51,10 +51,13 @@ def build(channel: Channel, lab: dict[str, Any]) -> list[int]:
     Returns: the nodes' process ids, as they are seen outside of the lab.
     Raises: RefusedStep; EOFError, where a node has refused, and has said so itself.
     """
+    settings.switch_off_ipv6()
     with step("bridge"):
         rtnetlink.make_bridge(BRIDGE)
         rtnetlink.set_up(BRIDGE)
-    started = [_fork_node(channel, lab, node) for node in lab["nodes"]]
+    started: list[tuple[int, socket.socket]] = []
+    for node in lab["nodes"]:
+        started.append(_fork_node(channel, lab, node, [line for _, line in started]))
     for number, (node, (process, line)) in enumerate(zip(lab["nodes"], started, strict=True)):
         _hear(line)
         with step(f"cable to {node['name']}"):
@@ -73,14 +76,20 @@ def build(channel: Channel, lab: dict[str, Any]) -> list[int]:
     return processes
 
 
-def _fork_node(channel: Channel, lab: dict[str, Any], node: dict[str, Any]) -> tuple[int, socket.socket]:
-    """Fork a node. Returns: its process id as seen here, and the line on which it says how far it is."""
+def _fork_node(
+    channel: Channel, lab: dict[str, Any], node: dict[str, Any], earlier: list[socket.socket]
+) -> tuple[int, socket.socket]:
+    """Fork a node. Returns: its process id as seen here, and the line on which it says how far it is.
+
+    Args: earlier, the lines to other nodes, of which this one shall keep no copy.
+    """
     line, its_line = socket.socketpair()
     with step(f"fork of {node['name']}"):
         process = os.fork()
     if process == 0:
         try:
-            line.close()
+            for one in (*earlier, line):
+                one.close()
             host.main(channel, its_line, lab, node)
         finally:
             os._exit(0)  # whatever happens, this process never becomes a second switch

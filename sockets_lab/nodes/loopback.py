@@ -36,8 +36,9 @@ class LoopbackNode(Node):
         return made
 
     def table(self, protocols: Iterable[str] = table.PROTOCOLS, owners: bool = False) -> list[SocketRow]:
-        """Read the rows of the machine's table whose local address is this node's."""
-        return [row for row in table.snapshot(protocols, owners=owners) if row.local.address == self.address]
+        """Read the rows of the machine's table whose local address is this node's; the lease's is none of them."""
+        rows = table.snapshot(protocols, owners=owners)
+        return [row for row in rows if row.local.address == self.address and row.local.port != LEASE]
 
     def capture(self) -> Capture:
         raise LabUnavailable("capture", "ENOSYS", "nodes on loopback have no interface of their own to listen on")
@@ -69,7 +70,9 @@ def lease(held: ExitStack) -> str:
     Returns: 127.x.y.z; 127.0.0.1 where there is no other.
     """
     tail = home_address().split(".", 2)[2]
-    for choice in CHOICES:
+    # Where an earlier lab's connections are in TIME_WAIT, the lesson's ports are taken for a minute: those come last.
+    waiting = {row.local.address for row in table.snapshot(("tcp",), states=("TIME_WAIT",))}
+    for choice in sorted(CHOICES, key=lambda choice: f"127.{choice}.{tail}" in waiting):
         sock = socket.socket()
         try:
             sock.bind((f"127.{choice}.{tail}", LEASE))

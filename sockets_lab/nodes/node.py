@@ -57,7 +57,7 @@ class Node:
         self._work, self._service = work, service
         self._one_question = threading.Lock()
         self._busy = False
-        self._given: weakref.WeakSet[socket.socket] = weakref.WeakSet()
+        self._given: weakref.WeakSet[socket.socket | Capture] = weakref.WeakSet()
 
     def socket(
         self, family: int = socket.AF_INET, type: int = socket.SOCK_STREAM, proto: int = 0
@@ -149,7 +149,9 @@ class Node:
 
         Raises: LabUnavailable, where nodes share this machine's own network stack.
         """
-        return Capture(self.call("sockets_lab.nodes.capture", "make_socket"))
+        capture = Capture(self.call("sockets_lab.nodes.capture", "make_socket"))
+        self._given.add(capture)
+        return capture
 
     def cut(self) -> Refused | None:
         """Pull this node's cable out of the switch. Returns: None, or what the kernel refused; so do the next three."""

@@ -10,7 +10,7 @@ from sockets_lab.course.lessons import lesson as find_lesson
 from sockets_lab.course.questions import pick
 from sockets_lab.errors import refusal
 from sockets_lab.figures.tables import Table, listing
-from sockets_lab.panels import calls
+from sockets_lab.panels import calls, nodecells
 from sockets_lab.panels.panel import Panel, let_go_of_all
 from sockets_lab.panels.questions import HintBox, PredictionBox
 from sockets_lab.panels.show import Picture, show, show_widget
@@ -23,6 +23,7 @@ def lesson(name: str) -> "LessonPage":
     """
     let_go_of_all()
     calls.register()
+    nodecells.register()
     return LessonPage(find_lesson(name))
 
 

@@ -1,0 +1,62 @@
+"""`%%node A` on top of a cell: run the cell in node A of the open lab. `--bg` lets it work in the background.
+
+The names that it makes stay in the node for its next cell. `%node_result A` waits for what works in the background.
+"""
+
+from IPython import get_ipython
+from IPython.core.interactiveshell import InteractiveShell
+
+from sockets_lab import nodes
+from sockets_lab.errors import BadInput
+
+USAGE = "Write %%node and the node's name, as in %%node A; add --bg to let it work in the background."
+
+
+def register(shell: InteractiveShell | None = None) -> None:
+    """Make `%%node` and `%node_result` known to this kernel, once; without a kernel, do nothing."""
+    shell = shell or get_ipython()
+    if shell is not None and "node" not in shell.magics_manager.magics["cell"]:
+        shell.register_magic_function(node, "cell", "node")
+        shell.register_magic_function(node_result, "line", "node_result")
+
+
+load_ipython_extension = register  # %load_ext sockets_lab.panels.nodecells
+
+
+def node(line: str, cell: str) -> None:
+    """Run this cell in a node of the open lab."""
+    __tracebackhide__ = True
+    name, *options = line.split() or [""]
+    if not name or options not in ([], ["--bg"]):
+        raise BadInput(USAGE)
+    if options:
+        _lab()[name].start(cell)
+    else:
+        show(_lab()[name].execute(cell))
+
+
+def node_result(line: str) -> None:
+    """Wait for the cell that a node runs in the background, and show what it gave back."""
+    __tracebackhide__ = True
+    if len(line.split()) != 1:
+        raise BadInput("Write %node_result and the node's name, as in %node_result A.")
+    show(_lab()[line.strip()].result())
+
+
+def show(reply: nodes.Reply) -> None:
+    """Show what a node's cell printed and its value; raise its exception with the node's own lines."""
+    __tracebackhide__ = True
+    print(reply.output, end="")
+    if reply.error is not None:
+        lines = reply.traceback.rstrip().splitlines()
+        reply.error._render_traceback_ = lambda: lines  # type: ignore[attr-defined]  # IPython asks for this
+        raise reply.error
+    if reply.value is not None:
+        print(reply.value)
+
+
+def _lab() -> nodes.Lab:
+    lab = nodes.opened()
+    if lab is None:
+        raise BadInput('There is no open lab: make one first, as lab = nodes.Lab(A="10.20.30.40", B="50.60.70.80").')
+    return lab

@@ -1,0 +1,227 @@
+"""However a notebook ends, its lab is gone with it; and many labs live side by side."""
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+import sockets_lab
+from sockets_lab import nodes
+from sockets_lab.machine import try_namespaces
+
+pytestmark = pytest.mark.skipif(
+    try_namespaces() is not True, reason="network namespaces are refused here: the lab falls back to loopback"
+)
+TEXT = {"A": "10.20.30.40", "B": "50.60.70.80"}
+MOMENTS = int(os.environ.get("SOCKETS_LAB_MOMENTS", "20"))  # 100 and more by hand: CONTRIBUTING.md
+GONE = 1.0  # seconds after which nothing may be left
+OPEN_LABS = "from sockets_lab import nodes\nwhile True:\n    lab = nodes.Lab(A='10.20.30.40', B='50.60.70.80')\n"
+
+
+@pytest.fixture
+def marked(tmp_path) -> Path:
+    """The package under a path of this test's own, which stands in the command lines of all that is started from it."""
+    (tmp_path / "sockets_lab").symlink_to(Path(sockets_lab.__file__).parent)
+    return tmp_path
+
+
+def alive(mark: Path) -> list[psutil.Process]:
+    """Find the processes of labs that were started from a path."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if str(mark) in process.cmdline() and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def wait_until_gone(mark: Path, seconds: float = GONE) -> list[psutil.Process]:
+    until = time.monotonic() + seconds
+    while (left := alive(mark)) and time.monotonic() < until:
+        time.sleep(0.02)
+    return left
+
+
+@contextlib.contextmanager
+def notebook(mark: Path, program: str) -> Iterator[subprocess.Popen]:
+    """Run a program that stands for a notebook, in a process group of its own, and end it at the latest here."""
+    with subprocess.Popen([sys.executable, "-W", "ignore", "-c", program], cwd=mark, stdout=subprocess.PIPE,
+                          stderr=subprocess.DEVNULL, text=True, start_new_session=True) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_kill_9_at_any_moment_leaves_nothing(marked):
+    draw = random.Random(MOMENTS)
+    seen = 0
+    for _ in range(MOMENTS):
+        with notebook(marked, OPEN_LABS + "    import time; time.sleep(0.05); lab.close()") as process:
+            time.sleep(0.2 + draw.random() * 0.4)  # while it imports, builds, has built, ends
+            seen += len(alive(marked)) > 0
+            process.kill()
+            assert wait_until_gone(marked) == []
+    assert seen > MOMENTS / 4  # or nothing was tried
+
+
+def test_kill_9_in_the_middle_of_a_blocking_cell_leaves_nothing(marked):
+    code = "print('up', flush=True); lab.A.execute('import time; time.sleep(60)')"
+    with notebook(marked, f"{OPEN_LABS}    {code}") as process:
+        assert process.stdout.readline() == "up\n"
+        assert len(alive(marked)) == 4  # launcher, switch, two nodes
+        process.kill()
+        assert wait_until_gone(marked) == []
+
+
+def test_a_thread_that_made_a_lab_may_end_before_it():
+    made = []
+    thread = threading.Thread(target=lambda: made.append(nodes.Lab(**TEXT)))
+    thread.start()
+    thread.join()
+    with made[0] as lab:
+        time.sleep(0.2)
+        assert lab.A.execute("ME").value == "'10.20.30.40'"
+
+
+def test_fifty_labs_in_one_process_leave_no_descriptor_thread_or_process():
+    with nodes.Lab(**TEXT):
+        pass  # what is imported at the first time stays
+    before = (set(os.listdir("/proc/self/fd")), threading.active_count(), psutil.Process().children(recursive=True))
+    for _ in range(50):
+        lab = nodes.Lab(**TEXT)
+        lab.A.execute("number = 1")
+        sock = lab.A.socket()
+        lab.close()
+        assert sock.fileno() == -1
+    assert before == (
+        set(os.listdir("/proc/self/fd")), threading.active_count(), psutil.Process().children(recursive=True)
+    )  # fmt: skip
+
+
+def test_a_lab_that_is_forgotten_is_closed():
+    lab = nodes.Lab(**TEXT)
+    process = psutil.Process(lab.A.process)
+    del lab
+    assert not process.is_running()
+
+
+def test_what_a_lab_gave_out_is_closed_with_it():
+    with nodes.Lab(**TEXT) as lab:
+        sock, capture = lab.A.socket(), lab.A.capture()
+    assert sock.fileno() == -1
+    assert capture.closed
+
+
+def test_thirty_labs_at_once_reach_each_their_own_peer():
+    with contextlib.ExitStack() as stack:
+        labs = [stack.enter_context(nodes.Lab(**TEXT)) for _ in range(30)]
+        for number, lab in enumerate(labs):
+            listener = stack.enter_context(lab.B.socket())
+            listener.bind((TEXT["B"], 8888))
+            listener.listen()
+            client = stack.enter_context(lab.A.socket())
+            client.settimeout(10)
+            client.bind((TEXT["A"], 4444))
+            client.connect((TEXT["B"], 8888))
+            client.sendall(b"%d" % number)
+            lab.pair = listener.accept()
+        for number, lab in enumerate(labs):
+            with lab.pair[0] as server:
+                server.settimeout(10)
+                assert (server.recv(10), lab.pair[1]) == (b"%d" % number, (TEXT["A"], 4444))
+
+
+class TestKernel:
+    """A real Jupyter kernel, as a notebook has it."""
+
+    @pytest.fixture
+    def kernel(self, marked):
+        manager, client = start_new_kernel(kernel_name="python3", cwd=str(marked))
+        try:
+            self.run(client, "from sockets_lab.panels import nodecells; nodecells.register()")
+            self.run(client, OPEN_LABS.replace("while True:\n    ", ""))
+            yield manager, client, marked
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+        assert wait_until_gone(marked) == []
+
+    def run(self, client, code: str, interrupt=None) -> tuple[str, str]:
+        """Run a cell. Returns: what it printed, and the name of its error."""
+        said = []
+
+        def heard(message):
+            if message["msg_type"] == "stream":
+                said.append(message["content"]["text"])
+            if interrupt and "waits" in "".join(said):
+                interrupt()
+
+        reply = client.execute_interactive(code, timeout=30, output_hook=heard)["content"]
+        return "".join(said), reply.get("ename", "")
+
+    def test_cells_run_in_nodes_and_in_the_background(self, kernel):
+        _, client, _ = kernel
+        assert self.run(client, "%%node A\nprint(ME)\n6 * 7") == ("10.20.30.40\n42\n", "")
+        assert self.run(client, "%%node B --bg\nimport time; time.sleep(0.1); print('done')") == ("", "")
+        assert self.run(client, "%%node B\n1")[1] == "BadInput"
+        assert self.run(client, "%node_result B") == ("done\n", "")
+        assert self.run(client, "%%node A\n1 / 0")[1] == "ZeroDivisionError"
+        assert self.run(client, "%%node Z\n1")[1] == "BadInput"
+        assert self.run(client, "%%node\n1")[1] == "BadInput"
+        assert self.run(client, "lab.close()\n") == ("", "")
+        assert self.run(client, "%%node A\n1")[1] == "BadInput"
+
+    def test_the_stop_button_stops_a_nodes_cell(self, kernel):
+        manager, client, _ = kernel
+        waiting = "%%node A\nimport socket\nlistener = socket.create_server((ME, 80))\nlistener.accept()"
+        began = time.monotonic()
+        timer = threading.Timer(1.0, lambda: os.kill(manager.provisioner.process.pid, signal.SIGINT))
+        timer.start()
+        assert self.run(client, waiting)[1] == "KeyboardInterrupt"
+        assert time.monotonic() - began < 10
+        assert self.run(client, "%%node A\nlistener.getsockname()") == ("('10.20.30.40', 80)\n", "")
+
+    def test_a_restart_leaves_nothing_of_the_lab(self, kernel):
+        manager, _, marked = kernel
+        assert len(alive(marked)) == 4
+        manager.restart_kernel(now=True)
+        assert wait_until_gone(marked) == []
+
+
+def test_a_fork_of_the_notebook_does_not_keep_the_lab_alive(marked):
+    code = "import os, time; os.fork() or time.sleep(30); print('up', flush=True); time.sleep(30)"
+    with notebook(marked, f"{OPEN_LABS}    {code}") as process:
+        assert process.stdout.readline() == "up\n"
+        process.kill()
+        assert wait_until_gone(marked) == []
+
+
+def test_a_lab_is_built_in_a_moment():
+    """Two nodes up in 250 ms at the median: the fastest half of nine, because this machine may be busy."""
+    took = []
+    for _ in range(9):
+        began = time.perf_counter()
+        with nodes.Lab(**TEXT):
+            took.append(time.perf_counter() - began)
+    assert sorted(took)[2] < 0.25
+
+
+def test_a_socket_is_no_more_after_its_lab_in_the_kernel_either():
+    with nodes.Lab(**TEXT) as lab:
+        listener = lab.B.socket()
+        listener.bind((TEXT["B"], 80))
+        kept = socket.socket(fileno=os.dup(listener.fileno()))  # a learner who keeps a descriptor keeps the stack alive
+    with kept:
+        assert kept.getsockname() == (TEXT["B"], 80)

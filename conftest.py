@@ -1,4 +1,5 @@
-"""What all tests and notebooks share: a learner who is the same everywhere, and kernels that start reliably."""
+"""What all tests and notebooks share: a learner who is the same everywhere, kernels that start reliably, and what is
+compared where a machine cannot do all that the saved outputs show."""
 
 import atexit
 import os
@@ -6,7 +7,10 @@ import tempfile
 import uuid
 from typing import Any
 
+import pytest
 from jupyter_client.manager import KernelManager
+
+from sockets_lab.machine import descriptor_limits, try_namespaces
 
 # Before the first kernel starts: kernels inherit this, so per-learner numbers are those of the saved outputs, and no
 # progress goes from one notebook to the next.
@@ -29,3 +33,15 @@ def _over_files(manager: KernelManager, *args: Any, **kwargs: Any) -> None:
 
 if os.name == "posix":
     KernelManager.__init__ = _over_files  # type: ignore[method-assign]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run notebooks with nodes without comparing what they print, where nodes or their high descriptors are refused.
+
+    They then name this machine's loopback addresses, and say what differs.
+    """
+    if try_namespaces() is True and descriptor_limits()[1] >= 1024:
+        return
+    for item in items:
+        if item.path.suffix == ".ipynb" and "nodes.Lab(" in item.path.read_text(encoding="utf-8"):
+            item.options["check"] = False  # type: ignore[attr-defined]  # nbval's cells have them

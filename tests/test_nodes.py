@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -390,23 +391,7 @@ class TestFallback:
         assert not [one for one in processes if one.is_running()]
 
 
-# What a container does to namespaces, in the words of seccomp: the classic BPF program of a filter. Architectures: the
-# numbers of unshare, setns and clone3 are looked up, so that the filter refuses here what it refuses there.
-REFUSING = """
-import ctypes, os, platform, struct, sys
-numbers = {"x86_64": (272, 435), "aarch64": (97, 435)}[platform.machine()]
-LOAD, JUMP_EQUAL, RETURN = 0x20, 0x15, 0x06
-program = [(LOAD, 0, 0, 0), (JUMP_EQUAL, 2, 0, numbers[0]), (JUMP_EQUAL, 2, 0, numbers[1]),
-           (RETURN, 0, 0, 0x7FFF0000), (RETURN, 0, 0, 0x00050000 | 1), (RETURN, 0, 0, 0x00050000 | 38)]
-packed = b"".join(struct.pack("=HBBI", *one) for one in program)
-class Filter(ctypes.Structure):
-    _fields_ = [("length", ctypes.c_ushort), ("program", ctypes.c_char_p)]
-libc = ctypes.CDLL(None, use_errno=True)
-text = ctypes.create_string_buffer(packed, len(packed))
-what = Filter(len(program), ctypes.cast(text, ctypes.c_char_p))
-assert libc.prctl(38, 1, 0, 0, 0) == 0 and libc.prctl(22, 2, ctypes.byref(what), 0, 0) == 0
-os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
-"""
+REFUSING = [sys.executable, str(Path(__file__).with_name("refusing.py")), sys.executable]
 TRY = """
 import json, os, time
 from sockets_lab import nodes
@@ -430,7 +415,7 @@ class TestRefused:
         return json.loads(done.stdout)
 
     def test_as_a_container_does_it(self):
-        told, seconds, left = min((self.tried([sys.executable, "-c", REFUSING, "-c", TRY]) for _ in range(3)),
+        told, seconds, left = min((self.tried([*REFUSING, "-c", TRY]) for _ in range(3)),
                                   key=lambda one: one[1])  # fmt: skip
         assert told[:2] == ["unshare", "EPERM"]
         assert "as in most containers" in told[2]

@@ -5,6 +5,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 import uuid
 from pathlib import Path
@@ -16,7 +18,7 @@ from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 from nbclient import NotebookClient
 
-from sockets_lab.machine import descriptor_limits
+from sockets_lab.machine import descriptor_limits, try_namespaces
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
@@ -142,3 +144,21 @@ def test_an_interrupted_cell_leaves_no_socket_and_the_kernel_goes_on():
 def test_lessons_run_where_psutil_tells_the_socket_table(path, monkeypatch):
     monkeypatch.setenv("SOCKETS_LAB_TABLE", "psutil")
     asyncio.run(run(path))
+
+
+@pytest.mark.skipif(try_namespaces() is not True, reason="namespaces are refused here already")
+@pytest.mark.parametrize("name", ["06_datagrams", "07_nodes", "08_headers"])
+def test_lessons_with_nodes_run_to_the_end_where_a_container_refuses_them(name):
+    refusing = [sys.executable, str(Path(__file__).with_name("refusing.py")), sys.executable]
+    program = (
+        "import sys, nbformat, conftest\nfrom nbclient import NotebookClient\n"
+        "notebook = nbformat.read(sys.argv[1], as_version=4)\n"
+        "NotebookClient(notebook, timeout=120).execute()\n"
+        "for cell in notebook.cells:\n    for output in cell.get('outputs', ()):\n"
+        "        print(output.get('text') or output.get('data', {}).get('text/markdown', ''))\n"
+    )
+    done = subprocess.run([*refusing, "-c", program, str(NOTEBOOKS / f"{name}.ipynb")], cwd=NOTEBOOKS.parent,
+                          capture_output=True, text=True, timeout=300)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "This machine refuses network stacks of one's own" in done.stdout
+    assert "Everything is closed" in done.stdout

@@ -16,8 +16,8 @@ def register(shell: InteractiveShell | None = None) -> None:
     """Make `%%node` and `%node_result` known to this kernel, once; without a kernel, do nothing."""
     shell = shell or get_ipython()
     if shell is not None and "node" not in shell.magics_manager.magics["cell"]:
-        shell.register_magic_function(node, "cell", "node")
-        shell.register_magic_function(node_result, "line", "node_result")
+        shell.magics_manager.register_function(node, "cell", "node")
+        shell.magics_manager.register_function(node_result, "line", "node_result")
 
 
 load_ipython_extension = register  # %load_ext sockets_lab.panels.nodecells

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sockets_lab.headers import TCP, UDP, Ethernet, IPv4, Option, Packet, build, compose, dissect, pack_options
 from sockets_lab.model import Endpoint, FourTuple
-from sockets_lab.nodes import Lab, Node
+from sockets_lab.nodes import Lab, Node, NodeError
 from sockets_lab.nodes.capture import Capture, Captured
 
 FROM, TO = 4444, 8888  # the ports of the classic example
@@ -56,7 +56,7 @@ def bound(node: Node, kind: int, port: int = 0) -> socket.socket:
 def datagram(lab: Lab, data: bytes = b"hello", to: socket.socket | None = None) -> Example:
     """Send one datagram from the first node to the second, with ordinary sockets, and return it as it crossed.
 
-    Args: to: a receiver in the second node; None: one is made for it.
+    Args: to: a receiver in the second node; None: one is made for it. Raises: NodeError, where the cable is cut.
     """
     here, there = lab.nodes[:2]
     with ExitStack() as held:
@@ -69,7 +69,9 @@ def datagram(lab: Lab, data: bytes = b"hello", to: socket.socket | None = None) 
         capture = held.enter_context(there.capture())
         sender.sendto(data, names.foreign.sockaddr)
         caught = capture.wait(1, DEADLINE, lambda one: between(one, UDP, names))
-        return next(_examples(caught, UDP, names))
+        for example in _examples(caught, UDP, names):
+            return example
+    raise NodeError(f"nothing crossed {there.name}'s cable within {DEADLINE:g} seconds: mend it.")
 
 
 def segments(
@@ -80,6 +82,7 @@ def segments(
     Args: to: a listener in the second node, None: one is made for it; abort: give the connection up instead of closing
         it, so that neither kernel remembers its names.
     Returns: on loopback, where nothing can be captured, one: the first, put together from the connection's names.
+    Raises: OSError, where the cable is cut.
     """
     here, there = lab.nodes[:2]
     with ExitStack() as held:

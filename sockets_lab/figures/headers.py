@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sockets_lab.crafting import Outcome, Trial
 from sockets_lab.crafting.bench import names
 from sockets_lab.errors import BadInput
-from sockets_lab.figures.bitrows import LIT, ROLES, rows_of_32, spoken
+from sockets_lab.figures.bitrows import LIT, ROLES, rows_of_32, written
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.octets import microscope
 from sockets_lab.figures.tables import Table
@@ -16,6 +16,7 @@ __all__ = ["beside", "microscope", "readers", "surveyed"]
 PORTS = {"source_port", "destination_port"}
 NARROW = 11.4  # pixels of one bit, where two headers stand side by side
 COLUMN, FIRST = 47, 146  # pixels of a column in the table of readers, where the first begins
+PARTS = "Ip.ReasmReqds"
 FIELDS = (  # header, fields in the order of the bytes, as short words
     ("Ethernet", ("to", "from", "type")), ("IPv4", ("TTL", "protocol", "checksum", "from", "to")),
     ("TCP, UDP", ("from port", "to port", "flags", "checksum")), ("", ("data",)),
@@ -66,7 +67,7 @@ def readers() -> Drawing:
             drawing.text(x + width / 2, 15, header, size=12, anchor="middle", bold=True)
         for number, field in enumerate(fields):
             drawing.text(x + number * COLUMN + COLUMN / 2 - 1, 40, field, size=9.5, anchor="middle")
-            columns.append(f"{header} {field}".strip())
+            columns.append(f"{header.replace(', ', ' or ')} {field}".strip())
         x += width
     said = []
     for line, (who, reads, changes) in enumerate(READERS):
@@ -90,9 +91,10 @@ def surveyed(trials: Sequence[Trial]) -> Table:
         return Table(title, ("", ""), (("packets made by hand", f"{trials[0].outcome.refused}"),), (24, 66))
     rows = []
     for trial in trials:
-        name = spoken(trial.header.layout.fields[trial.field])
-        counted = ", ".join(f"{counter}" for counter, _ in trial.outcome.risen)
-        rows.append((f"{trial.header.name()} {name}", f"{trial.value}", _became(trial.outcome), counted or "-"))
+        field = trial.header.layout.fields[trial.field]
+        counted = ", ".join(counter for counter, _ in trial.outcome.risen)
+        name = f"{trial.header.name()} {field.name.replace('_', ' ')}"
+        rows.append((name, written(field, trial.value), _became(trial.outcome), counted or "-"))
     return Table(title, ("field", "changed to", "what became of it", "B counted"), tuple(rows), (20, 17, 32, 24))
 
 
@@ -102,4 +104,6 @@ def _became(outcome: Outcome) -> str:
         return f"{one.program} received it, from {one.sender}"
     if outcome.answers:
         return f"answered: {names(outcome.answers)}"
-    return f"{outcome.verdict}, without a word"
+    if any(counter == PARTS for counter, _ in outcome.risen):
+        return "kept, until the other parts come"
+    return "thrown away, without a word" if outcome.arrived else "thrown away by the switch"

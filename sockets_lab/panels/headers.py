@@ -63,10 +63,18 @@ class HeaderPanel(Panel):
 
     def begin(self) -> None:
         """Open the bench, and let real sockets send what is looked at."""
+        lab = nodes.opened()
+        try:
+            self.begin_in(lab if lab and len(lab.nodes) > 1 else None)
+        except (OSError, nodes.NodeError):  # the learner's lab has a cable that is cut
+            self.begin_in(None)
+        self.restore()
+        self.say(self.who_waits())
+
+    def begin_in(self, lab: nodes.Lab | None) -> None:
+        """Open the bench in that lab, or in one of its own. Raises: OSError, NodeError, where its cable is cut."""
         with ExitStack() as held:
-            lab = nodes.opened()
-            if lab is None or len(lab.nodes) < 2:
-                lab = held.enter_context(nodes.Lab(fallback=True, A=A, B=B))
+            lab = lab or held.enter_context(nodes.Lab(fallback=True, aside=True, A=A, B=B))
             self.bench = held.enter_context(Bench(lab))
             segments = crafting.segments(lab, to=self.bench.programs[LISTENER], abort=True)
             first = crafting.datagram(lab, to=self.bench.programs[FIRST])
@@ -74,8 +82,6 @@ class HeaderPanel(Panel):
             self.examples |= {DATA: one for one in segments if one.packet.payload}  # noqa: B035  there is one
             self.held = held.pop_all()
         self.kind.options = tuple(self.examples)
-        self.restore()
-        self.say(self.who_waits())
 
     def who_waits(self) -> str:
         """Say which programs wait in B."""

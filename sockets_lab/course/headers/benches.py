@@ -12,5 +12,5 @@ A, B = "10.20.30.40", "50.60.70.80"
 @contextmanager
 def bench() -> Iterator[Bench]:
     """Open a lab and a bench in it. On loopback it refuses every packet."""
-    with Lab(fallback=True, A=A, B=B) as lab, Bench(lab) as made:
+    with Lab(fallback=True, aside=True, A=A, B=B) as lab, Bench(lab) as made:
         yield made

@@ -29,7 +29,7 @@ def _in_a_lab(measure: Callable[[Bench], Measured]) -> Callable[[], Measured]:
 
 
 def _units() -> Measured:
-    with Lab(fallback=True, A=A, B=B) as lab:
+    with Lab(fallback=True, aside=True, A=A, B=B) as lab:
         segment, datagram = crafting.segments(lab)[0], crafting.datagram(lab)
     numbers = [example.packet.find(IPv4).protocol for example in (segment, datagram)]  # type: ignore[union-attr]
     seen = "captured" if segment.captured else "put together, not captured"
@@ -38,7 +38,7 @@ def _units() -> Measured:
 
 
 def _fields() -> Measured:
-    with Lab(fallback=True, A=A, B=B) as lab:
+    with Lab(fallback=True, aside=True, A=A, B=B) as lab:
         examples = crafting.segments(lab)[0], crafting.datagram(lab)
     places = [
         tuple(example.packet.octets(kind, name).start - example.packet.ranges[2].start for name in
@@ -57,7 +57,7 @@ def _sixteen(made: Bench) -> Measured:
 
 
 def _others_read() -> Measured:
-    with Lab(fallback=True, A=A, B=B) as lab:
+    with Lab(fallback=True, aside=True, A=A, B=B) as lab:
         found = crafting.picked(lab)
     if found.refused:
         return "packets cannot be captured here", "unknown"

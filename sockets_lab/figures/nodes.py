@@ -185,7 +185,7 @@ def third(found: ThirdNode) -> Table:
     rows = (
         ("rows of its table that name one of them", str(found.named)),
         ("what came along its cable while they spoke", seen),
-        ("bind to A's address and port", found.taking.name if found.taking else "taken"),
+        ("to connect from A's address and port", found.taking.name if found.taking else "taken"),
         ("its own connection to B, as B sees it", f"{found.own}"),
     )
     return Table("What node C knows of A's connection to B.", ("C asks or tries", "the answer"), rows, (44, 50))

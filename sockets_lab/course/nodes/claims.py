@@ -1,7 +1,5 @@
 """What the text claims about two nodes and their sockets, measured."""
 
-from dataclasses import replace
-
 from sockets_lab import classic
 from sockets_lab.course.questions import Claim
 from sockets_lab.errors import Refused
@@ -16,7 +14,8 @@ def _local() -> tuple[str, str]:
     if not a or not b:
         return "a node's table shows no row for its end", "not so"
     inodes = "" if a.inode == b.inode else f", two sockets (inodes {a.inode} and {b.inode})"
-    return f"A's table: {a.local} to {a.foreign}; B's: {b.local} to {b.foreign}{inodes}; C's: nothing", "so"
+    others = len(found.view["C"].rows)
+    return f"A's table: {a.local} to {a.foreign}; B's: {b.local} to {b.foreign}{inodes}; rows at C: {others}", "so"
 
 
 def _numbers() -> tuple[str, str]:
@@ -24,20 +23,10 @@ def _numbers() -> tuple[str, str]:
     if isinstance(found, Refused):
         return f"could not be tried: {found.name}", "unknown"
     client, server = found.connection.client, found.connection.server
-    ends = replace(client, number=server.number), replace(server, number=client.number)
-    swapped = classic.example(*ends)
-    text = f"descriptor {client.number} at A and {server.number} at B were two ends of one connection"
-    works = not isinstance(swapped, Refused) and isinstance(swapped.at_server, bytes)
-    return f"{text}, and so they were with the numbers exchanged: {'yes' if works else 'no'}", "so"
-
-
-def _forwarded() -> tuple[str, str]:
-    found = classic.example()
-    if isinstance(found, Refused) or isinstance(found.at_server, Refused) or isinstance(found.at_client, Refused):
+    if isinstance(found.at_server, Refused) or isinstance(found.at_client, Refused):
         return "what went in at one end did not come out at the other", "not so"
-    client, server = found.connection.client, found.connection.server
-    there, back = f"{client.number} -> {server.number}", f"{server.number} -> {client.number}"
-    return f"{there}: {len(found.at_server)} bytes, {back}: {len(found.at_client)} bytes", "so"
+    there, back = f"{client.number} at A -> {server.number} at B", f"{server.number} at B -> {client.number} at A"
+    return f"{there}: {len(found.at_server)} bytes; {back}: {len(found.at_client)} bytes", "so"
 
 
 def _foreign_number() -> tuple[str, str]:
@@ -55,8 +44,8 @@ def _address_is_not_the_socket() -> tuple[str, str]:
     if isinstance(found, Refused) or isinstance(found.own, Refused):
         return "C could not connect to B's address", "unknown"
     taking = found.taking.name if found.taking else "it could"
-    text = f"C connected to the same address and got a connection of its own, {found.own}"
-    return f"{text}; as {found.own.local.address} talks to A, C cannot speak from A's endpoint: {taking}", "so"
+    text = f"C connected to the same address and got a connection of its own, at B {found.own}"
+    return f"{text}; to speak from A's endpoint instead: {taking}", "so"
 
 
 def _unplugged() -> tuple[str, str]:
@@ -78,13 +67,13 @@ def _one_stack_each() -> tuple[str, str]:
 
 
 CLAIMS = (
-    Claim("A socket belongs to one node; each end of a connection has its own.", _local, "network_namespaces(7)"),
-    Claim("Each is known to its process by a number, such as 317 here and 922 there.", _numbers, "fcntl(2)"),
-    Claim("By its number a process sends and receives; the stack carries it to and fro.", _forwarded, "RFC 9293"),
+    Claim("A socket belongs to one node; each end of a connection has its own.", _local, "namespaces(7)"),
+    Claim("By a number, such as 317 here and 922 there, a process sends and receives; the stack carries it to and fro.",
+          _numbers, "fcntl(2), RFC 9293"),
     Claim("A process cannot use the descriptor of the other node's socket.", _foreign_number, "write(2), EBADF"),
     Claim("It can use the other's socket address, without access to the socket.", _address_is_not_the_socket,
           "connect(2), RFC 9293"),
     Claim("(The text leaves out:) nothing but these two entries is the connection.", _unplugged, "RFC 9293"),
     Claim("(The text leaves out:) names are looked up in one stack; each has its own.", _one_stack_each,
-          "network_namespaces(7)"),
+          "namespaces(7)"),
 )  # fmt: skip

@@ -1,22 +1,10 @@
 """What the learner predicts in lesson 07."""
 
 from sockets_lab import classic
-from sockets_lab.classic import ends
-from sockets_lab.classic.example import BRIEF
 from sockets_lab.course.questions import Prediction
 from sockets_lab.errors import Refused
 
 NO_CABLE = "there is no cable here"
-
-
-def _other_end() -> str:
-    with classic.open_lab() as lab, classic.connected(lab) as made:
-        if isinstance(made, Refused):
-            return "neither"
-        lab["A"].run(ends.write, made.client.number, b"x")
-        same, own = (isinstance(lab["B"].run(ends.read, number, wait), bytes)
-                     for number, wait in ((made.client.number, BRIEF), (made.server.number, 1.0)))  # fmt: skip
-    return {(True, True): "by either", (True, False): "by 317", (False, True): "by 922"}.get((same, own), "neither")
 
 
 def _foreign_number() -> str:
@@ -52,20 +40,6 @@ def _third_node() -> str:
 
 
 PREDICTIONS = (
-    Prediction(
-        "other-end",
-        "A process at A has the connection under the number 317, a process at B under 922. A writes to its 317. "
-        "By which number can it be read at B?",
-        ("by 317", "by 922", "by either", "neither"),
-        _other_end,
-        {
-            "by 922": "The number never leaves the process. What travels are addresses and ports; at B the kernel "
-            "finds the socket by these, and B's process has its own number for that socket.",
-            "by 317": "This system has one numbering for both nodes, which no system that we know has.",
-            "by either": "B's process has both numbers for its socket.",
-            "neither": "The connection could not be made, or nothing came in time.",
-        },
-    ),
     Prediction(
         "foreign-number",
         "922 is the number of the socket at B. A process at A, which has opened no such number, writes to "

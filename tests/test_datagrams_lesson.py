@@ -15,7 +15,7 @@ from using import click, picture
 from sockets_lab import datagrams
 from sockets_lab.course.datagrams import CLAIMS, EXERCISES, GROUP, JOINED, PREDICTIONS
 from sockets_lab.course.questions import Found, pick
-from sockets_lab.datagrams import Datagram, GroupRun, Loss
+from sockets_lab.datagrams import BetweenNodes, Datagram, GroupRun, Loss, Round
 from sockets_lab.datagrams.boundaries import Boundaries
 from sockets_lab.datagrams.copies import ALL_GROUPS, GroupTrial
 from sockets_lab.errors import Refused
@@ -85,6 +85,20 @@ def test_tables_say_what_was_measured_and_what_is_not_there() -> None:
     assert "ENETUNREACH" in figures.loud(Refused("ENETUNREACH", "")).alt
     for table in (cut, partly):
         assert imread(BytesIO(table.png())).size
+
+
+def test_the_table_of_nodes_fits_the_page_and_says_what_was_refused() -> None:
+    names, numbers = ("A", "B", "C", "D"), tuple(range(40))
+    everywhere = dict.fromkeys(names, numbers)
+    row = Round("again with time to live 0", numbers, None, names, everywhere, everywhere)
+    group = Endpoint("239.255.1.1", 1)
+    full = figures.between(BetweenNodes(group, names, (row,), 1, names, ""))
+    assert imread(BytesIO(full.png())).shape[1] <= 2 * 760
+    assert full.alt.endswith("came to D: 40, member; D's cable: 40.")
+    lost = Round("x", (1,), Refused("ENOBUFS", ""), names, {"A": (), "B": (1,)}, None)
+    some = figures.between(BetweenNodes(group, ("A", "B"), (lost,), None, None, "here all is one stack"))
+    assert some.alt.endswith("sent: ENOBUFS; came to A: 0; came to B: 1.")
+    assert "EADDRNOTAVAIL" in figures.between(Refused("EADDRNOTAVAIL", "no such address")).alt
 
 
 # The panel

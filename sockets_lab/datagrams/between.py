@@ -26,6 +26,11 @@ IGMP = 2  # IPv4's number for the protocol in which a host names its groups. Sou
 Frames = dict[str, list[tuple[bool, Packet]]] | None  # node -> whether it went out, and what
 
 
+def four_nodes() -> Lab:
+    """Open a lab of a sender, two nodes that will join, and a bystander; on loopback addresses where need be."""
+    return Lab(A="10.20.30.40", B="50.60.70.80", C="90.100.110.120", D="130.140.150.160", fallback=True)
+
+
 def between(lab: Lab, count: int = COUNT, group: str | None = None, port: int = 0) -> BetweenNodes | Refused:
     """Let the first node of a lab send to a group that the second and the third have joined, and others have not.
 

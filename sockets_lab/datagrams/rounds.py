@@ -8,10 +8,10 @@ from sockets_lab.model import Endpoint
 
 JOINED = "two nodes have joined"
 LEFT = "one of them has left"
-NEAR = "time to live 0"
+NEAR = "with time to live 0"
 OWN = "the sender has joined too"
-OWN_NEAR = "time to live 0 again"
-NO_LOOP = "its IP_MULTICAST_LOOP is off"
+OWN_NEAR = "again with time to live 0"
+NO_LOOP = "IP_MULTICAST_LOOP is off"
 EVERYONE = "a broadcast instead"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sockets_lab.datagrams import Boundaries, ClosedPort, Everyone, GroupRun, Loss, OnePeer, Seat, Sending
+from sockets_lab.datagrams import BetweenNodes, Boundaries, ClosedPort, Everyone, GroupRun, Loss, OnePeer, Seat, Sending
 from sockets_lab.datagrams.copies import MEMBERS
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
@@ -182,6 +182,26 @@ def copies(found: GroupRun | Refused) -> Table:
         counts = (one.refused.name, *[""] * MEMBERS) if one.refused else tuple(map(str, one.copies))
         rows.append((one.what, *counts, "-" if one.ttl is None else str(one.ttl)))
     return Table(title, headings, tuple(rows), (40, 9, 9, 9, 10, 8))
+
+
+def between(found: BetweenNodes | Refused) -> Table:
+    """Show how many of one node's datagrams came to each node, and how many passed along the last one's cable."""
+    title = "Datagrams from one node to a group: how many came to each node."
+    if isinstance(found, Refused):
+        return Table(title, ("", ""), (("groups between nodes", f"{found}"),), (34, 60))
+    own_stacks = not found.differs
+    last = found.names[-1]
+    headings = ("datagrams to the group", "sent", *(f"came to {name}" for name in found.names))
+    rows = []
+    for one in found.rounds:
+        came = one.came or {}
+        known = one.members if own_stacks else ()  # one common stack has one list for all of them
+        counts = (f"{len(came[name])}{', member' * (name in (known or ()))}" for name in found.names)
+        sent = one.refused.name if one.refused else str(len(one.sent))
+        rows.append((one.what, sent, *counts, *([str(len(one.carried[last]))] if one.carried else [])))
+    watched = (f"{last}'s cable",) if own_stacks else ()
+    widths = (26, 4, *[10] * len(found.names), *[9] * len(watched))
+    return Table(title, (*headings, *watched), tuple(rows), widths)
 
 
 def loud(found: Everyone | Refused) -> Table:

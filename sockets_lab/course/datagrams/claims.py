@@ -2,7 +2,6 @@
 
 from sockets_lab import datagrams
 from sockets_lab.course.questions import Claim
-from sockets_lab.datagrams.copies import ALL_MEMBERS
 from sockets_lab.errors import Refused
 
 
@@ -24,12 +23,16 @@ def _many_endpoints() -> tuple[str, str]:
 
 
 def _many_receivers() -> tuple[str, str]:
-    found = datagrams.group_run()
+    with datagrams.four_nodes() as lab:
+        found = datagrams.between(lab)
     if isinstance(found, Refused):
-        return f"this system's loopback has no groups ({found.name})", "unknown"
-    copies = found.trial(ALL_MEMBERS).copies[:-1]
-    text = f"one sendto from an ordinary datagram socket came to {sum(map(bool, copies))} members, who had to join"
-    return f"{text}; nodes of their own come in lesson 07", "so" if all(copies) else "not so"
+        return f"groups between nodes could not be had ({found.name})", "unknown"
+    first = found.rounds[0]
+    came = [len(first.sent) - len(first.missing(name)) for name in "BC"]
+    where = "nodes B and C" if not found.differs else "B and C, here two addresses of one machine"
+    text = f"of {len(first.sent)} sends from A's ordinary datagram socket, {came[0]} and {came[1]} came to {where}"
+    bystander = "none to D" if first.missing("D") else "here also to D"
+    return f"{text}, who had to join, and {bystander}, who had not", "so" if all(came) else "not so"
 
 
 def _port_zero() -> tuple[str, str]:

@@ -36,6 +36,14 @@ def _bystander() -> str:
     return "groups do not work here" if isinstance(found, Refused) else "yes" if found else "no"
 
 
+def _elsewhere() -> str:
+    with datagrams.four_nodes() as lab:
+        found = datagrams.between(lab, count=1)
+    if isinstance(found, Refused):
+        return "groups do not work here"
+    return "no" if found.rounds[0].missing("D") else "yes"
+
+
 PREDICTIONS = (
     Prediction(
         "boundaries",
@@ -110,6 +118,22 @@ PREDICTIONS = (
             "no": "Here a socket gets only what it joined itself.",
             "groups do not work here": "This system's loopback interface has no multicast. On Linux it has, and "
             "the answer there is yes, unless IP_MULTICAST_ALL is turned off.",
+        },
+    ),
+    Prediction(
+        "elsewhere",
+        "Four nodes at one switch: sockets on B and C join the group, and A sends to it. The bystander is on D: bound "
+        "to the group's address and port, no option set, never joined. Does it get a copy?",
+        ("yes", "no", "groups do not work here"),
+        _elsewhere,
+        {
+            "no": "A membership belongs to an interface of one network stack. Nobody on D has joined, so D's kernel "
+            "throws the datagram away before it looks for a socket. The members on the other nodes change nothing "
+            "about that.",
+            "yes": "The nodes share one network stack here, and that one is a member, because B's and C's sockets have "
+            "joined. Where each node has a stack of its own, the answer is no.",
+            "groups do not work here": "This system's nodes cannot have groups. Where they can, the answer is no: D's "
+            "network stack is no member.",
         },
     ),
 )  # fmt: skip

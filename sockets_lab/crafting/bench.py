@@ -10,7 +10,7 @@ from typing import Self
 
 from sockets_lab.crafting import counters
 from sockets_lab.crafting.examples import bound
-from sockets_lab.crafting.sending import NO_NODES, inside, send
+from sockets_lab.crafting.sending import NO_NODES, framed, inside, send
 from sockets_lab.errors import Refused
 from sockets_lab.headers import TCP, UDP, ICMPv4, IPv4, Packet, build, dissect
 from sockets_lab.model import Endpoint
@@ -97,9 +97,11 @@ class Bench:
     def send(self, packet: Packet) -> Outcome:
         """Send a packet as it stands, and wait until nothing more comes of it; half a second at most, mostly far less.
 
+        Args: packet: a frame; or from its IP header on, then an Ethernet header from A to B is put in front.
         Raises: BadInput, where it is for an address outside of the lab.
         """
         inside(self.lab, packet)
+        packet = framed(packet, self.here, self.there)
         if self._capture is None:
             return Outcome(packet, refused=NO_NODES)
         self._read()

@@ -39,6 +39,18 @@ def send(lab: Lab, sender: Node, packet: Packet) -> Refused | None:
     return None
 
 
+def framed(packet: Packet, sender: Node, receiver: Node) -> Packet:
+    """Put an Ethernet header from one node's card to another's in front of an IP packet; a frame stays as it is."""
+    if not packet.layers or isinstance(packet.layers[0], Ethernet):
+        return packet
+    return Packet((Ethernet(card(receiver), card(sender)), *packet.layers), packet.payload, packet.trailer)
+
+
+def card(node: Node) -> str:
+    """Return the Ethernet address of a node: the lab makes it from the node's IPv4 address."""
+    return bytes((2, 0, *map(int, node.address.split(".")))).hex(":")
+
+
 def inside(lab: Lab, packet: Packet) -> None:
     """Check that a packet is for a node of the lab. Raises: BadInput."""
     if not packet.layers or not isinstance(packet.layers[0], Ethernet | IPv4):

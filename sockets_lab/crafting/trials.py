@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sockets_lab.crafting.bench import FIRST, LISTENER, SECOND, Bench, Outcome
 from sockets_lab.crafting.examples import FROM
+from sockets_lab.crafting.sending import framed
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.headers import TCP, UDP, Ethernet, Header, IPv4, Packet, build, compose, corrected
 from sockets_lab.model import Endpoint
@@ -33,7 +34,7 @@ def plain(bench: Bench, data: bytes = b"hello") -> Packet:
     there = bench.endpoint(FIRST)
     ip = IPv4(source=bench.here.address, destination=there.address, dont_fragment=1)
     header = UDP(source_port=FROM, destination_port=there.port)
-    return compose(Ethernet(card(bench.there.address), card(bench.here.address)), ip, header, payload=data)
+    return framed(compose(ip, header, payload=data), bench.here, bench.there)
 
 
 def start(bench: Bench) -> Packet:
@@ -41,12 +42,7 @@ def start(bench: Bench) -> Packet:
     there = bench.endpoint(LISTENER)
     ip = IPv4(source=bench.here.address, destination=there.address, dont_fragment=1)
     header = TCP(source_port=UNUSED, destination_port=there.port, sequence=1, syn=1, window=64240)
-    return compose(Ethernet(card(bench.there.address), card(bench.here.address)), ip, header)
-
-
-def card(address: str) -> str:
-    """Return the Ethernet address of a node: the lab makes it from the node's IPv4 address."""
-    return bytes((2, 0, *map(int, address.split(".")))).hex(":")
+    return framed(compose(ip, header), bench.here, bench.there)
 
 
 def three_checksums(bench: Bench) -> tuple[Outcome, Outcome, Outcome]:

@@ -181,7 +181,25 @@ class TestKernel:
         assert self.run(client, "%%node Z\n1")[1] == "BadInput"
         assert self.run(client, "%%node\n1")[1] == "BadInput"
         assert self.run(client, "lab.close()\n") == ("", "")
+        assert self.run(client, "%%packets A\n1")[1] == "BadInput"
         assert self.run(client, "%%node A\n1")[1] == "BadInput"
+
+    def test_packets_that_come_during_a_cell_are_drawn_below_it(self, kernel):
+        _, client, _ = kernel
+        drawn = []
+        talk = (
+            "with lab.B.socket() as listener, lab.A.socket() as client:\n    listener.bind((lab.B.address, 8888))\n"
+            "    listener.listen(); client.connect((lab.B.address, 8888)); listener.accept()[0].close()"
+        )
+        client.execute_interactive(f"%%packets A\n{talk}", timeout=30, output_hook=drawn.append)
+        (picture,) = [one["content"] for one in drawn if one["msg_type"] == "display_data"]
+        alt = picture["metadata"]["image/png"]["alt"]
+        assert "SYN" in alt
+        assert "port 8888" in alt
+        drawn.clear()
+        client.execute_interactive("%%packets A\n%%node A\n1 / 0", timeout=30, output_hook=drawn.append)
+        assert "ZeroDivisionError" in [one["content"].get("ename") for one in drawn]
+        assert "display_data" in [one["msg_type"] for one in drawn]
 
     def test_the_stop_button_stops_a_nodes_cell(self, kernel):
         manager, client, _ = kernel

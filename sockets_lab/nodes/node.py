@@ -5,7 +5,7 @@ import socket
 import threading
 import weakref
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import cloudpickle
@@ -16,35 +16,13 @@ from sockets_lab.model import SocketRow
 from sockets_lab.netns.cables import INTERFACE
 from sockets_lab.netns.channel import Channel
 from sockets_lab.nodes.capture import Capture
+from sockets_lab.nodes.work import ANSWER, Reply, Work
 from sockets_lab.table.owners import owners_of
 
 PATIENCE = 60.0  # seconds that a node's code may take, if nobody says otherwise
-STOPPING = 2.0  # seconds in which interrupted code must have stopped
-ANSWER = 5.0  # seconds for what the kernel answers at once
 
 
 Control = Callable[..., Refused | None]  # tell the switch: the name of a function in `netns.cables`, its arguments
-
-
-class NodeError(RuntimeError):
-    """A node cannot go on, or its code raised what the learner shall see: the node's own lines, and not ours."""
-
-    def __init__(self, sentence: str, traceback: str = "") -> None:
-        super().__init__(sentence)
-        self.traceback = traceback
-
-    def _render_traceback_(self) -> list[str]:
-        return [self.traceback.rstrip() or str(self)]
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What a node's code gave back: what it printed, its last line's value as text, or its exception and traceback."""
-
-    output: str
-    value: str | None = None
-    error: BaseException | None = None
-    traceback: str = ""
 
 
 class Node:
@@ -54,9 +32,9 @@ class Node:
         self.place, self.name, self.address = place, name, address
         self.process = 0  # its process id as the notebook sees it
         self._cable = cable
-        self._work, self._service = work, service
+        self._lines, self._service = (work, service), service
+        self._work = Work(name, work, service)
         self._one_question = threading.Lock()
-        self._busy = False
         self._given: weakref.WeakSet[socket.socket | Capture] = weakref.WeakSet()
 
     def socket(
@@ -86,7 +64,7 @@ class Node:
                 f"This cannot travel to {self.name} ({error}): pass plain values, and make sockets and files inside "
                 "the function."
             ) from None
-        reply = self._exchange("run", packed, patience)
+        reply = self._work.do("run", packed, patience)
         if reply.output:
             print(reply.output, end="")
         if reply.error is not None:
@@ -96,26 +74,19 @@ class Node:
 
     def execute(self, code: str, patience: float = PATIENCE) -> Reply:
         """Run a cell's code in the node's process. Its names stay for the next cell."""
-        return self._exchange("execute", code, patience)
+        return self._work.do("execute", code, patience)
 
     def start(self, code: str) -> None:
         """Run a cell's code in the background; `result` waits for it. Sockets and tables can be had meanwhile."""
-        self._be_free()
-        self._busy = True
-        self._send("execute", code)
+        self._work.start("execute", code)
 
     def result(self, patience: float = PATIENCE) -> Reply:
         """Wait for what was started. Raises: BadInput, where nothing was; NodeError."""
-        if not self._busy:
-            raise BadInput(f"{self.name} has nothing to do: start it with %%node {self.name} --bg.")
-        return self._collect(patience)
+        return self._work.result(patience)
 
     def interrupt(self) -> None:
         """Interrupt the code that runs, as the stop button does to a cell; nothing happens where none runs."""
-        try:
-            self._service.send(("interrupt",))
-        except (EOFError, OSError):
-            raise NodeError(f"{self.name} has ended: make a new lab.") from None
+        self._work.interrupt()
 
     def table(self, protocols: Iterable[str] = table.PROTOCOLS, owners: bool = False) -> list[SocketRow]:
         """Read the socket table of this node's network stack, as `table.snapshot` does.
@@ -139,7 +110,7 @@ class Node:
                 self._service.send(("call", module, function, *arguments))
                 (kind, *answer), descriptors = self._service.receive(ANSWER)
             except (EOFError, OSError):
-                raise NodeError(f"{self.name} has ended: make a new lab.") from None
+                raise self._work.ended() from None
         if kind == "error":
             raise pickle.loads(answer[0])
         return socket.socket(fileno=descriptors[0]) if kind == "socket" else answer[0]
@@ -177,60 +148,9 @@ class Node:
         """Close what this node gave out, and the ways to it. The lab does this."""
         for given in list(self._given):
             given.close()
-        self._work.close()
-        self._service.close()
+        for line in self._lines:
+            line.close()
 
     def _at_this_end(self, function: str, *arguments: Any) -> Refused | None:
         refused: Refused | None = attempt(self.call, "sockets_lab.netns.cables", function, *arguments)
         return refused
-
-    def _be_free(self) -> None:
-        if self._busy:
-            raise BadInput(
-                f"{self.name} is busy with what you started: wait for it with `%node_result {self.name}`, "
-                f"or stop it with `lab.{self.name}.interrupt()`."
-            )
-
-    def _exchange(self, what: str, argument: Any, patience: float) -> Reply:
-        self._be_free()
-        self._busy = True
-        self._send(what, argument)
-        return self._collect(patience)
-
-    def _send(self, what: str, argument: Any) -> None:
-        try:
-            self._work.send((what, argument))
-        except (EOFError, OSError):
-            raise NodeError(f"{self.name} has ended: make a new lab.") from None
-
-    def _collect(self, patience: float) -> Reply:
-        """Wait for the reply; whoever interrupts the wait interrupts the node."""
-        try:
-            return self._receive(patience)
-        except TimeoutError:
-            self._stop()
-            raise NodeError(
-                f"{self.name} was still busy after {patience:g} seconds, and was interrupted: pass a longer patience=."
-            ) from None
-        except KeyboardInterrupt:
-            self._stop()
-            raise
-
-    def _stop(self) -> None:
-        self.interrupt()
-        try:
-            self._receive(STOPPING)
-        except TimeoutError:
-            self._work.close()
-            raise NodeError(f"{self.name} did not stop when it was interrupted, and is lost: make a new lab.") from None
-
-    def _receive(self, patience: float) -> Reply:
-        try:
-            (kind, output, packed, traceback), _ = self._work.receive(patience)
-        except TimeoutError:
-            raise
-        except (EOFError, OSError):
-            raise NodeError(f"{self.name} has ended: make a new lab.") from None
-        self._busy = False
-        content = pickle.loads(packed)
-        return Reply(output, content) if kind == "value" else Reply(output, None, content, traceback)

@@ -1,6 +1,7 @@
 """`%%node A` on top of a cell: run the cell in node A of the open lab. `--bg` lets it work in the background.
 
 The names that it makes stay in the node for its next cell. `%node_result A` waits for what works in the background.
+`%%packets A` on top of any cell draws, below it, what crossed A's cable while the cell ran.
 """
 
 from IPython import get_ipython
@@ -8,7 +9,10 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from sockets_lab import nodes
 from sockets_lab.errors import BadInput
+from sockets_lab.figures.ladder import MOST, ladder
+from sockets_lab.panels.show import show as show_picture
 
+SETTLING = 0.05  # seconds in which what is still on its way arrives
 USAGE = "Write %%node and the node's name, as in %%node A; add --bg to let it work in the background."
 
 
@@ -18,6 +22,7 @@ def register(shell: InteractiveShell | None = None) -> None:
     if shell is not None and "node" not in shell.magics_manager.magics["cell"]:
         shell.magics_manager.register_function(node, "cell", "node")
         shell.magics_manager.register_function(node_result, "line", "node_result")
+        shell.magics_manager.register_function(packets, "cell", "packets")
 
 
 load_ipython_extension = register  # %load_ext sockets_lab.panels.nodecells
@@ -41,6 +46,19 @@ def node_result(line: str) -> None:
     if len(line.split()) != 1:
         raise BadInput("Write %node_result and the node's name, as in %node_result A.")
     show(_lab()[line.strip()].result())
+
+
+def packets(line: str, cell: str) -> None:
+    """Run this cell, and draw what crossed a node's cable meanwhile; also where the cell fails."""
+    __tracebackhide__ = True
+    shell = get_ipython()
+    if len(line.split()) != 1 or shell is None:
+        raise BadInput("Write %%packets and the node at whose cable to look, as in %%packets A.")
+    lab = _lab()
+    with lab[line.strip()].capture() as capture:
+        shell.run_cell(cell)
+        crossed = capture.wait(MOST, deadline=SETTLING)
+    show_picture(ladder(crossed, lab.nodes))
 
 
 def show(reply: nodes.Reply) -> None:

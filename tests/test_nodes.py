@@ -423,7 +423,7 @@ class TestRefused:
         assert left == 0
 
     @pytest.mark.parametrize(("limits", "step"), [({"max_user_namespaces": 0}, "unshare"),
-                                                  ({"max_net_namespaces": 2}, "network stack of B")])  # fmt: skip
+                                                  ({"max_net_namespaces": 2}, "network stack of ")])  # fmt: skip
     def test_where_the_limit_is_reached_the_number_arrives_as_it_was(self, limits, step):
         inside = "".join(f"open('/proc/sys/user/{name}', 'w').write('{most}');" for name, most in limits.items())
         program = (
@@ -431,5 +431,6 @@ class TestRefused:
             f"unsharing.unshare(unsharing.USER)\nunsharing.become_root(user, group)\n{inside}\n{TRY}"
         )
         told, _, left = self.tried([sys.executable, "-c", program])
-        assert told[:2] == [step, "ENOSPC"]
+        assert told[0].startswith(step)  # of A or of B: they are made at the same time, and one is too many
+        assert told[1] == "ENOSPC"
         assert left == 0

@@ -26,7 +26,7 @@ ETH_P_ALL = 3  # packets of every protocol, outgoing ones too
 TPACKET_V2 = 1
 SLOT = 2048  # bytes: a frame of 1514 and what the kernel puts before it
 BLOCK = 1 << 16  # bytes: has to be a multiple of the page, and pages have 4 to 64 KiB
-OCTETS = 16 << 20  # bytes of a ring: 8,192 slots, so a burst of 12 MB in frames of 1514
+OCTETS = 4 << 20  # bytes of a ring: 2,048 slots, so a burst of 3 MB in frames of 1514; the kernel's memory
 
 # Native order and size, so that struct moves the status as a whole: the kernel may look at it at the same moment.
 STATUS = struct.Struct("I")

@@ -19,6 +19,9 @@ from sockets_lab.errors import BadInput, Refused
 from sockets_lab.guard import destination
 from sockets_lab.machine import try_namespaces
 from sockets_lab.model import Endpoint
+from sockets_lab.netns import launcher
+from sockets_lab.netns.channel import Channel
+from sockets_lab.netns.steps import RefusedStep
 
 needs_namespaces = pytest.mark.skipif(
     try_namespaces() is not True, reason="network namespaces are refused here: the lab falls back to loopback"
@@ -403,6 +406,14 @@ except nodes.LabUnavailable as error:
     told = [error.step, error.name, str(error)]
 print(json.dumps([told, time.monotonic() - began, len(set(os.listdir("/proc/self/fd")) - before)]))
 """
+
+
+def test_a_system_without_pidfds_has_no_labs_and_says_so(monkeypatch):
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    near, far = socket.socketpair()
+    with near, far, pytest.raises(RefusedStep) as refused:
+        launcher.launch(Channel(near), {"notebook": os.getpid(), "nodes": []})
+    assert refused.value.message[1:3] == ("pidfd_open", errno.ENOSYS)
 
 
 @needs_namespaces

@@ -80,12 +80,16 @@ class NodesPanel(Panel):
         bench.connect("A", CLIENT.port, there, CLIENT.number)
         bench.accept("B", SERVER.number)
         self.refresh()
+        self.chosen()
         if bench.lab.differs:
             self.say(bench.lab.differs)
 
     def chosen(self) -> None:
-        """Another node: offer its usual number and port."""
-        self.number.value, self.port.value = USUAL[self.node.value]
+        """Another node: offer its usual number and port, or the number that its connection has in fact."""
+        number, self.port.value = USUAL[self.node.value]
+        hosts = (host for host in self.view.hosts if host.name == self.node.value)
+        given = [each for host in hosts for row in host.rows if row.foreign.port for each in host.number_of(row)]
+        self.number.value = number if number in given or not given else given[0]
 
     def listen(self) -> None:
         self.done(self.bench.listen(self.node.value, self.port.value))

@@ -54,7 +54,7 @@ class NodesPanel(Panel):
                 self.button("Slow", lambda: self.cable("slow"), "Let this node's cable carry 8,000 bits a second"),
                 self.button("Lossy", lambda: self.cable("lossy"), "Let this node's cable lose half of the packets"),
                 self.button("Mend", lambda: self.cable("mended"), "Plug this node's cable in again, fast and whole"),
-                self.button("Look again", self.refresh, "Read all tables anew"),
+                self.button("Look again", self.look, "Read all tables anew"),
                 self.watch,
             ]),
         ]  # fmt: skip
@@ -68,21 +68,21 @@ class NodesPanel(Panel):
 
     @property
     def bench(self) -> Bench:
-        """The bench; a new one where there is none."""
-        self.held = self.held or Bench()
+        """The bench; where there is none, a new one with the classic example's connection open."""
+        if self.held is None:
+            self.held = bench = Bench()
+            bench.listen("B", SERVER.port)
+            there = Endpoint(bench.lab["B"].address, SERVER.port)
+            bench.connect("A", CLIENT.port, there, CLIENT.number)
+            bench.accept("B", SERVER.number)
         return self.held
 
     def begin(self) -> None:
         """Open what the first picture shows, as far as this machine allows."""
-        bench = self.bench
-        there = Endpoint(bench.lab["B"].address, SERVER.port)
-        bench.listen("B", SERVER.port)
-        bench.connect("A", CLIENT.port, there, CLIENT.number)
-        bench.accept("B", SERVER.number)
+        differs = self.bench.lab.differs
         self.refresh()
         self.chosen()
-        if bench.lab.differs:
-            self.say(bench.lab.differs)
+        self.say(differs)
 
     def chosen(self) -> None:
         """Another node: offer its usual number and port, or the number that its connection has in fact."""
@@ -136,6 +136,13 @@ class NodesPanel(Panel):
         entry = self.done(self.bench.what_is(name, number))
         names = " to ".join(f"{one}" for one in (entry.local, entry.foreign) if one)
         self.say(f"At {name}, {number} stands for: {entry.kind} {entry.type} {names}".strip() + ".")
+
+    def look(self) -> None:
+        """Read all tables anew; where there is no lab any more, begin again."""
+        if self.held is None:
+            self.begin()
+        else:
+            self.refresh()
 
     def cable(self, what: str) -> None:
         name = self.node.value

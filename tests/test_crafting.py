@@ -11,7 +11,8 @@ import pytest
 
 from sockets_lab import crafting, headers, nodes
 from sockets_lab.crafting import counters, picking
-from sockets_lab.crafting.bench import FIRST, LISTENER, SECOND, named
+from sockets_lab.crafting.bench import FIRST, LISTENER, SECOND
+from sockets_lab.crafting.outcomes import named
 from sockets_lab.crafting.sending import card
 from sockets_lab.crafting.trials import NOBODY, UNUSED
 from sockets_lab.errors import BadInput, Refused

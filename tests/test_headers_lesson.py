@@ -9,7 +9,7 @@ from io import BytesIO
 
 import pytest
 from matplotlib.image import imread
-from using import click, picture, said, texts_inside
+from using import click, picture, texts_inside
 
 from sockets_lab import crafting, nodes
 from sockets_lab.course.headers import CLAIMS, EXERCISES, LENGTH, PORT, PREDICTIONS
@@ -67,7 +67,6 @@ def test_every_field_lights_its_own_bytes(packet: Packet) -> None:
 
 def test_a_wrong_checksum_is_seen_wherever_one_looks() -> None:
     changed = DATAGRAM.change(UDP, destination_port=1)
-    assert figures.ROLES["UDP"] == "connection"
     elsewhere = figures.microscope(changed, 2, "source_port").html()
     assert "#D55E00" in elsewhere
     assert "#D55E00" not in figures.microscope(corrected(changed), 2, "source_port").html()
@@ -131,10 +130,11 @@ class TestPanel:
         assert panel.picture is not None
         assert "Lit: UDP, destination port" in panel.picture.alt
         assert "captured on node B's cable" in panel.picture.alt
-        assert "In B wait the first program at UDP port 7001" in said(panel)
+        assert "In B wait <b>the first program</b> at UDP port 7001" in panel.waiting.value
         panel.layer.value = 0
         assert "Lit: Ethernet, destination" in panel.picture.alt
         panel.field.value = "ethertype"
+        assert panel.value.value == "0x0800"
         assert "which is 0x0800" in panel.picture.alt
         panel.kind.value = "a first segment (SYN)"
         panel.layer.value, panel.field.value = 2, "syn"
@@ -153,6 +153,7 @@ class TestPanel:
         assert "ICMP port unreachable" in click(panel, "Send it")
         assert "port unreachable" in panel.ladder.value
         click(panel, "As it was")
+        assert panel.ladder.value == ""
         choose(panel, 2, "source_port", "0")
         assert "10.20.30.40:0" in click(panel, "Send it")
 
@@ -214,7 +215,7 @@ def test_on_loopback_the_panel_shows_and_does_not_send(loopback: None) -> None:
     try:
         assert panel.picture is not None
         assert "put together from the names of real sockets" in panel.picture.alt
-        assert "cannot be sent" in said(panel)
+        assert "cannot be sent" in panel.waiting.value
         assert "All checksums are right" in choose(panel, 2, "destination_port", "7002")
         assert "It was not sent" in click(panel, "Send it")
     finally:

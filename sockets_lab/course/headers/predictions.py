@@ -6,7 +6,7 @@ from sockets_lab import crafting
 from sockets_lab.course.headers.benches import bench
 from sockets_lab.course.questions import Prediction
 from sockets_lab.crafting import Bench, Outcome
-from sockets_lab.crafting.bench import names
+from sockets_lab.crafting.outcomes import names
 
 NOT_HERE = "it cannot be tried here"
 WITHOUT = ("Packets made by hand are sent only between nodes with network stacks of their own, which this machine "

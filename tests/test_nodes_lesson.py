@@ -182,7 +182,7 @@ def test_cables_are_cut_and_mended_and_packets_are_shown(panel: panels.NodesPane
     panel.watch.value = True
     assert panel.ladder.value == "No packet since then."
     panel.node.value = "B"
-    assert "B's cable is cut" in click(panel, "Cut")
+    assert "B's cable is cut" in click(panel, "Cut cable")
     panel.node.value = "A"
     assert "5 bytes are not confirmed by the other end yet" in click(panel, "Write")
     assert panel.picture is not None
@@ -193,11 +193,11 @@ def test_cables_are_cut_and_mended_and_packets_are_shown(panel: panels.NodesPane
     assert "No answer yet" in click(panel, "Connect")
     assert "SYN_SENT" in panel.picture.alt
     panel.node.value = "B"
-    assert "B's cable is mended" in click(panel, "Mend")
+    assert "B's cable is mended" in click(panel, "Mend cable")
     assert panel.held is not None
     assert panel.held.lab.B.run(ends.read, 922, 10.0) == b"hello"
-    assert "B's cable is slow" in click(panel, "Slow")
-    assert "B's cable is lossy" in click(panel, "Lossy")
+    assert "B's cable is slow" in click(panel, "Slow cable")
+    assert "B's cable is lossy" in click(panel, "Lossy cable")
     panel.watch.value = False
     assert panel.ladder.value == ""
 
@@ -207,7 +207,7 @@ def test_without_stacks_of_their_own_the_panel_says_so(monkeypatch: pytest.Monke
     panel = panels.make()
     try:
         assert "nodes share its one stack" in said(panel)
-        for label in ("Cut", "Mend", "Slow", "Lossy"):
+        for label in ("Cut cable", "Mend cable", "Slow cable", "Lossy cable"):
             assert "ENOSYS: nodes on loopback have no cable" in click(panel, label)
         panel.watch.value = True
         assert "Capture is not possible here" in said(panel)

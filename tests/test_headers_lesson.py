@@ -157,6 +157,18 @@ class TestPanel:
         choose(panel, 2, "source_port", "0")
         assert "10.20.30.40:0" in click(panel, "Send it")
 
+    def test_a_packet_of_a_cell_can_be_looked_at_and_sent(self, panel: panels.HeaderPanel) -> None:
+        with pytest.raises(BadInput):
+            panel.add(b"no packet")
+        assert panel.bench is not None
+        panel.add(build(crafting.plain(panel.bench, b"from a cell")))
+        assert panel.kind.value == "a datagram"
+        panel.kind.value = "a packet of yours"
+        assert "A packet of yours, from a cell." in panel.picture.alt
+        assert "received b'from a cell'" in click(panel, "Send it")
+        panel.release()
+        assert "received b'from a cell'" in click(panel, "Send it")
+
     def test_checksums_follow_or_do_not(self, panel: panels.HeaderPanel) -> None:
         assert "follows from the rest of the packet" in choose(panel, 2, "checksum", "1")
         panel.follows.value = False

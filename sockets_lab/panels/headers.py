@@ -10,12 +10,12 @@ from sockets_lab.crafting.bench import FIRST, LISTENER, SECOND
 from sockets_lab.figures.bitrows import written
 from sockets_lab.figures.headers import microscope
 from sockets_lab.figures.ladder import ladder
-from sockets_lab.headers import Header, Packet, checks, corrected
+from sockets_lab.headers import Header, Packet, checks, corrected, dissect
 from sockets_lab.panels.headerwords import as_number, as_octets, told
 from sockets_lab.panels.panel import Panel, inline
 
 A, B = "10.20.30.40", "50.60.70.80"
-DATAGRAM, START, DATA = "a datagram", "a first segment (SYN)", "a segment with data"
+DATAGRAM, START, DATA, YOURS = "a datagram", "a first segment (SYN)", "a segment with data", "a packet of yours"
 
 
 def make() -> "HeaderPanel":
@@ -34,6 +34,7 @@ class HeaderPanel(Panel):
         self.held: ExitStack | None = None
         self.bench: Bench | None = None
         self.examples: dict[str, Example] = {}
+        self.yours: Packet | None = None
         self.packet: Packet | None = None
         wide = {"description_width": "initial"}
         self.kind = widgets.Dropdown(options=(DATAGRAM,), description="Packet", style=wide, layout={"width": "240px"})
@@ -80,7 +81,21 @@ class HeaderPanel(Panel):
             self.examples = {DATAGRAM: first, START: segments[0]}
             self.examples |= {DATA: one for one in segments if one.packet.payload}  # noqa: B035  there is one
             self.held = held.pop_all()
-        self.kind.options = tuple(self.examples)
+        self.kind.options = (*self.examples, YOURS) if self.yours else tuple(self.examples)
+
+    def add(self, octets: bytes) -> None:
+        """Offer a packet of the learner's too, such as one that a cell has captured.
+
+        Args: octets: from its Ethernet header on. Raises: NotAPacket.
+        """
+        self.yours = dissect(octets)
+        self.kind.options = (*self.examples, YOURS)
+
+    def original(self) -> Packet:
+        """The chosen packet, as it was before any change."""
+        if self.kind.value == YOURS and self.yours:
+            return self.yours
+        return self.examples[self.kind.value].packet
 
     def who_waits(self) -> str:
         """Say which programs wait in B."""
@@ -104,7 +119,7 @@ class HeaderPanel(Panel):
         if self.held is None:
             self.begin()
             return
-        self.packet = self.examples[self.kind.value].packet
+        self.packet = self.original()
         self.ladder.value = ""
         layers = tuple((layer.name(), number) for number, layer in enumerate(self.packet.layers))
         if self.layer.options != layers:
@@ -169,9 +184,9 @@ class HeaderPanel(Panel):
     def refresh(self) -> None:
         """Draw the packet with the chosen field lit."""
         packet, kind = self.alive(), self.kind.value
-        example = self.examples[kind]
-        changed = " Changed by hand since." if packet != example.packet else ""
-        about = f"{kind[0].upper()}{kind[1:]}, {example.about}.{changed}"
+        source = "from a cell" if kind == YOURS else self.examples[kind].about
+        changed = " Changed by hand since." if packet != self.original() else ""
+        about = f"{kind[0].upper()}{kind[1:]}, {source}.{changed}"
         self.draw(microscope(packet, self.layer.value, self.field.value, about))
 
     def release(self) -> bool:

@@ -102,8 +102,8 @@ PREDICTIONS = (
     ),
     Prediction(
         "start",
-        "You write a SYN by hand and send it from A to a listener in B. No socket of A knows of it. B answers with "
-        "SYN ACK, as to any client. What happens then?",
+        "You write a SYN by hand and send it from A to a listener in B. No socket of A knows of it. B should answer "
+        "with SYN ACK, as it does to any client. What happens then?",
         (RESET, SILENT, "B does not answer at all", NOT_HERE),
         _measured(_start),
         {

@@ -224,15 +224,28 @@ class TestCode:
     @pytest.mark.parametrize("code", ["import time; time.sleep(60)", "while True: pass",
                                       "import socket; socket.create_server((ME, 0)).accept()"])  # fmt: skip
     def test_an_interrupt_ends_what_waits_and_what_runs(self, fresh, code):
-        fresh.A.start(f"print('on'); {code}" if "while" not in code else code)
-        time.sleep(0.3)
-        fresh.A.interrupt()
-        assert isinstance(fresh.A.result(DEADLINE).error, KeyboardInterrupt)
-        assert fresh.A.execute("1 + 1").value == "2"
+        for pause in (0, 0.01, 0.3):  # also before the node has begun
+            fresh.A.start(code)
+            time.sleep(pause)
+            fresh.A.interrupt()
+            assert isinstance(fresh.A.result(DEADLINE).error, KeyboardInterrupt)
+            assert fresh.A.execute("1 + 1").value == "2"
+
+    def test_code_that_goes_on_after_an_interrupt_can_be_interrupted_again(self, fresh):
+        fresh.A.start(
+            "import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('no')\ntime.sleep(60)"
+        )
+        for _ in range(2):
+            time.sleep(0.3)
+            fresh.A.interrupt()
+        told = fresh.A.result(DEADLINE)
+        assert told.output == "no\n"
+        assert isinstance(told.error, KeyboardInterrupt)
 
     def test_an_interrupt_when_nothing_runs_is_nothing(self, fresh):
-        fresh.A.interrupt()
-        assert fresh.A.execute("1 + 1").value == "2"
+        for _ in range(20):
+            fresh.A.interrupt()
+            assert fresh.A.execute("1 + 1").value == "2"
 
     def test_patience_ends(self, fresh):
         with pytest.raises(nodes.NodeError, match=r"still busy after 0\.2 seconds"):

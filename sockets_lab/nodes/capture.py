@@ -17,6 +17,7 @@ from threading import Lock
 from typing import Self
 
 from sockets_lab.errors import BadInput
+from sockets_lab.netns.cables import INTERFACE
 
 SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 263, 5, 6, 10  # linux/if_packet.h
 ETH_P_ALL = 3  # packets of every protocol, outgoing ones too
@@ -58,7 +59,7 @@ class Captured:
         return self.time_ns / 1e9
 
 
-def make_socket(interface: str = "eth0", octets: int = OCTETS) -> socket.socket:
+def make_socket(interface: str = INTERFACE, octets: int = OCTETS) -> socket.socket:
     """Make a socket that gets a copy of every packet on an interface of the network in which this process lives.
 
     Args: octets: size of its ring in bytes, a multiple of 65536. Each packet takes 2048 of them, so that more than

@@ -1,0 +1,95 @@
+"""One direction of a forwarded connection: what comes from one socket goes to another, and no more than it will take.
+
+What the sink does not take at once is held here, and until it is gone nothing more is read. The source's kernel then
+fills up, closes its window, and so the sender has to wait: a slow reader slows the sender, and memory does not grow.
+"""
+
+import socket
+from contextlib import suppress
+
+from sockets_lab.forwarding.pipes import Pipe, Pipes
+
+BUFFER = 65536  # bytes; whoever fills it has much to send, and gets a pipe
+LITTLE = 4096  # bytes; whoever sends no more than this at a time gives the pipe back
+
+
+class Direction:
+    """What is on its way from `source` to `sink`. Neither socket may block.
+
+    passed: bytes handed to the sink's kernel. ended: the source has said that nothing more comes (FIN).
+    finished: everything was handed on, and the sink has been told the same.
+    """
+
+    def __init__(self, source: socket.socket, sink: socket.socket, buffer: bytearray, pipes: Pipes) -> None:
+        self.passed = 0
+        self.ended = self.finished = False
+        self._source, self._sink = source, sink
+        self._buffer, self._pipes = memoryview(buffer), pipes
+        self._held = memoryview(b"")
+        self._pipe: Pipe | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether bytes wait here for the sink."""
+        return bool(self._held) or (self._pipe is not None and self._pipe.holds > 0)
+
+    @property
+    def may_read(self) -> bool:
+        """Whether more is wanted of the source."""
+        return not self.ended and not self.holds
+
+    def read(self) -> None:
+        """Take what has come and hand it on. Raises: OSError, where either end is broken."""
+        with suppress(BlockingIOError):  # nothing was there after all
+            count = self._read_by_splice(self._pipe) if self._pipe else self._read_by_copying()
+            self.ended = count == 0
+            self._finish()
+
+    def write(self) -> None:
+        """Hand on what is held, as far as the sink takes it. Raises: OSError, where the sink is broken."""
+        if self._held:
+            self._held = self._held[self._send(self._held) :]
+        if self._pipe:
+            self.passed += self._pipe.drain(self._sink)
+        self._finish()
+
+    def close(self) -> None:
+        """Give up what is held."""
+        self._held = memoryview(b"")
+        self._drop_pipe()
+
+    def _read_by_copying(self) -> int:
+        count = self._source.recv_into(self._buffer)
+        if count:
+            sent = self._send(self._buffer[:count])
+            if sent < count:
+                self._held = memoryview(bytes(self._buffer[sent:count]))  # the buffer is everybody's
+        if count == len(self._buffer):
+            self._pipe = self._pipes.take()
+        return count
+
+    def _read_by_splice(self, pipe: Pipe) -> int:
+        count = pipe.fill(self._source)
+        self.passed += pipe.drain(self._sink)
+        if count <= LITTLE and not pipe.holds:
+            self._drop_pipe()
+        return count
+
+    def _send(self, data: memoryview) -> int:
+        try:
+            sent = self._sink.send(data)
+        except BlockingIOError:
+            return 0
+        self.passed += sent
+        return sent
+
+    def _finish(self) -> None:
+        """Once everything that came before the source's FIN is handed on, send a FIN too: only this way is closed."""
+        if self.ended and not self.holds and not self.finished:
+            self._sink.shutdown(socket.SHUT_WR)
+            self.finished = True
+
+    def _drop_pipe(self) -> None:
+        if self._pipe:
+            self._pipes.give_back(self._pipe)
+            self._pipe = None

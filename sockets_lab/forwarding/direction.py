@@ -5,7 +5,6 @@ fills up, closes its window, and so the sender has to wait: a slow reader slows 
 """
 
 import socket
-from contextlib import suppress
 
 from sockets_lab.forwarding.pipes import Pipe, Pipes
 
@@ -29,20 +28,18 @@ class Direction:
         self._pipe: Pipe | None = None
 
     @property
-    def holds(self) -> bool:
-        """Whether bytes wait here for the sink."""
-        return bool(self._held) or (self._pipe is not None and self._pipe.holds > 0)
-
-    @property
-    def may_read(self) -> bool:
-        """Whether more is wanted of the source."""
-        return not self.ended and not self.holds
+    def holds(self) -> int:
+        """How many bytes wait here for the sink. Until they are gone, nothing more is wanted of the source."""
+        return len(self._held) + (self._pipe.holds if self._pipe else 0)
 
     def read(self) -> None:
         """Take what has come and hand it on. Raises: OSError, where either end is broken."""
-        with suppress(BlockingIOError):  # nothing was there after all
+        try:
             count = self._read_by_splice(self._pipe) if self._pipe else self._read_by_copying()
-            self.ended = count == 0
+        except BlockingIOError:  # nothing was there after all
+            return
+        if not count:
+            self.ended = True
             self._finish()
 
     def write(self) -> None:
@@ -51,7 +48,8 @@ class Direction:
             self._held = self._held[self._send(self._held) :]
         if self._pipe:
             self.passed += self._pipe.drain(self._sink)
-        self._finish()
+        if self.ended:
+            self._finish()
 
     def close(self) -> None:
         """Give up what is held."""
@@ -85,7 +83,7 @@ class Direction:
 
     def _finish(self) -> None:
         """Once everything that came before the source's FIN is handed on, send a FIN too: only this way is closed."""
-        if self.ended and not self.holds and not self.finished:
+        if not self.holds and not self.finished:
             self._sink.shutdown(socket.SHUT_WR)
             self.finished = True
 

@@ -21,13 +21,15 @@ class Forwarder:
     Args:
         listen: where to take connections; port 0 = the kernel chooses one.
         target: where to take them on to; port 1-65535. Nobody has to listen there yet.
+        source: the address from which to connect to the target; None = the kernel chooses.
         splice: let the kernel move what is much, where it can; False = all of it passes through this process.
     endpoint: where it listens.
     Raises: BadInput; OSError (EADDRINUSE, EADDRNOTAVAIL, EACCES), where it cannot listen.
     """
 
-    def __init__(self, listen: Endpoint, target: Endpoint, splice: bool = True) -> None:
-        for endpoint in (listen, target):
+    def __init__(self, listen: Endpoint, target: Endpoint, source: str | None = None, splice: bool = True) -> None:
+        origin = None if source is None else Endpoint(source, 0)
+        for endpoint in (listen, target, origin or listen):
             if not isinstance(endpoint, Endpoint):
                 raise BadInput(f"{endpoint!r} is no endpoint: pass such as Endpoint('127.0.0.1', 8080).")
             guard.destination(endpoint)
@@ -35,6 +37,8 @@ class Forwarder:
             raise BadInput("Port 0 is nobody's: pass the target's port, from 1 to 65535.")
         if listen == target:
             raise BadInput(f"A forwarder from {listen} to itself would never end: pass another target.")
+        if origin and origin.family != target.family:
+            raise BadInput(f"From {source} no way leads to {target.address}: pass addresses of one family.")
         listener = _listening(listen)
         if Endpoint.of(listener.getsockname()) == target:  # of all ports the kernel chose that one: have another
             with listener:
@@ -42,7 +46,7 @@ class Forwarder:
         try:
             self.endpoint = Endpoint.of(listener.getsockname())
             self.target = target
-            self._relay = Relay(listener, target, splice)
+            self._relay = Relay(listener, target, origin, splice)
         except BaseException:
             listener.close()
             raise

@@ -77,12 +77,14 @@ class Pair:
         for sock in (client, target):
             sock.setblocking(False)
 
-    def connect(self, endpoint: Endpoint) -> None:
+    def connect(self, endpoint: Endpoint, source: Endpoint | None) -> None:
         """Start to connect to the target. Until that is there, nothing is read from the client."""
         sock = self._target.sock
         try:
             for one in (self._client.sock, sock):  # what is passed on shall not wait for more. Source: tcp(7)
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if source is not None:
+                sock.bind(guard.destination(source).sockaddr)
             code = sock.connect_ex(guard.destination(endpoint).sockaddr)
             local = Endpoint.of(sock.getsockname())
             self._target_name = FourTuple(local, endpoint) if local.port else None
@@ -146,8 +148,9 @@ class Pair:
     def _wait(self) -> None:
         """Wait at each end for what can be done next. Raises: OSError, where the kernel has no room for that."""
         onward, back = self._to_target, self._to_client
-        self._client.wait_for((READ if onward.may_read else 0) | (WRITE if back.holds else 0))
-        self._target.wait_for((READ if back.may_read else 0) | (WRITE if onward.holds else 0))
+        held, held_back = onward.holds, back.holds
+        self._client.wait_for((0 if held or onward.ended else READ) | (WRITE if held_back else 0))
+        self._target.wait_for((0 if held_back or back.ended else READ) | (WRITE if held else 0))
 
     def _close(self, state: str) -> None:
         self.state = state

@@ -33,8 +33,8 @@ STOPPED = Refused("STOPPED", "the forwarder was stopped before this connection h
 class Relay:
     """All of a forwarder's connections. It owns the listener, and closes everything when `run` returns."""
 
-    def __init__(self, listener: socket.socket, target: Endpoint, splice: bool) -> None:
-        self._listener, self._target = listener, target
+    def __init__(self, listener: socket.socket, target: Endpoint, source: Endpoint | None, splice: bool) -> None:
+        self._listener, self._target, self._source = listener, target, source
         self._name = Endpoint.of(listener.getsockname())
         with ExitStack() as stack:
             self._selector = stack.enter_context(selectors.DefaultSelector())
@@ -62,9 +62,12 @@ class Relay:
             while not self._stopping:
                 for key, events in self._selector.select(self._seconds_to_wait()):
                     key.data(events)
-                self._answer()
-                self._give_up_on_connecting()
-                self._accept_after_rest()
+                if self._heard:
+                    self._answer()
+                if self._connecting:
+                    self._give_up_on_connecting()
+                if self._accept_again is not None:
+                    self._accept_after_rest(self._accept_again)
         finally:
             for pair in list(self._pairs):
                 pair.break_off(STOPPED)
@@ -125,7 +128,7 @@ class Relay:
         name = FourTuple(self._name, Endpoint.of(peer))
         pair = Pair(client, target, name, self._selector, self._buffer, self._pipes, self._is_over)
         self._pairs[pair] = next(self._numbers)
-        pair.connect(self._target)
+        pair.connect(self._target, self._source)
         if pair.state == CONNECTING:
             self._connecting.append((time.monotonic() + PATIENCE, pair))
 
@@ -140,9 +143,13 @@ class Relay:
         self._past.append(pair.value(self._pairs.pop(pair)))
 
     def _seconds_to_wait(self) -> float | None:
-        first = [self._connecting[0][0]] if self._connecting else []
-        again = [] if self._accept_again is None else [self._accept_again]
-        return max(0, min(first + again) - time.monotonic()) if first or again else None
+        """How long the thread may sleep if nothing becomes ready; None = for ever."""
+        if not self._connecting and self._accept_again is None:
+            return None
+        times = [deadline for deadline, _ in itertools.islice(self._connecting, 1)]
+        if self._accept_again is not None:
+            times.append(self._accept_again)
+        return max(0, min(times) - time.monotonic())
 
     def _give_up_on_connecting(self) -> None:
         """Drop from the front of the row who is connected, and whom the target has not answered in time."""
@@ -154,7 +161,7 @@ class Relay:
             if pair.state == CONNECTING:
                 pair.break_off(refusal(TimeoutError()))
 
-    def _accept_after_rest(self) -> None:
-        if self._accept_again is not None and time.monotonic() >= self._accept_again:
+    def _accept_after_rest(self, when: float) -> None:
+        if time.monotonic() >= when:
             self._accept_again = None
             self._selector.register(self._listener, READ, self._accept)

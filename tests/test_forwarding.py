@@ -229,6 +229,13 @@ def test_what_was_sent_before_the_end_arrives_also_where_the_reader_is_late() ->
         stand.becomes("ended")
 
 
+def hangs_up(endpoint: Endpoint) -> str | None:
+    """Connect and wait for data. Returns: the refusal, which connect itself may tell where the reset was as fast."""
+    with socket.socket(endpoint.family) as client:
+        client.settimeout(SOON)
+        return error_of(lambda: client.connect(endpoint.sockaddr) or client.recv(1))
+
+
 def closed_port() -> Endpoint:
     with socket.create_server(HERE.sockaddr) as nobody:
         return Endpoint.of(nobody.getsockname())
@@ -240,13 +247,12 @@ def test_a_refused_client_is_reset_so_that_nothing_looks_like_an_empty_answer() 
         bound.bind(HERE.sockaddr)
         target = Endpoint.of(bound.getsockname())
         run = stack.enter_context(Forwarder(HERE, target))
-        client = stack.enter_context(socket.create_connection(run.endpoint.sockaddr, timeout=SOON))
-        assert error_of(lambda: client.recv(1)) == "ECONNRESET"
+        assert hangs_up(run.endpoint) == "ECONNRESET"
         (one,) = run.connections()
         assert one.state == "broken"
         assert one.because is not None
         assert one.because.name == "ECONNREFUSED"
-        assert one.client == FourTuple(run.endpoint, one.client.foreign)
+        assert one.client.local == run.endpoint
         assert one.target is not None
         assert one.target.foreign == target
         assert (one.to_target, one.to_client, one.client_finished, one.target_finished) == (0, 0, False, False)
@@ -270,9 +276,8 @@ def test_a_target_that_does_not_answer_is_given_up(monkeypatch: pytest.MonkeyPat
         else:
             pytest.skip("this system never fills a backlog")
         run = stack.enter_context(Forwarder(HERE, target))
-        clients = [stack.enter_context(socket.create_connection(run.endpoint.sockaddr, SOON)) for _ in range(3)]
-        for client in clients:
-            assert error_of(partial(client.recv, 1)) == "ECONNRESET"
+        with ThreadPoolExecutor(3) as pool:
+            assert list(pool.map(hangs_up, [run.endpoint] * 3)) == ["ECONNRESET"] * 3
         assert {one.because.name for one in run.connections() if one.because} == {"DEADLINE"}
 
 
@@ -286,8 +291,8 @@ def test_a_connection_of_the_forwarder_with_itself_is_nobody_listening(monkeypat
         return sock
 
     monkeypatch.setattr(relay.Relay, "_new_socket", meets_itself)
-    with Forwarder(HERE, target) as run, socket.create_connection(run.endpoint.sockaddr, timeout=SOON) as client:
-        assert error_of(lambda: client.recv(1)) == "ECONNRESET"
+    with Forwarder(HERE, target) as run:
+        assert hangs_up(run.endpoint) == "ECONNRESET"
         (one,) = run.connections()
         assert one.because is not None
         assert one.because.name == "ECONNREFUSED"
@@ -744,7 +749,8 @@ def test_curl_tells_a_reset_from_an_empty_answer() -> None:
     with socket.socket() as nobody:
         nobody.bind(HERE.sockaddr)
         with Forwarder(HERE, Endpoint.of(nobody.getsockname())) as run:
-            assert curl(f"http://{run.endpoint}/").returncode == 56  # 52 would be: the server sent nothing
+            # 7, 55 or 56: connecting, sending or receiving failed. 52 would be: the server sent nothing.
+            assert curl(f"http://{run.endpoint}/").returncode in (7, 55, 56)
 
 
 def curl(*arguments: str) -> subprocess.CompletedProcess:
@@ -808,9 +814,10 @@ def _try_to_forward_to(address: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("iperf3") is None, reason="iperf3 is not installed")
-@pytest.mark.skipif(machine.try_namespaces() is not True, reason="network namespaces are refused here")
 def test_iperf3_measures_through_it_in_both_directions() -> None:
-    with nodes.Lab(**NODES) as lab:
+    with nodes.Lab(**NODES, fallback=True) as lab:
+        if lab.kind != "namespaces":
+            pytest.skip("without network stacks of their own, nodes cannot have one port each")
         lab.C.start("import subprocess; subprocess.run(['iperf3', '-s'], capture_output=True)")
         until(lambda: any(row.state == "LISTEN" and row.local.port == 5201 for row in lab.C.table(("tcp",))), SOON)
         reply = lab.B.execute(MIDDLE.format(port=5201, target=5201))

@@ -735,10 +735,11 @@ def test_curl_gets_through_it_what_a_web_server_has(tmp_path: Path) -> None:
             with Forwarder(HERE, Endpoint("127.0.0.1", server.server_port)) as run:
                 urls = [f"http://{run.endpoint}/page"] * 3 + [f"http://{run.endpoint}/nothing"]
                 got = [curl("-f", url) for url in urls]
-                until(lambda: {one.state for one in run.connections()} == {"ended"}, SOON)
+                until(lambda: not {one.state for one in run.connections()} & {"connecting", "open"}, SOON)
                 assert [done.stdout == page for done in got] == [True, True, True, False]
                 assert got[-1].returncode == 22  # an answer of HTTP's, 404: the forwarder did its work
-                assert {one.state for one in run.connections()} == {"ended"}
+                # The last may be "broken": with -f, curl hangs up on the error page, whether or not it has come.
+                assert [one.state for one in run.connections()[:3]] == ["ended"] * 3
         finally:
             server.shutdown()
             serving.join(SOON)

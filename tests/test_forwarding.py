@@ -18,9 +18,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -28,6 +29,7 @@ import pytest
 from sockets_lab import machine, nodes, table
 from sockets_lab.errors import BadInput
 from sockets_lab.forwarding import STATES, Forwarded, Forwarder, forwarder, pipes, relay
+from sockets_lab.forwarding.direction import BUFFER, Direction
 from sockets_lab.fourtuples.connecting import listening, ready, start_connect, until
 from sockets_lab.fourtuples.port_search import more_descriptors
 from sockets_lab.model import Endpoint, FourTuple
@@ -350,11 +352,13 @@ def test_a_target_that_is_killed_in_the_middle_breaks_the_connection(splice: boo
         assert 0 < one.to_target <= pushed + 64 * MIB
 
 
-def push_until_stuck(sock: socket.socket, data: bytes = bytes(MIB), most: int = 512 * MIB) -> int:
-    """Send until nothing more is taken for a second. Returns: bytes."""
+def push_until_stuck(sock: socket.socket, data: bytes = bytes(MIB), checksum: Any = None) -> int:
+    """Send until nothing more is taken for a second, or far too much was taken. Returns: bytes."""
     pushed = 0
-    while pushed < most and ready([sock], selectors.EVENT_WRITE, 1):
-        pushed += sock.send(data)
+    while pushed < 512 * MIB and ready([sock], selectors.EVENT_WRITE, 1):
+        pushed += (count := sock.send(data))
+        if checksum:
+            checksum.update(data[:count])
     return pushed
 
 
@@ -389,7 +393,7 @@ def in_another_process(target: socket.socket, splice: bool = True, limit: int = 
 
 @both_ways
 def test_a_slow_reader_slows_the_sender_and_takes_no_memory(splice: bool) -> None:
-    data = random.Random(4).randbytes(MIB)
+    data, checksum = random.Random(4).randbytes(MIB), hashlib.sha256()
     with ExitStack() as stack:
         target = stack.enter_context(socket.create_server(HERE.sockaddr))
         target.settimeout(SOON)
@@ -402,15 +406,15 @@ def test_a_slow_reader_slows_the_sender_and_takes_no_memory(splice: bool) -> Non
         client = stack.enter_context(socket.create_connection(endpoint.sockaddr, timeout=SOON))
         server = stack.enter_context(target.accept()[0])
         client.setblocking(False)
-        pushed = push_until_stuck(client)
+        pushed = push_until_stuck(client, data, checksum)
         assert pushed < 256 * MIB, "nothing held the sender back"  # all the kernel's buffers together are far smaller
         assert psutil.Process(process).memory_info().rss - before < 4 * MIB
         client.close()
+        with socket.create_connection(endpoint.sockaddr, timeout=SOON) as other, target.accept()[0] as its_server:
+            other.sendall(bytes(70000))  # what is held of the one must not be mixed with the other
+            receive(its_server, 70000)
         server.settimeout(SOON)
-        room, got = bytearray(MIB), 0
-        while count := server.recv_into(room):
-            got += count
-        assert got == pushed
+        assert _hash_all(server) == (pushed, checksum.hexdigest())
 
 
 @both_ways
@@ -705,19 +709,61 @@ def test_pipes_are_few_and_one_that_holds_bytes_is_nobody_elses() -> None:
     some = pipes.Pipes()
     with ExitStack() as stack:
         stack.callback(some.close)
+        before = len(os.listdir("/proc/self/fd"))
         taken = [one for one in (some.take() for _ in range(pipes.MOST)) if one]
         assert some.take() is None
         near, far = (stack.enter_context(one) for one in socket.socketpair())
         near.send(b"somebody's")
         far.setblocking(False)
         assert taken[0].fill(far) == 10
-        for pipe in taken:
+        dirty, clean, *others = taken
+        some.give_back(clean)
+        some.give_back(dirty)
+        again = [one for one in (some.take(), some.take()) if one]
+        assert again[0] is clean
+        assert again[1] is not dirty
+        assert again[1].holds == 0
+        for pipe in (*others, *again):
             some.give_back(pipe)
-        again = some.take()
-        assert again is not None
-        assert again is not taken[0]
-        assert again.holds == 0
-        some.give_back(again)
+        assert len(os.listdir("/proc/self/fd")) <= before + 2 * pipes.SPARE + 2  # the two are near and far
+
+
+@pytest.mark.skipif(not pipes.can_splice(), reason="no splice here")
+def test_little_that_finds_no_room_is_kept_in_the_pipe() -> None:
+    some = pipes.Pipes()
+    with ExitStack() as stack:
+        stack.callback(some.close)
+        near, source, sink, far = (stack.enter_context(one) for _ in range(2) for one in socket.socketpair())
+        for sock in (near, source, sink, far):
+            sock.setblocking(False)
+        direction = Direction(source, sink, bytearray(BUFFER), some)
+        stack.callback(direction.close)
+        for turn in (1, 2):  # in the first the buffer is filled, so in the second there is a pipe
+            near.send(bytes(BUFFER))
+            while direction.passed < turn * BUFFER:
+                direction.read()
+            assert len(receive(far, BUFFER)) == BUFFER
+        assert error_of(lambda: [sink.send(bytes(BUFFER)) for _ in range(100)]) == "EAGAIN"
+        near.send(b"little")
+        while direction.holds == 0:
+            direction.read()
+        with suppress(BlockingIOError):
+            while far.recv(BUFFER):
+                direction.write()
+        assert (direction.holds, direction.passed) == (0, 2 * BUFFER + 6)
+
+
+def test_without_descriptors_for_pipes_everything_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_more(_: object) -> None:
+        raise OSError(errno.EMFILE, "no more")
+
+    monkeypatch.setattr(pipes.Pipe, "__init__", no_more)
+    data = random.Random(9).randbytes(2 * MIB)
+    with standing() as stand, ThreadPoolExecutor(1) as pool:
+        client, server = stand.joined()
+        sending = pool.submit(client.sendall, data)
+        assert receive(server, len(data)) == data
+        sending.result(SOON)
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

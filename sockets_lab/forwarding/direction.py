@@ -15,13 +15,13 @@ LITTLE = 4096  # bytes; whoever sends no more than this at a time gives the pipe
 class Direction:
     """What is on its way from `source` to `sink`. Neither socket may block.
 
-    passed: bytes handed to the sink's kernel. ended: the source has said that nothing more comes (FIN).
-    finished: everything was handed on, and the sink has been told the same.
+    passed: bytes handed to the sink's kernel. finished: the source has said that nothing more comes (FIN), and the sink
+    was told so too. Because nothing is read while anything is held, everything before the FIN is gone by then.
     """
 
     def __init__(self, source: socket.socket, sink: socket.socket, buffer: bytearray, pipes: Pipes) -> None:
         self.passed = 0
-        self.ended = self.finished = False
+        self.finished = False
         self._source, self._sink = source, sink
         self._buffer, self._pipes = memoryview(buffer), pipes
         self._held = memoryview(b"")
@@ -33,14 +33,14 @@ class Direction:
         return len(self._held) + (self._pipe.holds if self._pipe else 0)
 
     def read(self) -> None:
-        """Take what has come and hand it on. Raises: OSError, where either end is broken."""
+        """Take what has come and hand it on; nothing may be held. Raises: OSError, where either end is broken."""
         try:
             count = self._read_by_splice(self._pipe) if self._pipe else self._read_by_copying()
         except BlockingIOError:  # nothing was there after all
             return
         if not count:
-            self.ended = True
-            self._finish()
+            self._sink.shutdown(socket.SHUT_WR)  # only this direction is closed; the other one stays as it is
+            self.finished = True
 
     def write(self) -> None:
         """Hand on what is held, as far as the sink takes it. Raises: OSError, where the sink is broken."""
@@ -48,8 +48,6 @@ class Direction:
             self._held = self._held[self._send(self._held) :]
         if self._pipe:
             self.passed += self._pipe.drain(self._sink)
-        if self.ended:
-            self._finish()
 
     def close(self) -> None:
         """Give up what is held."""
@@ -80,12 +78,6 @@ class Direction:
             return 0
         self.passed += sent
         return sent
-
-    def _finish(self) -> None:
-        """Once everything that came before the source's FIN is handed on, send a FIN too: only this way is closed."""
-        if not self.holds and not self.finished:
-            self._sink.shutdown(socket.SHUT_WR)
-            self.finished = True
 
     def _drop_pipe(self) -> None:
         if self._pipe:

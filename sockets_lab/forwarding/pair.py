@@ -149,8 +149,8 @@ class Pair:
         """Wait at each end for what can be done next. Raises: OSError, where the kernel has no room for that."""
         onward, back = self._to_target, self._to_client
         held, held_back = onward.holds, back.holds
-        self._client.wait_for((0 if held or onward.ended else READ) | (WRITE if held_back else 0))
-        self._target.wait_for((0 if held_back or back.ended else READ) | (WRITE if held else 0))
+        self._client.wait_for((0 if held or onward.finished else READ) | (WRITE if held_back else 0))
+        self._target.wait_for((0 if held_back or back.finished else READ) | (WRITE if held else 0))
 
     def _close(self, state: str) -> None:
         self.state = state

@@ -527,6 +527,21 @@ def test_without_descriptors_clients_wait_until_others_have_gone() -> None:
         assert sorted(served) == list(range(40))
 
 
+def test_where_only_so_many_can_be_served_the_next_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "MOST", 2)
+    with standing() as stand:
+        pairs = [stand.joined(), stand.joined()]
+        late = stand.client()
+        late.sendall(b"late")
+        assert [one.number for one in stand.forwarder.connections()] == [1, 2]
+        for sock in pairs[0]:
+            sock.close()
+        assert receive(stand.accepted(), 4) == b"late"
+        assert [(one.number, one.state) for one in stand.forwarder.connections()] == [
+            (1, "ended"), (2, "open"), (3, "open"),
+        ]  # fmt: skip
+
+
 @posix
 def test_clients_that_come_and_go_at_once_do_no_harm() -> None:
     with standing() as stand:
@@ -745,8 +760,10 @@ def test_little_that_finds_no_room_is_kept_in_the_pipe() -> None:
             assert len(receive(far, BUFFER)) == BUFFER
         assert error_of(lambda: [sink.send(bytes(BUFFER)) for _ in range(100)]) == "EAGAIN"
         near.send(b"little")
-        while direction.holds == 0:
-            direction.read()
+        for _ in range(10):
+            if not direction.holds:
+                direction.read()
+        assert direction.holds == 6
         with suppress(BlockingIOError):
             while far.recv(BUFFER):
                 direction.write()

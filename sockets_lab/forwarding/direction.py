@@ -8,8 +8,8 @@ import socket
 
 from sockets_lab.forwarding.pipes import Pipe, Pipes
 
-BUFFER = 65536  # bytes; whoever fills it has much to send, and gets a pipe
-LITTLE = 4096  # bytes; whoever sends no more than this at a time gives the pipe back
+BUFFER = 65536  # bytes; when it was filled, there is much, and the next read goes through a pipe
+LITTLE = 4096  # bytes; when a pipe got no more than this, the next read goes through the buffer again
 
 
 class Direction:
@@ -25,7 +25,8 @@ class Direction:
         self._source, self._sink = source, sink
         self._buffer, self._pipes = memoryview(buffer), pipes
         self._held = memoryview(b"")
-        self._pipe: Pipe | None = None
+        self._pipe: Pipe | None = None  # only while something is in it, so that few pipes serve many
+        self._is_much = False
 
     @property
     def holds(self) -> int:
@@ -34,8 +35,9 @@ class Direction:
 
     def read(self) -> None:
         """Take what has come and hand it on; nothing may be held. Raises: OSError, where either end is broken."""
+        pipe = self._pipes.take() if self._is_much else None
         try:
-            count = self._read_by_splice(self._pipe) if self._pipe else self._read_by_copying()
+            count = self._read_by_splice(pipe) if pipe else self._read_by_copying()
         except BlockingIOError:  # nothing was there after all
             return
         if not count:
@@ -47,12 +49,14 @@ class Direction:
         if self._held:
             self._held = self._held[self._send(self._held) :]
         if self._pipe:
-            self.passed += self._pipe.drain(self._sink)
+            self._drain(self._pipe)
 
     def close(self) -> None:
         """Give up what is held."""
         self._held = memoryview(b"")
-        self._drop_pipe()
+        if self._pipe:
+            self._pipes.give_back(self._pipe)
+            self._pipe = None
 
     def _read_by_copying(self) -> int:
         count = self._source.recv_into(self._buffer)
@@ -60,16 +64,25 @@ class Direction:
             sent = self._send(self._buffer[:count])
             if sent < count:
                 self._held = memoryview(bytes(self._buffer[sent:count]))  # the buffer is everybody's
-        if count == len(self._buffer):
-            self._pipe = self._pipes.take()
+        self._is_much = count == len(self._buffer)
         return count
 
     def _read_by_splice(self, pipe: Pipe) -> int:
-        count = pipe.fill(self._source)
-        self.passed += pipe.drain(self._sink)
-        if count <= LITTLE and not pipe.holds:
-            self._drop_pipe()
+        try:
+            count = pipe.fill(self._source)
+        except OSError:
+            self._pipes.give_back(pipe)
+            raise
+        self._pipe = pipe
+        self._drain(pipe)
+        self._is_much = count > LITTLE
         return count
+
+    def _drain(self, pipe: Pipe) -> None:
+        self.passed += pipe.drain(self._sink)
+        if not pipe.holds:
+            self._pipes.give_back(pipe)
+            self._pipe = None
 
     def _send(self, data: memoryview) -> int:
         try:
@@ -78,8 +91,3 @@ class Direction:
             return 0
         self.passed += sent
         return sent
-
-    def _drop_pipe(self) -> None:
-        if self._pipe:
-            self._pipes.give_back(self._pipe)
-            self._pipe = None

@@ -26,6 +26,7 @@ RETRY = 0.1  # seconds, after which to try again where no descriptor was left fo
 KEPT = 1000  # connections that are over, and are still told of
 RESERVE = 64  # descriptors that are left to the rest of this process
 ANSWER = 10.0  # seconds in which the thread surely comes round
+MOST = 240 if selectors.DefaultSelector is selectors.SelectSelector else None  # pairs; Windows selects from 512
 FULL = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 STOPPED = Refused("STOPPED", "the forwarder was stopped before this connection had ended")
 
@@ -134,7 +135,8 @@ class Relay:
 
     def _new_socket(self) -> socket.socket:
         sock = socket.socket(self._target.family, socket.SOCK_STREAM)
-        if sock.fileno() >= machine.descriptor_limits()[0] - RESERVE:  # the lowest free number, so few are free
+        few_left = sock.fileno() >= machine.descriptor_limits()[0] - RESERVE  # it has the lowest free number
+        if few_left or len(self._pairs) == MOST:
             sock.close()
             raise OSError(errno.EMFILE, "the rest of this process needs some descriptors too")
         return sock

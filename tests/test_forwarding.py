@@ -856,6 +856,21 @@ def test_between_nodes_the_server_sees_the_node_in_the_middle() -> None:
         assert lab.B.execute("forwarder.close(); forwarder.closed").value == "True"
 
 
+def test_a_nodes_cell_that_is_interrupted_ends_its_forwarder() -> None:
+    with nodes.Lab(**NODES, fallback=True) as lab:
+        then = "import socket, time\nwith forwarder, socket.create_server((ME, 0)):\n    time.sleep(60)"
+        lab.B.start(MIDDLE.format(port=0, target=9) + then)
+
+        def listeners() -> list[Endpoint]:
+            return [row.local for row in lab.B.table(("tcp",)) if row.state == "LISTEN"]
+
+        assert until(lambda: len(listeners()) == 2, SOON)  # the second one tells that the `with` has begun
+        both = listeners()
+        lab.B.interrupt()
+        assert isinstance(lab.B.result(SOON).error, KeyboardInterrupt)
+        assert not set(both) & set(listeners())
+
+
 def test_in_a_node_the_guard_still_holds() -> None:
     with nodes.Lab(A="10.20.30.40", fallback=True) as lab:
         for address in ("192.0.2.1", "0.0.0.0", "10.20.30.41"):

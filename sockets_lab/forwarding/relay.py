@@ -16,7 +16,8 @@ from queue import SimpleQueue
 from sockets_lab import machine
 from sockets_lab.errors import Refused, refusal
 from sockets_lab.forwarding.direction import BUFFER
-from sockets_lab.forwarding.pair import READ, Pair
+from sockets_lab.forwarding.end import READ
+from sockets_lab.forwarding.pair import Pair
 from sockets_lab.forwarding.pipes import Pipes
 from sockets_lab.forwarding.values import CONNECTING, Forwarded
 from sockets_lab.model import Endpoint, FourTuple

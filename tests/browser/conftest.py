@@ -77,6 +77,13 @@ class Lab:
         panel.scroll_into_view_if_needed()
         return panel
 
+    def says(self, panel, text: str) -> None:
+        """Wait until a panel's sentence has this text; fail with what it says instead."""
+        try:
+            panel.get_by_text(text).wait_for()
+        except Exception as missing:
+            raise AssertionError(f"The panel says: {panel.get_by_role('status').all_inner_texts()}") from missing
+
     def shot(self, place, name: str) -> Path:
         """Save a screenshot of a page or of a part of it as build/screenshots/<name>.png."""
         SHOTS.mkdir(parents=True, exist_ok=True)

@@ -11,14 +11,14 @@ def test_two_programs_meet_and_the_matrix_is_measured(lab):
         lab.shot(panel, "04_panel")
         for number in (0, 1):
             panel.get_by_label("SO_REUSEPORT").nth(number).check()
-        panel.get_by_text("Every call worked").wait_for()
+        lab.says(panel, "Every call worked")
         said = panel.get_by_role("img").get_attribute("aria-label")
         assert "Program 2: listen: worked" in said
         assert said.count("LISTEN;") == 2
         lab.shot(panel, "04_panel_shared")
         panel.locator("select").nth(4).select_option("0.0.0.0, all of IPv4")
         panel.get_by_label("SO_REUSEPORT").nth(0).press("Space")
-        panel.get_by_text("SO_REUSEPORT counts only where both sockets set it").wait_for()
+        lab.says(panel, "SO_REUSEPORT counts only where both sockets set it")
         assert "bind 0.0.0.0:" in panel.get_by_role("img").get_attribute("aria-label")
         panel.get_by_role("button", name="Swap the programs").click()
         panel.locator('svg[aria-label^="The first program claims tcp 0.0.0.0 SO_REUSEPORT"]').wait_for()

@@ -14,6 +14,7 @@ NETLINK_NETFILTER = 12
 HEAD = struct.Struct(">BBH")  # nfgenmsg: family, version, resource
 BATCH_BEGIN, BATCH_END = 0x10, 0x11  # NFNL_MSG_BATCH_...
 NF_TABLES, LOG, CONNECTIONS = 10, 4, 1  # subsystems, the upper byte of a message's type
+CONFIGURE_LOG, LIST_CONNECTIONS = 1, 1  # NFULNL_MSG_CONFIG, IPCTNL_MSG_CT_GET
 IPV4 = 2  # NFPROTO_IPV4
 Message = tuple[int, int, bytes]  # type within the subsystem, flags, attributes
 
@@ -32,16 +33,25 @@ def change(subsystem: int, changes: Sequence[Message]) -> None:
     packed.append(_message(subsystem << 8 | kind, flags | NLM_F_ACK, HEAD.pack(IPV4, 0, 0) + what, len(changes)))
     end = _message(BATCH_END, 0, HEAD.pack(0, 0, subsystem), 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as kernel:
-        kernel.settimeout(PATIENCE)
-        kernel.send(begin + b"".join(packed) + end)
-        for _ in messages(kernel.recv(BUFFER)):
-            pass  # an error raises
+        _send(kernel, begin + b"".join(packed) + end)
 
 
 def held(subsystem: int, kind: int, what: bytes = b"") -> Iterator[bytes]:
     """List all things of a kind: the attributes of each. Raises: OSError; Interrupted, where they changed meanwhile."""
     for answer in ask(NETLINK_NETFILTER, subsystem << 8 | kind, HEAD.pack(IPV4, 0, 0) + what, dump=True):
         yield answer[HEAD.size :]
+
+
+def tell(kernel: socket.socket, kind: int, payload: bytes) -> None:
+    """Send one request over a socket that stays open, and wait until it is done. Raises: OSError."""
+    _send(kernel, _message(kind, NLM_F_ACK, payload, 1))
+
+
+def _send(kernel: socket.socket, packed: bytes) -> None:
+    kernel.settimeout(PATIENCE)
+    kernel.send(packed)
+    for _ in messages(kernel.recv(BUFFER)):
+        pass  # an error raises
 
 
 def _message(kind: int, flags: int, payload: bytes, number: int) -> bytes:

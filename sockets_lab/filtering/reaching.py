@@ -15,6 +15,7 @@ from sockets_lab.headers import TCP, UDP, ICMPv4, Packet
 from sockets_lab.model import Endpoint, FourTuple
 
 IP_RECVERR = 11  # linux/in.h: tell a UDP socket of every ICMP error, not only of "port unreachable". Source: ip(7)
+_kept: list[socket.socket] = []  # in the node's process
 MOST = 4096  # bytes that are read of what a server says
 OUTCOMES = {
     "ECONNREFUSED": "refused", "ECONNRESET": "refused", "DEADLINE": "silence", "ETIMEDOUT": "silence",
@@ -51,7 +52,7 @@ class Answer:
 def word(packet: Packet) -> str:
     """Name a packet by what it says."""
     if tcp := packet.find(TCP):
-        return ", ".join(tcp.flags)
+        return ", ".join(sorted(tcp.flags, key="ACK".__eq__))  # as it is usually said: SYN, ACK
     if icmp := packet.find(ICMPv4):
         codes = dict(ANSWERS.values()) if icmp.type == UNREACHABLE else {}
         return f"ICMP {codes.get(icmp.code) or f'type {icmp.type}, code {icmp.code}'}"
@@ -69,10 +70,28 @@ def reach_from(address: str, source_port: int, server: Endpoint, protocol: str, 
         return reach(sock, server, protocol, deadline, say, hear)
 
 
+def reach_and_keep(address: str, server: Endpoint, deadline: float) -> Answer | Refused:
+    """Make a client's socket, connect it, and keep it open until `let_go`."""
+    try:
+        sock = bound(address, 0, "tcp")
+    except OSError as error:
+        return refusal(error)
+    _kept.append(sock)
+    return reach(sock, server, "tcp", deadline, b"", 0)
+
+
+def let_go() -> None:
+    """Close what was kept."""
+    while _kept:
+        _kept.pop().close()
+
+
 def bound(address: str, source_port: int, protocol: str) -> socket.socket:
     """Return a client's socket that has its name already. Raises: OSError."""
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
     try:
+        if source_port:  # it may be in TIME_WAIT, from the question before
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, source_port))
     except BaseException:
         sock.close()

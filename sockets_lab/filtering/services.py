@@ -68,7 +68,8 @@ class _Program:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
         self.selector = selectors.DefaultSelector()
         try:
-            if tcp and hasattr(socket, "SO_REUSEPORT"):  # after an earlier run the port may be in TIME_WAIT
+            # The port may be in TIME_WAIT. Where SO_REUSEPORT is missing, this option lets others take a live port.
+            if tcp and hasattr(socket, "SO_REUSEPORT"):
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.sock.setblocking(False)
             self.sock.bind(guard.destination(endpoint).sockaddr)

@@ -7,6 +7,7 @@ What the kernel does more: sequence numbers of TCP, time after which a connectio
 changed. Source: nft(8); conntrack(8).
 """
 
+import time
 from dataclasses import dataclass, replace
 
 from sockets_lab.errors import BadInput
@@ -64,12 +65,16 @@ class StandIn:
             if chain.kind == "nat":
                 raise BadInput("the stand-in changes no addresses: pass chains for input, output and forward only.")
         self.ruleset = Ruleset(tuple(_from_zero(chain) for chain in ruleset.chains))
+        self.logged: list[tuple[int, str, Packet]] = []  # when, in nanoseconds since 1970; the rule's label; the packet
         self._flows: dict[Flow, bool] = {}  # as the first packet went -> whether an answer was seen
 
     def pass_by(self, hook: str, packet: Packet) -> Decision:
         """Decide over a packet at a hook, count it, and remember its connection where it may pass."""
         state = self.state_of(packet)
-        decision, met = decide(self.ruleset.chain(hook), packet, state)
+        chain = self.ruleset.chain(hook)
+        decision, met = decide(chain, packet, state)
+        labels = [rule.log for place in met if isinstance(rule := chain.rules[place], Rule) and rule.log]
+        self.logged += [(time.time_ns(), label, packet) for label in labels]
         self.ruleset = Ruleset(tuple(
             _counted(chain, met, packet) if chain.hook == hook else chain for chain in self.ruleset.chains
         ))  # fmt: skip

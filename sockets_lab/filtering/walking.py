@@ -41,8 +41,7 @@ def _stopped(here: StandIn | None, there: StandIn | None, name: FourTuple, proto
     """Return what the client is told, as an errno or SILENCE, where its question or the answer is stopped."""
     question, answer = _packet(name, protocol, say), _packet(name.reversed(), protocol, b"", ack=1)
     if decision := _denied(here, "output", question):
-        unsent = decision.verdict == "drop" and protocol == "udp"  # its caller is told; TCP just sends again, later
-        return errno.EPERM if unsent else _told(decision)
+        return errno.EPERM if protocol == "udp" else _told(decision)  # UDP's caller is told that nothing was sent
     if decision := _denied(there, "input", question):
         return _told(decision)
     if _denied(there, "output", answer) or _denied(here, "input", answer):

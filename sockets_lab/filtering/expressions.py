@@ -1,9 +1,11 @@
 """The expressions of which nf_tables makes a rule: small steps that load, compare, count, decide. Bytes and back.
 
 The kernel runs a rule's expressions from left to right, and leaves the rule at the first comparison that fails. Each
-has a name and numbered attributes; the table below has all that the course needs. Instead of it pyroute2 could be used:
-version 0.9 reads all expressions but makes only an address's comparison, a verdict and masquerade, so that most of the
-next module would stay, and importing it costs 0.21 seconds and 22 MB in each node (measured; this module: 1 ms).
+has a name and numbered attributes; the table below has all that the course needs. What else could be used, as measured:
+pyroute2 0.9 knows the attributes of all expressions, but makes only an address's comparison, a verdict and masquerade,
+so that the next module would stay, and it costs each node 0.2 seconds and 22 MB (this module with its readers: 3 ms).
+The program nft has to be installed; ten rules take it as long as us, 16 ms, which the kernel needs to put them to work,
+and to read them 11 ms instead of 3. Its text is the one in which rules are shown, so tests let it read them back.
 Source: linux/netfilter/nf_tables.h.
 """
 

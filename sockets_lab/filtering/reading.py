@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,19 +20,50 @@ def rule_of(spelled: tuple[Expression, ...]) -> Rule | Unread:
 
     Whether all was understood is not guessed: what was read must become the same expressions again.
     """
+    spelled = tuple(_one_by_one(spelled))
     reading = _Reading()
+    counted: dict[str, Any] = {"packets": None, "octets": None}
+    for one in spelled:
+        if one.name == "counter":
+            counted = {"packets": one.values["packets"], "octets": one.values["bytes"]}
     try:
         for one in spelled:
             if one.name in ("payload", "meta", "ct"):
                 reading.loaded = _field(one)
             else:
                 READERS[one.name](reading, one.values)
-        rule = Rule(**reading.found)
+        rule = Rule(**reading.found, **counted)
         if _uncounted(spelling.expressions(rule)) == _uncounted(spelled):
             return rule
     except (BadInput, KeyError):
         pass  # a name or a number that no rule of ours has
-    return Unread(tuple(one.name for one in spelled), reading.found.get("packets"), reading.found.get("octets"))
+    return Unread(tuple(one.name for one in spelled), **counted)
+
+
+def _one_by_one(spelled: Sequence[Expression]) -> Iterator[Expression]:
+    """Take apart what nft compares at once: fields that are neighbors, as both ports, or both addresses."""
+    pending: list[Expression] = []  # loads of fields that came as one
+    for one in spelled:
+        if one.name == "payload":
+            pending = _neighbors(one)
+        if one.name == "cmp" and len(pending) > 1:
+            data, at = one.values["data"], 0
+            for load in pending:
+                part = data[at : at + load.values["len"]]
+                yield from (load, Expression("cmp", one.values | {"data": part}))
+                at += load.values["len"]
+        elif one.name != "payload" or len(pending) < 2:
+            yield one
+
+
+def _neighbors(load: Expression) -> list[Expression]:
+    """Return the loads of single fields that together load the same, or nothing."""
+    base, begin, size = (load.values[name] for name in ("base", "offset", "len"))
+    inside = [
+        one for one in LOADS.values()
+        if one.values.get("base") == base and begin <= one.values["offset"] < begin + size
+    ]  # fmt: skip
+    return inside if sum(one.values["len"] for one in inside) == size else []
 
 
 def _uncounted(spelled: tuple[Expression, ...]) -> list[Expression]:
@@ -74,7 +105,7 @@ def _compared(reading: _Reading, values: dict) -> None:
 
 
 def _counted(reading: _Reading, values: dict) -> None:
-    reading.found |= {"packets": values["packets"], "octets": values["bytes"]}
+    pass  # what it counted does not belong to what the rule says
 
 
 def _logged(reading: _Reading, values: dict) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from sockets_lab.errors import BadInput
 from sockets_lab.filtering.rules import HOOKS, NAT, Rule
-from sockets_lab.model import Endpoint
+from sockets_lab.model import Endpoint, checked_port
 
 TABLE = "sockets_lab"  # what a ruleset is called in the kernel
 
@@ -97,7 +97,10 @@ def port_forward(port: int, to: Endpoint, protocol: str = "tcp", masquerade: boo
 
     Args: masquerade: the gateway also puts its own address in the place of the client's, so that the answers come back
         to it; needed wherever the target's way to the client does not lead through the gateway.
+    Raises: BadInput.
     """
+    if checked_port(port) == 0:
+        raise BadInput("port 0 cannot be asked for, so it cannot be forwarded: pass one from 1 to 65535.")
     ingoing = Chain("prerouting", (Rule("dnat", protocol, port, to=to),))
     hides = Chain("postrouting", (Rule("masquerade", protocol, to.port, destination=to.address),))
     return Ruleset((ingoing, hides) if masquerade else (ingoing,))

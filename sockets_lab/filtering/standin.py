@@ -16,7 +16,7 @@ from sockets_lab.filtering.rulesets import Chain, Ruleset
 from sockets_lab.headers import TCP, UDP, ICMPv4, IPv4, NotAPacket, Packet, dissect
 
 ICMP_NUMBER, TCP_NUMBER, UDP_NUMBER = 1, 6, 17
-ECHO = 8  # the type of ICMP that asks for an answer. Source: RFC 792
+ASKING = (8, 13, 15, 17)  # types of ICMP that ask for an answer, such as an echo. Source: RFC 792, RFC 950
 ERRORS = (3, 4, 5, 11, 12)  # types that report on another packet, whose first bytes follow
 Flow = tuple[int, str, int, str, int]  # protocol, source, its port, destination, its port
 
@@ -165,4 +165,4 @@ def _may_begin(packet: Packet) -> bool:
     if tcp := packet.find(TCP):
         return (tcp.syn, tcp.ack, tcp.fin, tcp.rst) in ((1, 0, 0, 0), (0, 1, 0, 0))
     icmp = packet.find(ICMPv4)
-    return icmp is None or icmp.type == ECHO
+    return icmp is None or icmp.type in ASKING

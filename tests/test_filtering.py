@@ -434,6 +434,34 @@ def test_on_loopback_a_stand_in_decides_and_says_so(loopback: nodes.Lab) -> None
         filtering.StandIn(gate)
 
 
+def test_on_loopback_a_closed_labs_rules_concern_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
+    with nodes.Lab(**PLAN, fallback=True) as gone:
+        assert apply(gone.B, incoming(Rule("drop"))) is None
+    with nodes.Lab(**PLAN, fallback=True) as lab:
+        assert lab.B.address == gone.B.address
+        with filtering.Service(lab.B) as there:
+            assert isinstance(there.endpoint, Endpoint)
+            answer = ask(lab.A, there.endpoint, deadline=QUIET)
+            assert isinstance(answer, filtering.Answer)
+            assert (answer.outcome, answer.by) == ("connected", "kernel")
+
+
+def test_on_loopback_a_log_and_a_connection_outlive_a_ruleset(loopback: nodes.Lab) -> None:
+    with filtering.Service(loopback.B) as there, filtering.Log(loopback.A) as log:
+        assert isinstance(there.endpoint, Endpoint)
+        port = there.endpoint.port
+        assert apply(loopback.A, incoming(Rule("accept", "tcp", source_port=port, log="answer"))) is None
+        first = ask(loopback.A, there.endpoint)
+        by_state = Rule("accept", state=("established",))
+        assert apply(loopback.A, incoming(by_state, policy="drop")) is None
+        again = ask(loopback.A, there.endpoint)
+        assert [one.label for one in log.packets()] == ["answer"]
+    assert isinstance(first, filtering.Answer)
+    assert isinstance(again, filtering.Answer)
+    assert (first.outcome, again.outcome) == ("connected", "connected")
+
+
 def test_a_labs_rules_end_with_the_lab_and_touch_no_other_network() -> None:
     machine = _tables_here()
     try:
@@ -448,8 +476,9 @@ def test_a_labs_rules_end_with_the_lab_and_touch_no_other_network() -> None:
 
 def _tables_here() -> str:
     """List the tables of this machine's own filter, where this user may."""
-    done = subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True) if shutil.which("nft") else None
-    return done.stdout if done else ""
+    if not shutil.which("nft"):
+        return ""
+    return subprocess.run(["nft", "-s", "list", "ruleset"], capture_output=True, text=True).stdout
 
 
 def test_too_few_nodes_are_refused(one_lab: nodes.Lab) -> None:

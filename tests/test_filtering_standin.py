@@ -190,14 +190,14 @@ def test_a_connection_is_new_until_it_is_answered() -> None:
     answer = compose(there, UDP(source_port=53, destination_port=5000), payload=b"!")
     error = compose(there, ICMPv4(type=3, code=3), payload=build(question)[:28])
     stand_in = StandIn(Ruleset((Chain("output", (Rule("drop", "udp", 54),)), Chain("input"))))
-    assert [stand_in.state_of(one) for one in (question, answer, error)] == ["new", "new", "invalid"]
+    assert [stand_in.flows.state_of(one) for one in (question, answer, error)] == ["new", "new", "invalid"]
     assert [stand_in.pass_by("output", question).state for _ in range(2)] == ["new", "new"]
     assert stand_in.pass_by("input", error).state == "related"
     assert stand_in.pass_by("input", answer).state == "established"
     assert stand_in.pass_by("output", question).state == "established"
     dropped = question.change(UDP, destination_port=54)
     assert stand_in.pass_by("output", dropped) == Decision("drop", Rule("drop", "udp", 54), "new")
-    assert stand_in.state_of(answer.change(UDP, source_port=54)) == "new", "what was dropped began nothing"
+    assert stand_in.flows.state_of(answer.change(UDP, source_port=54)) == "new", "what was dropped began nothing"
 
 
 def test_what_is_no_ipv4_meets_no_rule() -> None:

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from sockets_lab.errors import BadInput, Refused, refusal
 from sockets_lab.filtering import walking
-from sockets_lab.filtering.reaching import Answer, bound, reach, reach_from
-from sockets_lab.filtering.standin import ports_of
+from sockets_lab.filtering.answers import Answer
+from sockets_lab.filtering.flows import ports_of
+from sockets_lab.filtering.reaching import bound, reach, reach_from
 from sockets_lab.headers import ICMPv4, IPv4, NotAPacket, Packet, dissect
 from sockets_lab.model import Endpoint, FourTuple, checked_port
 from sockets_lab.netns.cables import INTERFACE

@@ -22,45 +22,51 @@ _stand_ins: weakref.WeakKeyDictionary[Node, StandIn] = weakref.WeakKeyDictionary
 def apply(node: Node, ruleset: Ruleset) -> Refused | None:
     """Give a node this ruleset in the place of the one before; its counters begin at 0.
 
-    Connections that the kernel knows stay known. Returns: None, or what the kernel refused, and all is as before.
+    Connections that are known stay known. Returns: None, or what the kernel refused, and all is as before.
     Raises: BadInput.
     """
     if not isinstance(ruleset, Ruleset):
         raise BadInput(f"{ruleset!r} is no ruleset: pass such as incoming(Rule('drop', 'tcp', port=80)).")
-    if isinstance(node, LoopbackNode):
-        if any(chain.kind == "nat" for chain in ruleset.chains):
-            return NO_TRANSLATION
-        _stand_ins[node] = StandIn(ruleset)
-        return None
-    refused: Refused | None = attempt(node.call, KERNEL, "install", ruleset)
-    return refused
+    if not isinstance(node, LoopbackNode):
+        return _by_kernel(node, "install", ruleset)
+    if any(chain.kind == "nat" for chain in ruleset.chains):
+        return NO_TRANSLATION
+    stand_in(node).take(ruleset)
+    return None
 
 
 def held(node: Node) -> Ruleset | Refused:
     """Read which rules a node holds, and what each has counted. An empty ruleset: none."""
     if isinstance(node, LoopbackNode):
-        return _stand_ins[node].ruleset if node in _stand_ins else NOTHING
+        return stand_in(node).ruleset
     ruleset: Ruleset | Refused | None = attempt(node.call, KERNEL, "installed")
     return NOTHING if ruleset is None else ruleset
 
 
 def clear(node: Node) -> Refused | None:
     """Take a node's ruleset away, so that everything passes. Returns: None, or what the kernel refused."""
-    if isinstance(node, LoopbackNode):
-        _stand_ins.pop(node, None)
-        return None
-    refused: Refused | None = attempt(node.call, KERNEL, "remove")
+    if not isinstance(node, LoopbackNode):
+        return _by_kernel(node, "remove")
+    stand_in(node).take(NOTHING)
+    return None
+
+
+def stand_in(node: Node) -> StandIn:
+    """Return what decides for a node on loopback."""
+    return _stand_ins.setdefault(node, StandIn())
+
+
+def stand_in_at(address: str, but: Node) -> StandIn | None:
+    """Return what decides for the node on loopback with that address, another one than `but`; None: nobody."""
+    for node, one in list(_stand_ins.items()):
+        if node.address == address and node is not but and not node.closed:
+            return one
+    return None
+
+
+def _by_kernel(node: Node, function: str, *arguments: Ruleset) -> Refused | None:
+    refused: Refused | None = attempt(node.call, KERNEL, function, *arguments)
     return refused
-
-
-def stand_in(node: Node) -> StandIn | None:
-    """Return the stand-in that decides for a node on loopback; None where the kernel decides, or nobody."""
-    return _stand_ins.get(node)
-
-
-def stand_in_at(address: str) -> StandIn | None:
-    """Return the stand-in of the node on loopback with that address, or None."""
-    return next((one for node, one in _stand_ins.items() if node.address == address), None)
 
 
 def differs(node: Node) -> str:

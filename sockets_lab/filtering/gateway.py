@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.filtering import firewall
+from sockets_lab.filtering.answers import Answer
 from sockets_lab.filtering.connections import Tracked
-from sockets_lab.filtering.reaching import Answer, let_go, reach_and_keep
+from sockets_lab.filtering.reaching import let_go, reach_and_keep
 from sockets_lab.filtering.rulesets import Ruleset, port_forward
 from sockets_lab.filtering.services import Service
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
@@ -72,7 +73,8 @@ def three_nodes() -> Lab:
 def forwarded(lab: Lab, port: int = PORT, masquerade: bool = True, deadline: float = 0.5) -> Forwarded | Refused:
     """Let the first node of a lab connect to a port of the second, which forwards it to a program in the third.
 
-    Args: port: 1-65535; masquerade: as for `port_forward`; deadline: seconds until silence counts as silence.
+    Args: port: 1-65535; masquerade: as for `port_forward`; deadline: seconds until silence counts as silence. The
+        second node's ruleset is gone afterwards, and it forwards nothing any more.
     Returns: Refused, where the kernel's filter cannot be had. Raises: BadInput. Source: nft(8).
     """
     if len(lab.nodes) < 3:

@@ -9,13 +9,13 @@ import errno
 import socket
 import struct
 import time
-from dataclasses import dataclass
 from typing import Self
 
 from sockets_lab.filtering import firewall
 from sockets_lab.filtering.nfnetlink import CONFIGURE_LOG, HEAD, IPV4, LOG, NETLINK_NETFILTER, tell
 from sockets_lab.filtering.rules import LOG_GROUP
-from sockets_lab.headers import IPv4, Packet, dissect
+from sockets_lab.filtering.standin import Logged
+from sockets_lab.headers import IPv4, dissect
 from sockets_lab.netlink import BUFFER, attribute, attributes, messages
 from sockets_lab.nodes import Node
 from sockets_lab.nodes.loopback import LoopbackNode
@@ -29,15 +29,6 @@ ROOM = 8 << 20  # bytes that may wait to be read: some 30,000 packets; an ordina
 TICK = 0.02  # seconds
 
 
-@dataclass(frozen=True)
-class Logged:
-    """A packet that a rule logged: when, in nanoseconds since 1970; the rule's label; its headers."""
-
-    time_ns: int
-    label: str
-    packet: Packet
-
-
 class Log:
     """A node's log from now on, until the end of `with`. A node has one log at a time.
 
@@ -47,17 +38,17 @@ class Log:
 
     def __init__(self, node: Node) -> None:
         self.lost = False
+        self._heard: list[Logged] = []  # from a stand-in
         self._stand_in = firewall.stand_in(node) if isinstance(node, LoopbackNode) else None
-        self._read = len(self._stand_in.logged) if self._stand_in else 0
-        self._sock = None if isinstance(node, LoopbackNode) else node.call(__name__, "open_log")
+        self._sock: socket.socket | None = None
+        if self._stand_in:
+            self._stand_in.listeners.append(self._heard)
+        else:
+            self._sock = node.call(__name__, "open_log")
 
     def packets(self) -> tuple[Logged, ...]:
         """Return all that was logged since the last call, in its order. Never waits."""
-        if self._stand_in:
-            found = tuple(Logged(*one) for one in self._stand_in.logged[self._read :])
-            self._read += len(found)
-            return found
-        logged: list[Logged] = []
+        logged, self._heard[:] = list(self._heard), []
         while self._sock:
             try:
                 part = self._sock.recv(BUFFER)
@@ -82,6 +73,8 @@ class Log:
     def close(self) -> None:
         if self._sock:
             self._sock.close()
+        if self._stand_in:
+            self._stand_in.listeners[:] = [one for one in self._stand_in.listeners if one is not self._heard]
 
     def __enter__(self) -> Self:
         return self

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.filtering import firewall
+from sockets_lab.filtering.answers import Answer
 from sockets_lab.filtering.asking import ask
-from sockets_lab.filtering.reaching import Answer
 from sockets_lab.filtering.rules import ANSWERS, RESET, Rule
 from sockets_lab.filtering.rulesets import Ruleset, incoming
 from sockets_lab.filtering.services import Service

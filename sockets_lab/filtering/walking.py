@@ -6,7 +6,7 @@ import time
 
 from sockets_lab.errors import refusal
 from sockets_lab.filtering import firewall
-from sockets_lab.filtering.reaching import OUTCOMES, Answer
+from sockets_lab.filtering.answers import OUTCOMES, Answer
 from sockets_lab.filtering.rules import RESET
 from sockets_lab.filtering.standin import Decision, StandIn
 from sockets_lab.headers import TCP, UDP, IPv4, Packet, compose
@@ -22,7 +22,8 @@ def walk(client: Node, name: FourTuple, protocol: str, say: bytes, deadline: flo
     Args: as for `ask`. The answer is taken to be one of the same protocol, whether or not anybody listens there.
     """
     begin = time.monotonic()
-    number = _stopped(firewall.stand_in(client), firewall.stand_in_at(name.foreign.address), name, protocol, say)
+    here, there = firewall.stand_in(client), firewall.stand_in_at(name.foreign.address, client)
+    number = _stopped(here, there, name, protocol, say)
     if number is None:
         return None
     if number == SILENCE:
@@ -32,9 +33,9 @@ def walk(client: Node, name: FourTuple, protocol: str, say: bytes, deadline: flo
 
 
 def decides(client: Node, name: FourTuple) -> str:
-    """Name who lets a question pass: the stand-in, where one of both nodes has one."""
-    nodes = (firewall.stand_in(client), firewall.stand_in_at(name.foreign.address))
-    return "stand-in" if any(nodes) else "kernel"
+    """Name who lets a question pass: the stand-in, where it has rules for one of both nodes."""
+    both = (firewall.stand_in(client), firewall.stand_in_at(name.foreign.address, client))
+    return "stand-in" if any(one and one.ruleset.chains for one in both) else "kernel"
 
 
 def _stopped(here: StandIn | None, there: StandIn | None, name: FourTuple, protocol: str, say: bytes) -> int | None:

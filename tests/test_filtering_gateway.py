@@ -216,7 +216,7 @@ def test_a_target_that_drops_leaves_the_client_half_open(lab: nodes.Lab, stack: 
 def test_datagrams_are_forwarded_too(lab: nodes.Lab, stack: ExitStack) -> None:
     target = forwarding(lab, stack, "udp", greeting=b"from C")
     for _ in range(3):
-        answer = ask(lab.A, Endpoint(lab.B.address, PORT), "udp", say=b"?")
+        answer = ask(lab.A, Endpoint(lab.B.address, PORT), "udp", SOON, say=b"?")
         assert not isinstance(answer, Refused)
         assert (answer.outcome, answer.said) == ("answered", b"from C")
     known = filtering.tracked(lab.B)
@@ -232,7 +232,8 @@ def test_who_does_not_forward_drops_what_it_has_addressed_anew(lab: nodes.Lab, s
     assert not isinstance(answer, Refused)
     assert answer.outcome == "silence"
     dnat, masquerade = (chain.rules[0] for chain in held(lab.B).chains)  # type: ignore[union-attr]
-    assert (dnat.packets, masquerade.packets) == (1, 0)
+    assert (dnat.packets or 0) >= 1
+    assert masquerade.packets == 0
 
 
 def test_two_clients_with_one_port_get_two_at_the_server(lab: nodes.Lab, stack: ExitStack) -> None:

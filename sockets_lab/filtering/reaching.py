@@ -1,18 +1,16 @@
 """A client that wants to reach a port, and finds out how that ends. It runs in the node's process, in its network."""
 
 import contextlib
-import errno
-import os
-import select
 import socket
 import time
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, refusal
 from sockets_lab.filtering.answers import OUTCOMES, Answer
+from sockets_lab.fourtuples.connecting import start_connect
 from sockets_lab.model import Endpoint, FourTuple
 
-IP_RECVERR = 11  # linux/in.h: tell a UDP socket of every ICMP error, not only of "port unreachable". Source: ip(7)
+IP_RECVERR = 11  # Linux: tell a UDP socket of every ICMP error, not only of "port unreachable". Source: ip(7)
 _kept: list[socket.socket] = []  # in the node's process
 MOST = 4096  # bytes that are read of what a server says
 
@@ -70,7 +68,8 @@ def reach(sock: socket.socket, server: Endpoint, protocol: str, deadline: float,
     refused = None
     try:
         if protocol == "tcp":
-            _connect(sock, server, deadline)
+            if not start_connect(sock, server, deadline):
+                raise TimeoutError
             seconds = time.monotonic() - begin
             said = _exchange(sock, say, hear)
         else:
@@ -82,17 +81,6 @@ def reach(sock: socket.socket, server: Endpoint, protocol: str, deadline: float,
         refused = refusal(error)
         outcome = OUTCOMES.get(refused.name, "impossible")
     return Answer(outcome, name, refused, said, seconds)
-
-
-def _connect(sock: socket.socket, server: Endpoint, deadline: float) -> None:
-    sock.setblocking(False)
-    code = sock.connect_ex(server.sockaddr)
-    if code in (errno.EINPROGRESS, errno.EWOULDBLOCK):
-        if not any(select.select([], [sock], [sock], deadline)):
-            raise TimeoutError
-        code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    if code:
-        raise OSError(code, os.strerror(code))
 
 
 def _exchange(sock: socket.socket, say: bytes, hear: float) -> bytes:
@@ -107,7 +95,7 @@ def _exchange(sock: socket.socket, say: bytes, hear: float) -> bytes:
 
 
 def _ask_datagram(sock: socket.socket, server: Endpoint, deadline: float, say: bytes) -> bytes:
-    with contextlib.suppress(OSError):  # elsewhere only "port unreachable" is told
+    with contextlib.suppress(OSError):  # elsewhere this number is IP_MULTICAST_LOOP, which is on anyway
         sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
     sock.settimeout(deadline)
     sock.connect(server.sockaddr)

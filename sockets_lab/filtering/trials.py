@@ -16,7 +16,8 @@ from sockets_lab.nodes import Lab, Node
 from sockets_lab.nodes.loopback import LoopbackNode
 
 SETTINGS = "sockets_lab.netns.settings"
-DEADLINE = 0.4  # seconds; between nodes answers take less than a millisecond
+DEADLINE = 0.4  # seconds; between nodes a kernel answers in less than a millisecond
+DEADLINES = {"tcp": DEADLINE, "udp": 0.9}  # a datagram is answered by a program, which may have to wait for a processor
 
 
 @dataclass(frozen=True)
@@ -41,13 +42,15 @@ def verdicts(protocol: str = "tcp") -> tuple[Rule | None, ...]:
 
 
 def try_rules(lab: Lab, protocol: str = "tcp", rules: Sequence[Rule | None] | None = None,
-              deadline: float = DEADLINE) -> tuple[Trial, ...] | Refused:  # fmt: skip
+              deadline: float | None = None) -> tuple[Trial, ...] | Refused:  # fmt: skip
     """Try each rule in the filter of a lab's second node, while its first node asks at an open and at a closed port.
 
-    Args: rules: None = `verdicts`; deadline: seconds, as for `ask`. The ruleset of that node is gone afterwards.
+    Args: rules: None = `verdicts`; deadline: seconds, as for `ask`; None = 0.4 for TCP, 0.9 for UDP. The ruleset of
+        that node is gone afterwards.
     Returns: Refused, where there is no filter to be had. Raises: BadInput.
     """
     client, server = two_of(lab)
+    wait = DEADLINES.get(protocol, DEADLINE) if deadline is None else deadline
     found = []
     with Service(server, protocol=protocol) as there, cleared(server), every_error_told(server):
         with Service(server, protocol=protocol) as gone:
@@ -55,7 +58,7 @@ def try_rules(lab: Lab, protocol: str = "tcp", rules: Sequence[Rule | None] | No
         for rule in verdicts(protocol) if rules is None else rules:
             if isinstance(there.endpoint, Refused) or isinstance(gone.endpoint, Refused):
                 return next(one for one in (there.endpoint, gone.endpoint) if isinstance(one, Refused))
-            trial = _trial(client, server, rule, there.endpoint, gone.endpoint, protocol, deadline)
+            trial = _trial(client, server, rule, there.endpoint, gone.endpoint, protocol, wait)
             if isinstance(trial, Refused):
                 return trial
             found.append(trial)

@@ -238,6 +238,7 @@ def test_each_verdict_does_to_a_client_what_it_is_said_to_do(either: nodes.Lab, 
         if kernel:
             assert tuple(answer.told for answer in answers) == tuple(told for _, told in expected), one.rule
             assert all(answer.sent for answer in answers)
+            assert all(str(answer).startswith(f"{answer.four_tuple}: {answer.outcome}") for answer in answers)
         if same:
             asked = [1 if answer.sent is None else len(answer.sent) for answer in answers]
             assert one.packets == asked[0]
@@ -266,6 +267,8 @@ def test_counters_are_the_packets_that_crossed_the_cable(lab: nodes.Lab) -> None
         assert rule.packets == 10
     assert dropped.packets == second.packets + third.packets
     assert rest.packets == first.packets, "what was dropped came no further"
+    if shutil.which("nft"):
+        assert nft(lab.B, "list", "ruleset") == f"{held(lab.B)}\n"
 
 
 def test_a_new_ruleset_takes_the_place_of_the_old_one_at_once_or_not_at_all(lab: nodes.Lab) -> None:
@@ -324,6 +327,28 @@ def test_what_the_kernel_refuses_is_a_result(lab: nodes.Lab) -> None:
     for answer in (apply(Missing(), incoming()), held(Missing()), clear(Missing())):
         assert isinstance(answer, Refused)
         assert answer.name == "EOPNOTSUPP"
+
+
+def test_the_errors_are_limited_again_afterwards_and_a_setting_may_be_read_only(lab: nodes.Lab) -> None:
+    from sockets_lab.filtering.trials import every_error_told
+
+    def pause() -> str:
+        with open("/proc/sys/net/ipv4/icmp_ratelimit") as setting:
+            return setting.read()
+
+    usual = lab.B.run(pause)
+    with every_error_told(lab.B):
+        assert lab.B.run(pause) == "0\n"
+    assert lab.B.run(pause) == usual != "0\n"
+
+    class ReadOnly(nodes.Node):
+        def __init__(self) -> None: ...
+
+        def call(self, *_: Any) -> Any:
+            raise OSError(30, "Read-only file system")
+
+    with every_error_told(ReadOnly()):
+        pass
 
 
 def test_a_rule_about_a_port_says_nothing_of_the_program(either: nodes.Lab) -> None:

@@ -38,6 +38,9 @@ class Answer:
         """Name the first packet that came back: "SYN, ACK", "RST, ACK", "ICMP host-unreachable", "datagram"; or ""."""
         return word(self.came[0]) if self.came else ""
 
+    def __str__(self) -> str:
+        return f"{self.four_tuple}: {self.outcome}" + (f" ({self.told})" if self.told else "")
+
 
 def word(packet: Packet) -> str:
     """Name a packet by what it says."""

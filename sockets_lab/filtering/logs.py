@@ -25,7 +25,7 @@ BIND, COPY_PACKET = 1, 2  # NFULNL_CFG_CMD_BIND, NFULNL_COPY_PACKET
 KEPT = 128  # bytes of each packet: all headers, with options
 TIMESTAMP, PAYLOAD, LABEL = 3, 9, 10  # NFULA_TIMESTAMP, NFULA_PAYLOAD, NFULA_PREFIX
 LONGEST, TOGETHER = 1, 16  # the kernel hands over after 10 milliseconds, or so many packets, in one part
-ROOM = 8 << 20  # bytes that may wait to be read: some 30,000 packets; an ordinary user gets less, for about 1,000
+ROOM = 8 << 20  # bytes that may wait to be read: 30,000 packets; where net.core.rmem_max is the usual one, 1,500
 TICK = 0.02  # seconds
 
 

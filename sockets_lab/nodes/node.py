@@ -152,6 +152,11 @@ class Node:
         for line in self._lines:
             line.close()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the lab has closed this node."""
+        return self._service.sock.fileno() < 0
+
     def _at_this_end(self, function: str, *arguments: Any) -> Refused | None:
         refused: Refused | None = attempt(self.call, "sockets_lab.netns.cables", function, *arguments)
         return refused

@@ -48,7 +48,7 @@ def test_the_right_sequence_opens_for_its_source_and_for_nobody_else():
     assert told(lock, *RIGHT) == ["step", "step", "opened"]
     assert lock.is_open(A, 2.0)
     assert not lock.is_open(C, 2.0)
-    assert lock.progress(A) == 0
+    assert lock.progress(A, 2.0) == 0
 
 
 def test_it_shuts_again_and_can_be_opened_again():
@@ -125,10 +125,12 @@ def test_made_up_sources_do_not_fill_the_memory():
     lock = Lock("1 2")
     for number in range(3 * MOST_SOURCES):
         lock.hear(Heard(0.0, f"10.0.{number // 256}.{number % 256}", Knock(1)))
-    remembered = [n for n in range(3 * MOST_SOURCES) if lock.progress(f"10.0.{n // 256}.{n % 256}")]
-    assert remembered == list(range(2 * MOST_SOURCES, 3 * MOST_SOURCES))
-    lock.expire(100.0)
-    assert not any(lock.progress(f"10.0.{n // 256}.{n % 256}") for n in remembered)
+
+    def remembered(now):
+        return [n for n in range(3 * MOST_SOURCES) if lock.progress(f"10.0.{n // 256}.{n % 256}", now)]
+
+    assert remembered(10.0) == list(range(2 * MOST_SOURCES, 3 * MOST_SOURCES))
+    assert remembered(10.1) == []
 
 
 def test_openings_shut_in_the_order_in_which_they_are_due():
@@ -159,7 +161,7 @@ def test_whoever_it_opens_for_has_just_knocked_the_sequence_in_time_whatever_oth
             elif complete:  # the only other way: its first knocks were taken for the end of something else
                 before = [one for _, one in history[who][:-count]]
                 assert before, "a source without a past must get in"
-            assert lock.progress(who) == event.place < count
+            assert lock.progress(who, now) == event.place < count
 
     def draw(st):
         knocks = st.builds(Knock, st.integers(1, 2), st.sampled_from(["tcp", "udp"]))

@@ -113,7 +113,8 @@ def test_tags_are_compared_in_constant_time(monkeypatch):
     "call",
     [
         lambda: compose(b"short", A, 1, NOW), lambda: compose("x" * 32, A, 1, NOW),
-        lambda: compose(KEY, "host", 1, NOW), lambda: compose(KEY, "::1", 1, NOW), lambda: compose(KEY, A, 0, NOW), lambda: compose(KEY, A, 65536, NOW),
+        lambda: compose(KEY, "host", 1, NOW), lambda: compose(KEY, "::1", 1, NOW),
+        lambda: compose(KEY, A, 0, NOW), lambda: compose(KEY, A, 65536, NOW),
         lambda: compose(KEY, A, 1, -1.0), lambda: compose(KEY, A, 1, float("nan")), lambda: compose(KEY, A, 1, 1e300),
         lambda: compose(KEY, A, 1, "now"), lambda: compose(KEY, A, 1, NOW, b"few"), lambda: Verifier(b""),
         lambda: Verifier(KEY, -1), lambda: Verifier(KEY).verify(b"", "nobody", NOW),

@@ -113,6 +113,7 @@ def visit(door: Endpoint, source: str | None = None, wait: float = WAIT) -> Visi
     guard.destination(door)
     origin = guard.destination(Endpoint(source, 0)) if source else None
     with socket.socket(door.family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)  # a visit leaves no TIME_WAIT behind
         try:
             if not start_connect(sock, door, wait, origin):
                 return Visit(SILENCE)

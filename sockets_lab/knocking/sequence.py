@@ -48,19 +48,17 @@ class Lock:
             self._remember(heard.source, place, begun)
         return Event(heard.time, heard.source, what, place, heard.knock)
 
-    def progress(self, source: str) -> int:
-        """Return how many knocks of the sequence a source has right now, one after the other."""
-        return self._progress.get(source, (0, 0.0))[0]
+    def progress(self, source: str, now: float) -> int:
+        """Return how many knocks of the sequence a source has right, one after the other, and still in time."""
+        place, begun = self._progress.get(source, (0, now))
+        return place if 0 <= now - begun <= self.window else 0
 
     def is_open(self, source: str, now: float) -> bool:
         """Whether the port is open for this source."""
         return self.openings.is_open(source, now)
 
     def expire(self, now: float) -> tuple[Event, ...]:
-        """Let time go by: forget what was begun too long ago. Returns: an event "shut" for each whose time is over."""
-        for source, (_, begun) in list(self._progress.items()):
-            if now - begun > self.window:
-                del self._progress[source]
+        """Let time go by. Returns: an event "shut" for each for whom the port was open, and whose time is over."""
         return self.openings.expire(now)
 
     def next_time(self) -> float | None:

@@ -23,7 +23,8 @@ KINDS = {knocks.TCP: socket.SOCK_STREAM, knocks.UDP: socket.SOCK_DGRAM}
 def knock_in(one: Captured, address: str) -> Heard | None:
     """Return the knock that a captured packet is to this address; None where it is none.
 
-    A knock is the first segment of a connection (SYN without ACK), or a datagram; to whatever port.
+    A knock is the first segment of a connection (SYN without ACK), or a datagram; to whatever port. A SYN that a kernel
+    repeats because nobody answered is one more, as it is for knockd.
     """
     try:
         packet = dissect(one.octets)

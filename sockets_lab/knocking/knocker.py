@@ -18,6 +18,7 @@ from sockets_lab.knocking.knocks import Knock, checked_seconds, sequence_of
 from sockets_lab.model import Endpoint
 
 PACE = 0.05  # seconds from one knock to the next
+GIVE_UP = 0.5  # seconds: after one, the kernel repeats a SYN without answer. Source: RFC 6298 section 2.1
 FIRST_WORDS = 3.0  # seconds; the gate's own program speaks at once
 LET_IN, CONNECTED, TURNED_AWAY, NO, SILENCE = "let in", "connected", "turned away", "refused", "silence"
 ANSWERS = {"ECONNREFUSED": NO, "ECONNRESET": TURNED_AWAY, "ECONNABORTED": TURNED_AWAY}
@@ -53,9 +54,10 @@ def knock(
 ) -> tuple[Sent, ...]:
     """Knock at ports of a host, one after the other.
 
-    TCP: a connect that does not wait, given up when the next knock is due, so that the kernel does not repeat it.
-    UDP: an empty datagram. Args: address: a literal IP address; pace: seconds from one knock to the next, 0-60, so that
-    none overtakes another; source: the address to come from, None = the kernel chooses.
+    TCP: a connect that does not wait, given up when the next knock is due, or after half a second: a SYN that a kernel
+    repeats would be heard as one knock more. UDP: an empty datagram.
+    Args: address: a literal IP address; pace: seconds from one knock to the next, 0-60, so that none overtakes another;
+        source: the address to come from, None = the kernel chooses.
     Returns: one answer for each knock, in their order. Raises: BadInput, before anything is sent. Source: connect(2).
     """
     targets = [(one, guard.destination(Endpoint(address, one.port))) for one in sequence_of(sequence)]
@@ -64,7 +66,7 @@ def knock(
     sent = []
     for one, target in targets:
         begun = time.monotonic()
-        answer = attempt(_knock_once, one, target, origin, begun + pace)
+        answer = attempt(_knock_once, one, target, origin, begun + min(pace, GIVE_UP))
         if isinstance(answer, Refused):
             answer = ANSWERS.get(answer.name, answer.name)
         sent.append(Sent(one, answer))
@@ -73,7 +75,7 @@ def knock(
 
 
 def _knock_once(one: Knock, target: Endpoint, origin: Endpoint | None, until: float) -> str:
-    """Send one knock, and listen for an answer until it is time for the next. Raises: OSError."""
+    """Send one knock, and listen for an answer until then. Raises: OSError."""
     is_tcp = one.protocol == knocks.TCP
     with socket.socket(target.family, socket.SOCK_STREAM if is_tcp else socket.SOCK_DGRAM) as sock:
         sock.setblocking(False)

@@ -5,8 +5,10 @@ not on its list, the segment is dropped, and whoever sent it hears nothing. No s
 on loopback, too. Source: socket(7), SO_ATTACH_FILTER; Documentation/networking/filter.rst in the kernel's sources.
 """
 
+import errno
 import socket
 import struct
+import sys
 from collections.abc import Iterable
 
 from sockets_lab.crafting.picking import EQUAL, RETURN, attach
@@ -60,6 +62,8 @@ class SocketFilterGate(UserspaceGate):
         self._filter()
 
     def _filter(self) -> None:
+        if sys.platform != "linux":
+            raise OSError(errno.ENOSYS, "the number of this option is Linux's")
         attach(self._door, program(self.admitted))
 
 

@@ -1,8 +1,9 @@
 """A gate that the kernel keeps, without a firewall: a filter on the listening socket itself. Linux only.
 
 A small program stands before one socket and looks at each segment for it, before TCP does: where the source address is
-not on its list, the segment is dropped, and whoever sent it hears nothing. No special rights are needed, and it works
-on loopback, too. Source: socket(7), SO_ATTACH_FILTER; Documentation/networking/filter.rst in the kernel's sources.
+not on its list, the segment is dropped, and whoever sent it hears nothing. In a node that takes no rights that the node
+does not have. On loopback it works too, but some kernels refuse it there to ordinary users (EPERM; seen on Linux 6.18).
+Source: socket(7), SO_ATTACH_FILTER; Documentation/networking/filter.rst in the kernel's sources.
 """
 
 import errno

@@ -33,6 +33,7 @@ from sockets_lab.knocking import (
     socketfilter,
 )
 from sockets_lab.knocking.door import SEQUENCE
+from sockets_lab.knocking.runs import tried
 from sockets_lab.machine import try_namespaces
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes import pcap
@@ -99,7 +100,7 @@ def knock(lab, node, knocks, pace=0.02):
 
 
 def visit(node, daemon):
-    return node.run(knocker.visit, daemon.door, node.address).answer
+    return tried(node, daemon).answer
 
 
 def heard(daemon, count):
@@ -220,7 +221,8 @@ daemon = knocking.knock_daemon(knocking.here(), open_for=600.0).__enter__()
         knock(lab, lab.A, RIGHT)
         assert lab.B.execute(f"daemon.wait_for('opened', patience={PATIENCE}).source").value == repr(lab.A.address)
         door = Endpoint(lab.B.address, 2222)
-        answers = [node.run(knocker.visit, door, node.address).answer for node in (lab.A, lab.C)]
+        waits = {"A": PATIENCE, "C": 0.5}
+        answers = [lab[who].run(knocker.visit, door, lab[who].address, wait).answer for who, wait in waits.items()]
         assert answers == ["let in", "silence"]
     finally:
         lab.B.execute("daemon.close()")
@@ -420,7 +422,7 @@ def test_debians_knock_opens_our_door_on_loopback_for_the_address_from_which_it_
         assert loopback.A.run(debian.knock, loopback.B.address, daemon.lock.sequence, 0.05) is None
         event = daemon.wait_for("opened", patience=PATIENCE)
         assert event, daemon.events
-        answer = loopback.A.run(knocker.visit, daemon.door, event.source).answer
+        answer = loopback.A.run(knocker.visit, daemon.door, event.source, PATIENCE).answer
         assert (answer, visit(loopback.C, daemon) == "let in") == ("let in", False)
 
 

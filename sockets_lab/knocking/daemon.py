@@ -12,6 +12,7 @@ from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.fourtuples.connecting import ready
 from sockets_lab.knocking.gate import Gate
 from sockets_lab.knocking.knocks import OPENED, SHUT, TCP, Event, Heard
+from sockets_lab.knocking.openings import Openings
 from sockets_lab.model import Endpoint
 
 PATIENCE = 5.0  # seconds to wait for an event, unless told otherwise
@@ -29,7 +30,9 @@ class Ear(Protocol):
 
 
 class Judge(Protocol):
-    """What judges: a lock with a sequence or with a key. None: that was no matter of his."""
+    """What judges: a lock with a sequence or with a key. None: that was no matter of this lock."""
+
+    openings: Openings
 
     def hear(self, heard: Heard) -> Event | None: ...
     def expire(self, now: float) -> tuple[Event, ...]: ...
@@ -97,7 +100,7 @@ class Daemon:
             found = come()
             if self.failed and len(found) < count:
                 raise self.failed
-        return found[count - 1] if len(found) >= count else None
+        return found[count - 1] if 0 < count <= len(found) else None
 
     def _follow(self, events: Iterable[Event]) -> list[Event]:
         """Let the gate follow what the lock said, and write it down."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence number, port id
 ERROR_NUMBER = struct.Struct("=i")
 ATTRIBUTE = struct.Struct("=HH")  # nlattr: length with these four bytes, type
+ATTRIBUTE_KIND = 0x3FFF  # of its type: the two bits above say how the value is written
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x4, 0x10, 0x300
 NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400  # of a request that makes something
 NLMSG_ERROR, NLMSG_DONE = 2, 3
@@ -87,9 +88,13 @@ def attribute(kind: int, value: bytes) -> bytes:
 
 def attributes(packed: bytes) -> dict[int, bytes]:
     """Read a row of attributes: type -> value."""
-    found, offset = {}, 0
+    return dict(listed(packed))
+
+
+def listed(packed: bytes) -> Iterator[tuple[int, bytes]]:
+    """Read a row of attributes in which a type may come more than once: type and value of each."""
+    offset = 0
     while offset + ATTRIBUTE.size <= len(packed):
         length, kind = ATTRIBUTE.unpack_from(packed, offset)
-        found[kind] = packed[offset + ATTRIBUTE.size : offset + length]
+        yield kind & ATTRIBUTE_KIND, packed[offset + ATTRIBUTE.size : offset + length]
         offset += aligned(max(length, ATTRIBUTE.size))
-    return found

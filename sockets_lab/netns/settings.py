@@ -1,6 +1,9 @@
 """Settings of a network stack, as files. Linux only. Source: sysctl(8), ip-sysctl in the kernel's documentation."""
 
 import contextlib
+from pathlib import Path
+
+IPV4 = Path("/proc/sys/net/ipv4")
 
 
 def switch_off_ipv6() -> None:
@@ -11,3 +14,25 @@ def switch_off_ipv6() -> None:
     for which in ("all", "default"):
         with contextlib.suppress(OSError), open(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6", "w") as setting:
             setting.write("1")
+
+
+def set_forwarding(on: bool) -> None:
+    """Let this stack send on what is not for it, or not. Raises: OSError. Source: ip-sysctl.
+
+    Who forwards would also tell senders of a shorter way (RFC 792, Redirect); in a lab that is only noise.
+    """
+    for interface in ("all", "eth0"):
+        (IPV4 / "conf" / interface / "send_redirects").write_text("0" if on else "1")
+    (IPV4 / "ip_forward").write_text("1" if on else "0")
+
+
+def set_icmp_pause(milliseconds: int) -> int:
+    """Let this stack tell one host of errors by ICMP no more often than that, 0 = always; return what it was before.
+
+    Usual is 1000, with six at once: whoever asks at many closed ports is not told of each. Raises: OSError.
+    Source: ip-sysctl, icmp_ratelimit.
+    """
+    setting = IPV4 / "icmp_ratelimit"
+    before = int(setting.read_text())
+    setting.write_text(str(milliseconds))
+    return before

@@ -1,0 +1,93 @@
+"""Give a ruleset to the kernel of the network in which this process lives, and read it back. Linux only.
+
+A ruleset becomes one table of nf_tables, which stands beside tables of others. Source: nft(8), linux/netfilter/
+nf_tables.h.
+"""
+
+import contextlib
+import errno
+
+from sockets_lab.errors import BadInput
+from sockets_lab.filtering import nfnetlink
+from sockets_lab.filtering.expressions import TEXT, U32, pack, read
+from sockets_lab.filtering.nfnetlink import NF_TABLES, Message
+from sockets_lab.filtering.reading import rule_of
+from sockets_lab.filtering.rules import HOOKS, Rule
+from sockets_lab.filtering.rulesets import TABLE, Chain, Ruleset, Unread
+from sockets_lab.filtering.spelling import VERDICTS, expressions
+from sockets_lab.netlink import NLM_F_CREATE, Interrupted, attribute, attributes
+
+NEW_TABLE, DELETE_TABLE, NEW_CHAIN, GET_CHAIN, NEW_RULE, GET_RULE = 0, 2, 3, 4, 6, 7  # NFT_MSG_...
+APPEND = 0x800  # NLM_F_APPEND: behind the rules that are there
+TABLE_NAME = 1  # NFTA_TABLE_NAME, and NFTA_CHAIN_TABLE and NFTA_RULE_TABLE
+CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE, HOOK_NUMBER, HOOK_PRIORITY = 3, 4, 5, 7, 1, 2
+RULE_CHAIN, RULE_EXPRESSIONS = 2, 4
+PRIORITY = {"prerouting": -100, "postrouting": 100}  # among all who hooked in there: dstnat, srcnat; else 0, filter
+ATTEMPTS = 5
+
+
+def install(ruleset: Ruleset) -> None:
+    """Put this ruleset in the place of the one before, at one moment: no packet meets half of it.
+
+    Raises: OSError, and all is as before; BadInput.
+    """
+    changes: list[Message] = [*_removal(), (NEW_TABLE, NLM_F_CREATE, _table())]
+    for chain in ruleset.chains:
+        changes.append((NEW_CHAIN, NLM_F_CREATE, _chain(chain)))
+        changes += [(NEW_RULE, NLM_F_CREATE | APPEND, _rule(chain, rule)) for rule in chain.rules]
+    nfnetlink.change(NF_TABLES, changes)
+
+
+def remove() -> None:
+    """Take the ruleset away, if there is one. Raises: OSError."""
+    nfnetlink.change(NF_TABLES, _removal())
+
+
+def installed() -> Ruleset | None:
+    """Read the ruleset that the kernel holds, and what its rules have counted; None: there is none. Raises: OSError."""
+    for _ in range(ATTEMPTS):
+        with contextlib.suppress(Interrupted):
+            return _installed()
+    raise OSError(errno.EAGAIN, "the rules changed each time while they were read")
+
+
+def _installed() -> Ruleset | None:
+    rules: dict[str, list[Rule | Unread]] = {}
+    found = []
+    for packed in nfnetlink.held(NF_TABLES, GET_RULE, _table()):
+        parts = attributes(packed)
+        rules.setdefault(_text(parts[RULE_CHAIN]), []).append(rule_of(read(parts[RULE_EXPRESSIONS])))
+    for packed in nfnetlink.held(NF_TABLES, GET_CHAIN):
+        parts = attributes(packed)
+        name = _text(parts[CHAIN_NAME])
+        if _text(parts[TABLE_NAME]) == TABLE and name in HOOKS:
+            policy = next(word for word, code in VERDICTS.items() if code == U32.read(parts[CHAIN_POLICY]))
+            found.append(Chain(name, tuple(rules.get(name, ())), policy))
+    return Ruleset(tuple(found)) if found else None
+
+
+def _removal() -> list[Message]:
+    """Make sure that there is a table, so that it can be deleted."""
+    return [(NEW_TABLE, NLM_F_CREATE, _table()), (DELETE_TABLE, 0, _table())]
+
+
+def _table() -> bytes:
+    return attribute(TABLE_NAME, TEXT.pack(TABLE))
+
+
+def _chain(chain: Chain) -> bytes:
+    hook = attribute(HOOK_NUMBER, U32.pack([*HOOKS].index(chain.hook)))
+    hook += attribute(HOOK_PRIORITY, PRIORITY.get(chain.hook, 0).to_bytes(4, "big", signed=True))
+    named = _table() + attribute(CHAIN_NAME, TEXT.pack(chain.hook)) + attribute(CHAIN_TYPE, TEXT.pack(chain.kind))
+    return named + attribute(CHAIN_HOOK, hook) + attribute(CHAIN_POLICY, U32.pack(VERDICTS[chain.policy]))
+
+
+def _rule(chain: Chain, rule: Rule | Unread) -> bytes:
+    if isinstance(rule, Unread):
+        raise BadInput("a rule that could not be read cannot be written either: leave it out, or take it from nft.")
+    named = _table() + attribute(RULE_CHAIN, TEXT.pack(chain.hook))
+    return named + attribute(RULE_EXPRESSIONS, pack(expressions(rule)))
+
+
+def _text(packed: bytes) -> str:
+    return str(TEXT.read(packed))

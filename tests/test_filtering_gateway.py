@@ -1,0 +1,278 @@
+"""The kernel's port forwarding between nodes: four-tuples on both sides, by tables, cables and the kernel's list."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from sockets_lab import filtering, nodes
+from sockets_lab.errors import BadInput, Refused
+from sockets_lab.filtering import Forwarded, Rule, Ruleset, Service, apply, ask, held, incoming, port_forward
+from sockets_lab.headers import TCP, UDP, IPv4, Packet, dissect
+from sockets_lab.model import Endpoint, FourTuple, SocketRow
+from sockets_lab.nodes.capture import Capture
+
+PLAN = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120", "D": "130.140.150.160"}
+SOON = 5.0  # seconds; a deadline for what is otherwise done at once
+QUIET = 0.3  # seconds after which silence is believed
+PORT = 8080
+
+
+@pytest.fixture
+def lab() -> Iterator[nodes.Lab]:
+    try:
+        with nodes.Lab(**PLAN) as lab:
+            yield lab
+    except nodes.LabUnavailable as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def played(lab: nodes.Lab, **how: Any) -> Forwarded:
+    found = filtering.forwarded(lab, **how)
+    assert isinstance(found, Forwarded), found
+    return found
+
+
+def forwarding(lab: nodes.Lab, stack: ExitStack, protocol: str = "tcp", **service: Any) -> Endpoint:
+    """Let B forward its port to a program in C. Returns: where that is."""
+    program = stack.enter_context(Service(lab.C, protocol=protocol, **service))
+    assert isinstance(program.endpoint, Endpoint)
+    assert apply(lab.B, port_forward(PORT, program.endpoint, protocol)) is None
+    assert filtering.be_gateway(lab.B) is None
+    return program.endpoint
+
+
+def row(node: nodes.Node, port: int) -> SocketRow | None:
+    """Find the connection in a node's table one of whose ports this is."""
+    rows = [one for one in node.table(("tcp",)) if port in (one.local.port, one.foreign.port) and one.foreign.port]
+    assert len(rows) <= 1, rows
+    return rows[0] if rows else None
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + SOON
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def pairs(cable: Capture) -> set[tuple[str, str]]:
+    """List who sent to whom, of what crossed a cable."""
+    found: list[Packet] = [dissect(one.octets) for one in cable.packets()]
+    return {(ip.source, ip.destination) for one in found if (ip := one.find(IPv4)) and (one.find(TCP) or one.find(UDP))}
+
+
+def kernels_list(node: nodes.Node) -> list[dict[str, str]]:
+    """Read what a node's kernel tracks from its text file. Each line names source and destination twice."""
+
+    def read() -> list[str]:
+        with open("/proc/net/nf_conntrack") as file:
+            return file.read().splitlines()
+
+    try:
+        lines = node.run(read)
+    except OSError:
+        pytest.skip("this kernel has no /proc/net/nf_conntrack")
+    found = []
+    for line in lines:
+        parts: dict[str, str] = {"state": line.split()[5]}
+        for name, equals, value in (word.partition("=") for word in line.split()):
+            if equals:
+                parts[name if name not in parts else f"reply {name}"] = value
+        found.append(parts)
+    return found
+
+
+def test_two_connections_in_appearance_one_in_the_gateways_list(lab: nodes.Lab) -> None:
+    a, b, c = (node.address for node in lab.nodes[:3])
+    with lab.A.capture() as at_a, lab.C.capture() as at_c:
+        found = played(lab)
+        assert (pairs(at_a), pairs(at_c)) == ({(a, b), (b, a)}, {(b, c), (c, b)})
+    assert found.answer.outcome == "connected"
+    assert found.client is not None
+    assert found.server is not None
+    assert found.tracked is not None
+    assert found.client.four_tuple == found.answer.four_tuple
+    assert (found.client.local.address, found.client.foreign) == (a, Endpoint(b, PORT))
+    assert (found.server.local, found.server.foreign.address) == (found.target, b)
+    assert {found.client.state, found.server.state, found.tracked.state} == {"ESTABLISHED"}
+    assert found.gateway == (), "no socket of the gateway has a part in it"
+    assert found.tracked.original == found.client.four_tuple
+    assert found.tracked.reply == found.server.four_tuple
+    assert found.tracked.translated
+    assert found.tracked.answered
+    assert found.seen_by_server == b
+    assert [rule.packets for chain in found.rules.chains for rule in chain.rules] == [1, 1], "only the first packet"
+    assert held(lab.B) == Ruleset()
+    assert lab.B.run(lambda: open("/proc/sys/net/ipv4/ip_forward").read()) == "0\n"  # noqa: SIM115
+    assert not any(row.foreign.port for row in lab.A.table(("tcp",)) if row.state == "ESTABLISHED")
+
+
+def test_without_masquerade_the_answer_takes_another_way_and_is_thrown_away(lab: nodes.Lab) -> None:
+    a, b, c = (node.address for node in lab.nodes[:3])
+    with lab.A.capture() as at_a:
+        found = played(lab, masquerade=False, deadline=QUIET)
+        packets = [dissect(one.octets) for one in at_a.packets()]
+    assert found.answer.outcome == "silence"
+    assert found.client is not None
+    assert found.client.state == "SYN_SENT"
+    assert found.tracked is not None
+    assert (found.tracked.state, found.tracked.answered) == ("SYN_SENT", False)
+    assert found.tracked.reply == FourTuple(found.target, found.client.local)
+    said = [(p.layers[1].source, p.layers[1].destination, p.layers[2].flags) for p in packets if p.find(TCP)]  # type: ignore[attr-defined]
+    assert (a, b, ("SYN",)) in said
+    assert (c, a, ("ACK", "SYN")) in said, "C answers A directly"
+    assert (a, c, ("RST",)) in said, "and A knows nothing of C"
+
+
+def test_the_list_is_the_kernels_own(lab: nodes.Lab, stack: ExitStack) -> None:
+    target = forwarding(lab, stack)
+    client = stack.enter_context(lab.A.socket())
+    client.settimeout(SOON)
+    client.connect((lab.B.address, PORT))
+    name = FourTuple.of(client)
+    (line,) = (one for one in kernels_list(lab.B) if one["sport"] == str(name.local.port))
+    ours = filtering.tracked(lab.B)
+    assert not isinstance(ours, Refused)
+    (mine,) = (one for one in ours if one.original == name)
+    for end, source, destination in ((mine.original, "src", "dst"), (mine.reply, "reply src", "reply dst")):
+        ports = (line[source.replace("src", "sport")], line[destination.replace("dst", "dport")])
+        told = (line[source], line[destination], *map(int, ports))
+        assert told == (end.local.address, end.foreign.address, end.local.port, end.foreign.port)
+    assert (mine.reply.local, line["state"]) == (target, mine.state)
+
+
+def test_half_closed_and_still_forwarded(lab: nodes.Lab, stack: ExitStack) -> None:
+    listener = stack.enter_context(lab.C.socket())
+    listener.bind((lab.C.address, 0))
+    listener.listen()
+    listener.settimeout(SOON)
+    target = Endpoint.of(listener.getsockname())
+    assert apply(lab.B, port_forward(PORT, target)) is None
+    assert filtering.be_gateway(lab.B) is None
+    client = stack.enter_context(lab.A.socket())
+    client.settimeout(SOON)
+    client.connect((lab.B.address, PORT))
+    server, peer = listener.accept()
+    stack.enter_context(server)
+    server.settimeout(SOON)
+    port = client.getsockname()[1]
+    assert peer == (lab.B.address, port)
+    client.sendall(b"the last of me")
+    client.shutdown(socket.SHUT_WR)
+    assert server.recv(100) + server.recv(100) == b"the last of me"
+    until(lambda: (one := row(lab.A, port)) and one.state == "FIN_WAIT2")
+    assert (there := row(lab.C, peer[1])) is not None
+    assert there.state == "CLOSE_WAIT"
+    server.sendall(b"x" * 100_000)
+    server.close()
+    got = b""
+    while part := client.recv(65536):
+        got += part
+    assert got == b"x" * 100_000
+
+
+@pytest.mark.parametrize("masquerade", [True, False])
+def test_a_target_that_nobody_listens_at_refuses_in_the_gateways_name(lab: nodes.Lab, masquerade: bool) -> None:
+    assert apply(lab.B, port_forward(PORT, Endpoint(lab.C.address, 9), masquerade=masquerade)) is None
+    assert filtering.be_gateway(lab.B) is None
+    answer = ask(lab.A, Endpoint(lab.B.address, PORT), deadline=QUIET)
+    assert not isinstance(answer, Refused)
+    assert (answer.outcome, answer.told) == (("refused", "RST, ACK") if masquerade else ("silence", ""))
+    if masquerade:
+        assert answer.came is not None
+        ip = answer.came[0].find(IPv4)
+        assert ip is not None
+        assert ip.source == lab.B.address
+
+
+def test_a_target_that_drops_leaves_the_client_half_open(lab: nodes.Lab, stack: ExitStack) -> None:
+    target = forwarding(lab, stack)
+    assert apply(lab.C, incoming(Rule("drop", "tcp", target.port))) is None
+    client = stack.enter_context(lab.A.socket())
+    client.setblocking(False)
+    client.connect_ex((lab.B.address, PORT))
+    port = client.getsockname()[1]
+    until(lambda: held(lab.C).chain("input").rules[0].packets)  # type: ignore[union-attr]
+    assert (here := row(lab.A, port)) is not None
+    assert here.state == "SYN_SENT"
+    assert row(lab.C, port) is None
+    (mine,) = filtering.tracked(lab.B)  # type: ignore[misc]
+    assert (mine.state, mine.answered) == ("SYN_SENT", False)
+    assert apply(lab.C, incoming()) is None
+    client.settimeout(SOON)
+    assert client.recv(100) == filtering.SSH, "it asks again after a second, and is let in"
+
+
+def test_datagrams_are_forwarded_too(lab: nodes.Lab, stack: ExitStack) -> None:
+    target = forwarding(lab, stack, "udp", greeting=b"from C")
+    for _ in range(3):
+        answer = ask(lab.A, Endpoint(lab.B.address, PORT), "udp", say=b"?")
+        assert not isinstance(answer, Refused)
+        assert (answer.outcome, answer.said) == ("answered", b"from C")
+    known = filtering.tracked(lab.B)
+    assert not isinstance(known, Refused)
+    assert {(one.protocol, one.reply.local, one.answered, one.state) for one in known} == {("udp", target, True, "")}
+    assert len({one.original for one in known}) == 3
+
+
+def test_who_does_not_forward_drops_what_it_has_addressed_anew(lab: nodes.Lab, stack: ExitStack) -> None:
+    forwarding(lab, stack)
+    assert filtering.be_gateway(lab.B, False) is None
+    answer = ask(lab.A, Endpoint(lab.B.address, PORT), deadline=QUIET)
+    assert not isinstance(answer, Refused)
+    assert answer.outcome == "silence"
+    dnat, masquerade = (chain.rules[0] for chain in held(lab.B).chains)  # type: ignore[union-attr]
+    assert (dnat.packets, masquerade.packets) == (1, 0)
+
+
+def test_two_clients_with_one_port_get_two_at_the_server(lab: nodes.Lab, stack: ExitStack) -> None:
+    forwarding(lab, stack)
+    clients = []
+    for node in (lab.A, lab.D):
+        client = stack.enter_context(node.socket())
+        client.bind((node.address, 5555))
+        client.settimeout(SOON)
+        client.connect((lab.B.address, PORT))
+        clients.append(client)
+    seen = [one.foreign for one in lab.C.table(("tcp",)) if one.state == "ESTABLISHED"]
+    assert {one.address for one in seen} == {lab.B.address}
+    assert len({one.port for one in seen}) == 2
+    known = filtering.tracked(lab.B)
+    assert not isinstance(known, Refused)
+    assert {one.original.local for one in known} == {Endpoint(node.address, 5555) for node in (lab.A, lab.D)}
+    assert {one.reply.foreign for one in known} == set(seen)
+
+
+def test_fifty_at_once(lab: nodes.Lab, stack: ExitStack) -> None:
+    forwarding(lab, stack)
+    clients = [stack.enter_context(lab.A.socket()) for _ in range(50)]
+    for client in clients:
+        client.settimeout(SOON)
+        client.connect((lab.B.address, PORT))
+        assert client.recv(100) == filtering.SSH
+    known = filtering.tracked(lab.B)
+    assert not isinstance(known, Refused)
+    assert {one.original for one in known} == {FourTuple.of(client) for client in clients}
+    there = {one.four_tuple for one in lab.C.table(("tcp",)) if one.state == "ESTABLISHED"}
+    assert {one.reply for one in known} == there
+    assert held(lab.B).chain("prerouting").rules[0].packets == 50  # type: ignore[union-attr]
+
+
+def test_a_gateway_needs_three_nodes_and_a_real_port(lab: nodes.Lab, stack: ExitStack) -> None:
+    for port in (0, 70000):
+        with pytest.raises(BadInput):
+            filtering.forwarded(lab, port=port)
+    assert held(lab.B) == Ruleset()
+    two = stack.enter_context(nodes.Lab(A="10.20.30.40", B="50.60.70.80"))
+    with pytest.raises(BadInput, match="lab of three"):
+        filtering.forwarded(two)

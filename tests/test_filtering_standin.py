@@ -1,0 +1,211 @@
+"""The stand-in's decisions against the kernel's own, over the same packets."""
+
+import itertools
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sockets_lab import filtering, nodes
+from sockets_lab.filtering import Chain, Decision, Rule, Ruleset, StandIn, apply, ask, decide, held, incoming, matches
+from sockets_lab.headers import TCP, UDP, ICMPv4, IPv4, Packet, build, compose, dissect
+from sockets_lab.model import Endpoint
+from sockets_lab.nodes.capture import Capture
+
+PLAN = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
+SOON = 5.0  # seconds; a deadline for what is otherwise done at once
+FEW = (1, 22, 80, 443, 8080, 65535)  # ports, so that rules and packets often meet
+NUMBERS = itertools.count(1)  # a new one for each packet that shall belong to no connection before
+
+few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+class Wire:
+    """Raw sockets of two senders, the filter of a receiver, and the stand-in beside it."""
+
+    def __init__(self, lab: nodes.Lab, stack: ExitStack) -> None:
+        self.lab = lab
+        self.senders = {
+            node.address: stack.enter_context(node.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW))
+            for node in (lab.A, lab.C)
+        }
+
+    def both(self, ruleset: Ruleset, packets: list[Packet]) -> tuple[Ruleset, Ruleset]:
+        """Send the packets, and hand them to the stand-in. Returns: what the kernel counted, and the stand-in."""
+        assert apply(self.lab.B, ruleset) is None
+        stand_in = StandIn(ruleset)
+        for packet in packets:
+            stand_in.pass_by("input", packet)
+            source = packet.layers[0].source  # type: ignore[attr-defined]
+            self.senders[source].sendto(build(packet), (self.lab.B.address, 0))
+        return self.settled(stand_in), stand_in.ruleset
+
+    def settled(self, stand_in: StandIn, before: Callable[[], None] = lambda: None) -> Ruleset:
+        """Read what the kernel has counted, as soon as it agrees with the stand-in, or it never will."""
+        end = time.monotonic() + SOON
+        before()
+        while counts(found := held(self.lab.B)) != counts(stand_in.ruleset) and time.monotonic() < end:
+            time.sleep(0.01)
+            before()
+        assert isinstance(found, Ruleset)
+        return found
+
+
+def counts(ruleset: Any) -> list[tuple[str, int, int]]:
+    return [(str(rule.verdict), rule.packets, rule.octets) for chain in ruleset.chains for rule in chain.rules]
+
+
+def hand_over(cable: Capture, stand_in: StandIn) -> None:
+    """Let the stand-in decide over what crossed a cable since the last time."""
+    for one in cable.packets():
+        stand_in.pass_by("output" if one.outgoing else "input", dissect(one.octets))
+
+
+@pytest.fixture(scope="module")
+def one_wire() -> Iterator[Wire]:
+    with ExitStack() as stack:
+        try:
+            lab = stack.enter_context(nodes.Lab(**PLAN))
+        except nodes.LabUnavailable as missing:
+            pytest.skip(str(missing))
+        lab.B.call("sockets_lab.netns.settings", "set_icmp_pause", 0)
+        yield Wire(lab, stack)
+
+
+@pytest.fixture
+def wire(one_wire: Wire) -> Wire:
+    filtering.clear(one_wire.lab.B)
+    return one_wire
+
+
+def ip(source: str = PLAN["A"], **more: Any) -> IPv4:
+    return IPv4(source=source, destination=PLAN["B"], **more)
+
+
+@st.composite
+def packets(draw: st.DrawFn) -> Packet:
+    """A packet to B, complete and correct, that belongs to no connection before it."""
+    fresh = 1024 + next(NUMBERS) % 60000
+    outer = ip(draw(st.sampled_from([PLAN["A"], PLAN["C"]])))
+    payload = draw(st.binary(max_size=30))
+    kind = draw(st.sampled_from(["tcp", "udp", "icmp", "other"]))
+    if kind == "other":
+        return compose(outer.changed(protocol=253), payload=payload)  # RFC 3692 section 2.1: for experiments
+    if kind == "icmp":
+        return compose(outer, ICMPv4(type=draw(st.sampled_from([0, 8, 13, 14, 42])), rest=fresh << 16), payload=payload)
+    ports = {"source_port": fresh, "destination_port": draw(st.sampled_from(FEW))}
+    if kind == "udp":
+        return compose(outer, UDP(**ports), payload=payload)
+    names = ("urg", "ack", "psh", "rst", "syn", "fin")
+    flags = {name: draw(st.integers(0, 1)) for name in names}
+    return compose(outer, TCP(**ports, **flags), payload=payload)  # type: ignore[arg-type]
+
+
+PORTS = st.none() | st.sampled_from(FEW) | st.tuples(st.sampled_from(FEW[:3]), st.sampled_from(FEW[3:]))
+
+
+@st.composite
+def rules(draw: st.DrawFn, states: bool) -> Rule:
+    protocol = draw(st.sampled_from(["tcp", "udp", "icmp", None]))
+    has_ports = protocol in ("tcp", "udp")
+    state = draw(st.sets(st.sampled_from(["new", "established", "related", "invalid"]))) if states else ()
+    return Rule(
+        draw(st.sampled_from(["accept", "drop", "count", "reject"])), protocol,
+        draw(PORTS) if has_ports else None,
+        draw(st.none() | st.just((1024, 30000))) if has_ports else None,
+        draw(st.none() | st.sampled_from([PLAN["A"], PLAN["C"]])),
+        draw(st.none() | st.sampled_from([PLAN["B"], "1.2.3.4"])),
+        tuple(state),
+    )  # fmt: skip
+
+
+@st.composite
+def cases(draw: st.DrawFn, states: bool) -> tuple[Ruleset, list[Packet]]:
+    ruleset = incoming(*draw(st.lists(rules(states), min_size=1, max_size=6)), Rule("count"))
+    return ruleset, draw(st.lists(packets(), min_size=5, max_size=25))
+
+
+@few
+@given(case=cases(states=False))
+def test_the_stand_in_counts_what_the_kernel_counts(wire: Wire, case: tuple[Ruleset, list[Packet]]) -> None:
+    kernels, stand_ins = wire.both(*case)
+    assert counts(kernels) == counts(stand_ins)
+
+
+@few
+@given(case=cases(states=True))
+def test_and_knows_the_state_of_what_comes_first(wire: Wire, case: tuple[Ruleset, list[Packet]]) -> None:
+    kernels, stand_ins = wire.both(*case)
+    assert counts(kernels) == counts(stand_ins)
+
+
+def test_a_captured_conversation_is_counted_alike(wire: Wire) -> None:
+    every = tuple(Rule("count", state=state) for state in ("invalid", "established", "related", "new"))
+    ruleset = Ruleset((Chain("input", every), Chain("output", every)))
+    node, other = wire.lab.B, wire.lab.A
+    stand_in = StandIn(ruleset)
+    with filtering.Service(other) as there, filtering.Service(node) as here, node.capture() as cable:
+        assert isinstance(there.endpoint, Endpoint)
+        assert isinstance(here.endpoint, Endpoint)
+        assert apply(node, ruleset) is None
+        ask(node, there.endpoint, hear=SOON, say=b"hello")  # a connection out, and one in
+        ask(other, here.endpoint, hear=SOON)
+        ask(node, Endpoint(other.address, 9), "udp")  # answered by an ICMP error
+        ask(other, Endpoint(node.address, 9), "udp")
+        ask(node, Endpoint(other.address, 9))  # answered by a reset
+        wire.settled(stand_in, lambda: hand_over(cable, stand_in))
+    kernels = wire.settled(stand_in)
+    assert counts(kernels) == counts(stand_in.ruleset)
+    invalid, established, related, new = kernels.chain("input").rules
+    assert (invalid.packets, related.packets) == (0, 1)
+    assert new.packets == 2, "the first of the connection that came in, and the datagram"
+    assert (established.packets or 0) > 5
+
+
+def test_the_rule_that_met_a_captured_packet_is_named(wire: Wire) -> None:
+    port_80, rest = Rule("reject", "tcp", 80, source=wire.lab.A.address), Rule("drop", "tcp", (1, 1023))
+    chain = Chain("input", (Rule("count"), port_80, rest))
+    assert apply(wire.lab.B, Ruleset((chain,))) is None
+    with wire.lab.B.capture() as cable:
+        for node, port in ((wire.lab.A, 80), (wire.lab.C, 80), (wire.lab.A, 22), (wire.lab.A, 2000)):
+            ask(node, Endpoint(wire.lab.B.address, port), deadline=0.2)
+        came = [dissect(one.octets) for one in cable.packets() if not one.outgoing]
+    asked = [packet for packet in came if packet.find(TCP)]
+    said = [decide(chain, packet) for packet in asked]
+    assert [decision.rule for decision, _ in said] == [port_80, rest, rest, None]
+    assert said[0] == (Decision("reject", port_80, "new"), (0, 1))
+    assert said[3] == (Decision("accept", None, "new"), (0,))
+    met = [sum(place in places for _, places in said) for place in range(3)]
+    assert met == [rule.packets for rule in held(wire.lab.B).chain("input").rules]  # type: ignore[union-attr]
+
+
+def test_a_connection_is_new_until_it_is_answered() -> None:
+    there = IPv4(source=PLAN["B"], destination=PLAN["A"])
+    question = compose(ip(), UDP(source_port=5000, destination_port=53), payload=b"?")
+    answer = compose(there, UDP(source_port=53, destination_port=5000), payload=b"!")
+    error = compose(there, ICMPv4(type=3, code=3), payload=build(question)[:28])
+    stand_in = StandIn(Ruleset((Chain("output", (Rule("drop", "udp", 54),)), Chain("input"))))
+    assert [stand_in.state_of(one) for one in (question, answer, error)] == ["new", "new", "invalid"]
+    assert [stand_in.pass_by("output", question).state for _ in range(2)] == ["new", "new"]
+    assert stand_in.pass_by("input", error).state == "related"
+    assert stand_in.pass_by("input", answer).state == "established"
+    assert stand_in.pass_by("output", question).state == "established"
+    dropped = question.change(UDP, destination_port=54)
+    assert stand_in.pass_by("output", dropped) == Decision("drop", Rule("drop", "udp", 54), "new")
+    assert stand_in.state_of(answer.change(UDP, source_port=54)) == "new", "what was dropped began nothing"
+
+
+def test_what_is_no_ipv4_meets_no_rule() -> None:
+    from sockets_lab.headers import ARP, IPv6
+
+    assert not matches(Rule("drop"), compose(IPv6(), UDP()))
+    assert not matches(Rule("drop"), Packet((ARP(),)))
+    part = compose(ip(), UDP(source_port=1, destination_port=2), payload=b"x" * 16).change(IPv4, fragment_offset=1)
+    later = dissect(build(part), first=IPv4)
+    assert matches(Rule("drop", "udp"), later)
+    assert not matches(Rule("drop", "udp", 2), later), "only the first part has the ports"

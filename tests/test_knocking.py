@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -12,11 +13,12 @@ import psutil
 import pytest
 from header_samples import for_all
 
-from sockets_lab import knocking, nodes
+from sockets_lab import filtering, knocking, nodes
 from sockets_lab.errors import BadInput
 from sockets_lab.headers import TCP, UDP, Ethernet, ICMPv4, IPv4, build, checks, compose, dissect
 from sockets_lab.knocking import (
     Daemon,
+    FirewallGate,
     Heard,
     Knock,
     Knockd,
@@ -44,17 +46,16 @@ needs_filters = pytest.mark.skipif(sys.platform != "linux", reason="socket filte
 RIGHT = sequence_of(SEQUENCE)
 
 
-def skip_where_filters_are_refused(lab, gate=SocketFilterGate):
-    """Some kernels refuse ordinary users a filter on a TCP socket, unless in a node, where they are root."""
-    if gate is SocketFilterGate:
-        try:
-            SocketFilterGate(place_of(lab, lab.B)).close()
-        except OSError as error:
-            pytest.skip(f"the kernel refuses a filter on a TCP socket here: {error}")
+def skip_where_refused(lab, gate):
+    """Loopback's firewall is not ours; and some kernels refuse ordinary users a filter on a TCP socket there."""
+    try:
+        gate(place_of(lab, lab.B)).close()
+    except OSError as error:
+        pytest.skip(f"not to be had here: {error}")
 
 
 PATIENCE = 20.0  # seconds, for what is otherwise there at once
-GATES = [UserspaceGate, pytest.param(SocketFilterGate, marks=needs_filters)]
+GATES = [UserspaceGate, SocketFilterGate, FirewallGate]
 
 
 @pytest.fixture(autouse=True)
@@ -121,7 +122,7 @@ def listening(node):
 
 @pytest.mark.parametrize("gate", GATES)
 def test_the_right_knocks_open_for_their_source_only_and_it_shuts_again(either, gate):
-    skip_where_filters_are_refused(either, gate)
+    skip_where_refused(either, gate)
     done = knocking.opening(either, open_for=3.0, make_gate=gate)
     shut, stranger = ("refused", "turned away") if gate is UserspaceGate else ("silence", "silence")
     assert [(when, who, visit.answer) for when, who, visit in done.visits] == [
@@ -152,7 +153,7 @@ def test_each_source_has_its_own_progress(either):
         assert heard(daemon, 4) == ["step", "wrong", "step", "wrong"]
         knock(either, either.A, [third])
         assert daemon.wait_for("opened", either.A.address, patience=PATIENCE).source == either.A.address
-        stranger = "silence" if isinstance(daemon.gate, SocketFilterGate) else "turned away"
+        stranger = "turned away" if type(daemon.gate) is UserspaceGate else "silence"
         assert (visit(either.A, daemon), visit(either.C, daemon)) == ("let in", stranger)
 
 
@@ -255,7 +256,7 @@ def test_the_userspace_gate_listens_only_while_somebody_may_come_in(lab):
 
 @pytest.mark.parametrize("gate", GATES)
 def test_who_is_in_stays_in_when_it_shuts(either, gate):
-    skip_where_filters_are_refused(either, gate)
+    skip_where_refused(either, gate)
     with a_daemon(either, make_gate=gate) as daemon, either.A.socket() as client:
         knock(either, either.A, daemon.lock.sequence)
         assert daemon.wait_for("opened", patience=PATIENCE)
@@ -269,6 +270,37 @@ def test_who_is_in_stays_in_when_it_shuts(either, gate):
         assert states == {"ESTABLISHED"}
         client.send(b"still here?")  # and the kernel at the other end takes it
         assert [caller.let_in for caller in daemon.gate.callers] == [True]
+
+
+def test_the_firewall_holds_a_rule_for_each_who_may_come_in_and_none_afterwards(lab):
+    with a_daemon(lab) as daemon:
+        assert isinstance(daemon.gate, FirewallGate)
+        assert [str(rule) for rule in _held(lab.B)][1:] == ["tcp dport 2222 drop"]
+        knock(lab, lab.A, RIGHT)
+        assert daemon.wait_for("opened", patience=PATIENCE)
+        door = f"ip saddr {lab.A.address} tcp dport 2222 accept"
+        assert [str(rule) for rule in _held(lab.B)][1:] == [door, "tcp dport 2222 drop"]
+        assert (visit(lab.A, daemon), visit(lab.C, daemon)) == ("let in", "silence")
+        counted = [rule.packets for rule in filtering.held(lab.B).chain("input").rules]
+        assert all(counted[1:])  # the SYN of A, and that of C
+        if shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin"):
+            listed = lab.B.run(_nft)
+            assert f"ip saddr {lab.A.address} tcp dport 2222" in listed
+            assert lab.C.address not in listed
+        daemon.gate.shut(lab.A.address)
+        assert [str(rule) for rule in _held(lab.B)][1:] == ["tcp dport 2222 drop"]
+    assert _held(lab.B) == ()
+
+
+def _held(node):
+    """Return the rules for what comes in to a node as its kernel holds them, without what they have counted."""
+    rules = filtering.held(node).chain("input").rules
+    return tuple(str(rule).replace(f"counter packets {rule.packets} bytes {rule.octets} ", "") for rule in rules)
+
+
+def _nft():
+    program = shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin")
+    return subprocess.run([program, "list", "ruleset"], capture_output=True, text=True, check=True, timeout=20).stdout
 
 
 @needs_filters
@@ -287,7 +319,7 @@ def test_the_kernel_drops_what_strangers_send_before_tcp_sees_it(lab):
 
 @needs_filters
 def test_a_filter_is_at_hand_on_loopback_too(loopback):
-    skip_where_filters_are_refused(loopback)
+    skip_where_refused(loopback, SocketFilterGate)
     gate = gate_at(place_of(loopback, loopback.B))
     gate.close()
     assert isinstance(gate, SocketFilterGate)

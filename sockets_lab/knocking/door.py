@@ -6,13 +6,13 @@ from contextlib import ExitStack
 from sockets_lab.errors import BadInput
 from sockets_lab.knocking.authorization import ACCEPTED, SKEW, Verifier
 from sockets_lab.knocking.daemon import Daemon
+from sockets_lab.knocking.firewall import gate_at
 from sockets_lab.knocking.gate import Gate
 from sockets_lab.knocking.hearing import ear_at
 from sockets_lab.knocking.knocks import OPENED, REFUSED, UDP, Event, Heard, Knock
 from sockets_lab.knocking.openings import OPEN_FOR, Openings
 from sockets_lab.knocking.place import Place
 from sockets_lab.knocking.sequence import WINDOW, Lock
-from sockets_lab.knocking.socketfilter import gate_at
 from sockets_lab.model import Endpoint
 
 SEQUENCE = "7000:udp 8000:tcp 9000:tcp"

@@ -12,11 +12,11 @@ from sockets_lab.fourtuples.connecting import WAIT
 from sockets_lab.knocking import knocker
 from sockets_lab.knocking.daemon import PATIENCE, Daemon
 from sockets_lab.knocking.door import PORT, SEQUENCE, MakeGate, knock_daemon
+from sockets_lab.knocking.firewall import gate_at
 from sockets_lab.knocking.knocker import PACE, Sent, Visit
 from sockets_lab.knocking.knocks import OPENED, SHUT, Event, Knock, sequence_of
 from sockets_lab.knocking.place import place_of
 from sockets_lab.knocking.replaying import overheard, replay
-from sockets_lab.knocking.socketfilter import gate_at
 from sockets_lab.nodes import Lab, Node
 from sockets_lab.nodes.capture import Captured
 

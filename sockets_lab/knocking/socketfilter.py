@@ -66,14 +66,3 @@ class SocketFilterGate(UserspaceGate):
         if sys.platform != "linux":
             raise OSError(errno.ENOSYS, "the number of this option is Linux's")
         attach(self._door, program(self.admitted))
-
-
-def gate_at(place: Place, port: int = 0) -> UserspaceGate:
-    """Return the best gate that needs no firewall: the kernel's where it can be had, else the one in userspace.
-
-    Raises: OSError, where no port can be had.
-    """
-    try:
-        return SocketFilterGate(place, port)
-    except OSError:
-        return UserspaceGate(place, port)

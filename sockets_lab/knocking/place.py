@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sockets_lab import guard
+from sockets_lab.netns.cables import INTERFACE
 from sockets_lab.nodes import Lab, Node
 
 RING = 1 << 20  # bytes: 512 packets wait until somebody looks
@@ -51,7 +52,7 @@ def place_of(lab: Lab, node: Node) -> Place:
     """Return the place of a node, for a daemon that runs in the notebook."""
     if lab.kind != "namespaces":
         return Place(node.address, node.socket)
-    return Place(node.address, node.socket, lambda: node.call("sockets_lab.nodes.capture", "make_socket", "eth0", RING))
+    return Place(node.address, node.socket, lambda: node.call("sockets_lab.nodes.capture", "make_socket", INTERFACE, RING))
 
 
 def here() -> Place:
@@ -60,4 +61,4 @@ def here() -> Place:
         return Place(guard.INTERFACE, sockets.socket)
     from sockets_lab.nodes import capture
 
-    return Place(guard.interface(), sockets.socket, lambda: capture.make_socket("eth0", RING))
+    return Place(guard.interface(), sockets.socket, lambda: capture.make_socket(INTERFACE, RING))

@@ -89,7 +89,7 @@ def code(path: Path) -> list[str]:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
-@pytest.mark.parametrize("name", ["00_start_here", "01_descriptors", "04_conflicts"])
+@pytest.mark.parametrize("name", ["00_start_here", "01_descriptors", "04_conflicts", "07_nodes"])
 def test_kill_9_in_the_middle_of_a_lesson_leaves_no_process(name):
     mark = uuid.uuid4().hex
     manager = KernelManager(kernel_name="python3")

@@ -63,7 +63,6 @@ class Tried:
     taken: int | Refused
     at_server: bytes | Refused
     at_third: bytes | Refused
-    view: View
 
 
 @dataclass(frozen=True)
@@ -148,9 +147,8 @@ def try_number() -> Tried | Refused:
         if isinstance(third, Refused):
             return third
         taken = a.run(ends.write, number, b"for descriptor 922 of B")
-        view = hosts(lab)
         at_server = b.run(ends.read, made.server.number, BRIEF)
-        return Tried(number, free, taken, at_server, c.run(ends.read, third), view)
+        return Tried(number, free, taken, at_server, c.run(ends.read, third))
 
 
 def third_node() -> ThirdNode | Refused:

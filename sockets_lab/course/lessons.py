@@ -28,7 +28,7 @@ LESSONS = (
     Lesson("03_ports", "ports", "Ports, ranges and services", 30),
     Lesson("04_conflicts", "conflicts", "Port conflicts", 35),
     Lesson("05_fourtuples", "fourtuples", "Listening and four-tuples", 40),
-    Lesson("06_datagrams", "datagrams", "Datagrams: UDP, multicast", 40),
+    Lesson("06_datagrams", "datagrams", "Datagrams: UDP, multicast", 45),
     Lesson("07_nodes", "nodes", "Two nodes: the classic example", 40),
     Lesson("08_headers", "headers", "Segments and datagrams: the header", 40),
 )

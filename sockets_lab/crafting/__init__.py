@@ -3,8 +3,9 @@
 `headers` turns values into bytes and back; here the bytes go on their way. Packets made by hand never leave a lab.
 """
 
-from sockets_lab.crafting.bench import Bench, Outcome, Received, names
+from sockets_lab.crafting.bench import Bench
 from sockets_lab.crafting.examples import Example, datagram, segments
+from sockets_lab.crafting.outcomes import Outcome, Received, names
 from sockets_lab.crafting.picking import Picked, picked
 from sockets_lab.crafting.sending import send
 from sockets_lab.crafting.trials import (

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+from sockets_lab import guard
 from sockets_lab.headers import TCP, UDP, Ethernet, IPv4, Option, Packet, build, compose, dissect, pack_options
 from sockets_lab.model import Endpoint, FourTuple
 from sockets_lab.nodes import Lab, Node, NodeError
@@ -62,7 +63,7 @@ def datagram(lab: Lab, data: bytes = b"hello", to: socket.socket | None = None) 
     with ExitStack() as held:
         receiver = to or held.enter_context(bound(there, socket.SOCK_DGRAM, TO))
         sender = held.enter_context(bound(here, socket.SOCK_DGRAM, FROM))
-        names = FourTuple(Endpoint.of(sender.getsockname()), Endpoint.of(receiver.getsockname()))
+        names = FourTuple(Endpoint.of(sender.getsockname()), _at(lab, there, receiver))
         if lab.kind != "namespaces":
             sender.sendto(data, names.foreign.sockaddr)
             return _put_together(composed(names, UDP, data))
@@ -91,7 +92,7 @@ def segments(
         client = held.enter_context(bound(here, socket.SOCK_STREAM, FROM))
         client.settimeout(DEADLINE)
         capture = held.enter_context(there.capture()) if lab.kind == "namespaces" else None
-        client.connect(listener.getsockname())
+        client.connect(_at(lab, there, listener).sockaddr)
         names = FourTuple.of(client)
         listener.settimeout(DEADLINE)
         server = held.enter_context(listener.accept()[0])
@@ -108,6 +109,12 @@ def segments(
         if capture is None:
             return (_put_together(composed(names, TCP)),)
         return tuple(_examples(_whole(capture, names), TCP, names))
+
+
+def _at(lab: Lab, node: Node, receiver: socket.socket) -> Endpoint:
+    """Return where a node's socket can be reached, also if it is bound to the wildcard."""
+    endpoint = Endpoint(node.address, receiver.getsockname()[1])
+    return endpoint if lab.kind == "namespaces" else guard.destination(endpoint)
 
 
 def composed(names: FourTuple, kind: type[TCP] | type[UDP], data: bytes = b"") -> Packet:

@@ -35,7 +35,7 @@ class Picked:
 
 
 def program(port: int) -> bytes:
-    """Return the filter for UDP datagrams to a port, as `tcpdump -d "udp dst port N"` writes it (for IPv4).
+    """Return the filter for UDP datagrams to a port, as `tcpdump -d "ip and udp dst port N"` writes it.
 
     Each step: code, how many steps to skip if it is so, how many if not, a number. Raises: BadInput.
     """

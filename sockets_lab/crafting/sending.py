@@ -9,9 +9,9 @@ import socket
 
 from sockets_lab.errors import BadInput, Refused, refusal
 from sockets_lab.headers import Ethernet, IPv4, Packet, build
+from sockets_lab.netns.cables import INTERFACE
 from sockets_lab.nodes import Lab, Node
 
-INTERFACE = "eth0"  # the name of a node's network card
 NO_NODES = Refused("ENOSYS", "packets made by hand are sent only between nodes with network stacks of their own")
 
 

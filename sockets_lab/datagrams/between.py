@@ -15,7 +15,6 @@ from sockets_lab.datagrams.sending import QUIET, Datagram
 from sockets_lab.errors import BadInput, Refused, refusal
 from sockets_lab.headers import UDP, Ethernet, IPv4, Packet, dissect
 from sockets_lab.model import Endpoint
-from sockets_lab.netns.cables import INTERFACE
 from sockets_lab.nodes import Lab, Node
 from sockets_lab.nodes.capture import Capture
 
@@ -144,8 +143,7 @@ class _Play:
 def _cables(lab: Lab, stack: ExitStack) -> Iterator[tuple[str, Capture]]:
     """Watch each node's cable, where there are cables; with less memory than a capture has that shall last long."""
     for node in lab.nodes if lab.kind == "namespaces" else ():
-        sock = node.call("sockets_lab.nodes.capture", "make_socket", INTERFACE, RING)
-        yield node.name, stack.enter_context(Capture(sock, RING))
+        yield node.name, stack.enter_context(node.capture(RING))
 
 
 def _announced(frames: Frames) -> tuple[str, ...] | None:

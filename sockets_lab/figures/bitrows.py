@@ -78,7 +78,8 @@ def _parts(header: Header, bit: float) -> Iterator[Part]:
             yield from _extras(header, field)
         elif isinstance(header, TCP) and bit < BIT and field.width == 1:
             if field.name == "cwr":  # the first of the eight
-                yield Part("flags", "flags", " ".join(header.flags), field.offset, field.offset + 8)
+                names = " ".join(sorted(header.flags, key="ACK".__eq__))  # people say "SYN ACK"
+                yield Part("flags", "flags", names, field.offset, field.offset + 8)
         else:
             value = written(field, getattr(header, field.name))
             yield Part(field.name, spoken(field), value, field.offset, field.offset + field.width)

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from sockets_lab.crafting import Outcome, Trial
-from sockets_lab.crafting.bench import names
+from sockets_lab.crafting.outcomes import names
 from sockets_lab.errors import BadInput
-from sockets_lab.figures.bitrows import LIT, ROLES, rows_of_32, written
+from sockets_lab.figures.bitrows import LIT, ROLES, rows_of_32, spoken, written
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.octets import microscope
 from sockets_lab.figures.tables import Table
@@ -37,7 +37,7 @@ def beside(segment: Packet, datagram: Packet) -> Drawing:
         header = packet.find(kind)
         if header is None:
             raise BadInput(f"This packet is no {word}: it has no {kind.name()} header.")
-        drawing.text(x, 14, f"a {word}: {kind.name()}, {header.size} bytes of header", ROLES[kind.name()], bold=True)
+        drawing.text(x, 14, f"a {word}: {kind.name()}, {header.size} bytes of header", bold=True)
         end = rows_of_32(drawing, x, 36, header, PORTS, bit=NARROW)
         drawing.box(x, end - 4, 32 * NARROW - 1, 30, "quiet", f"data, {len(packet.payload)} bytes", dashed=True)
         ends.append(end + 34)
@@ -93,7 +93,7 @@ def surveyed(trials: Sequence[Trial]) -> Table:
     for trial in trials:
         field = trial.header.layout.fields[trial.field]
         counted = ", ".join(counter for counter, _ in trial.outcome.risen)
-        name = f"{trial.header.name()} {field.name.replace('_', ' ')}"
+        name = f"{trial.header.name()} {field.name.replace('_', ' ') if field.width == 1 else spoken(field)}"
         rows.append((name, written(field, trial.value), _became(trial.outcome), counted or "-"))
     return Table(title, ("field", "changed to", "what became of it", "B counted"), tuple(rows), (20, 17, 32, 24))
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sockets_lab.classic import Classic, Host, ThirdNode, Tried, View
+from sockets_lab.classic import Classic, Host, ThirdNode, View
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.tables import Table
@@ -167,16 +167,6 @@ def classic(found: Classic) -> Drawing:
     return network(found.view, ";   ".join(came))
 
 
-def tried(found: Tried) -> Table:
-    """Show what became of the server's number in the client's process."""
-    rows = (
-        (f"{found.number} stands for nothing at A", _took(found.free), "", ""),
-        (f"{found.number} is A's connection to C", _took(found.taken), _said(found.at_server), _said(found.at_third)),
-    )
-    title = "A writes to the number that B's socket has at B."
-    return Table(title, ("", "write at A", "then B reads", "and C reads"), rows, (30, 16, 16, 30))
-
-
 def third(found: ThirdNode) -> Table:
     """Show what a third node knows of a connection between two others."""
     seen = "cannot be captured here"
@@ -189,10 +179,6 @@ def third(found: ThirdNode) -> Table:
         ("its own connection to B, as B sees it", f"{found.own}"),
     )
     return Table("What node C knows of A's connection to B.", ("C asks or tries", "the answer"), rows, (44, 50))
-
-
-def _took(answer: int | Refused) -> str:
-    return answer.name if isinstance(answer, Refused) else f"{answer} bytes taken"
 
 
 def _said(answer: bytes | Refused) -> str:

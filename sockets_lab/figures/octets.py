@@ -8,7 +8,7 @@ from sockets_lab.figures.drawing import Drawing
 from sockets_lab.headers import Check, Header, Packet, Seen, build, checks
 
 ACROSS, CELL, LEFT = 16, 27, 40  # bytes in a line, pixels of each, where the first one stands
-BESIDE, LETTERS = 494, 37  # where the words about a field begin, and how many letters go into their lines
+BESIDE, LETTERS = 494, 34  # where the words about a field begin, and how many letters go into their lines
 
 
 def microscope(packet: Packet, layer: int, name: str, about: str = "") -> Drawing:

@@ -17,6 +17,7 @@ from sockets_lab.errors import Refused
 from sockets_lab.knocking.knocks import Knock, sequence_of
 from sockets_lab.knocking.sequence import WINDOW
 from sockets_lab.model import Endpoint
+from sockets_lab.netns.cables import INTERFACE
 from sockets_lab.nodes import Lab, Node
 
 PATIENCE = 10.0  # seconds for a program to begin, to end, or to be done
@@ -98,7 +99,7 @@ class Knockd:
         )  # fmt: skip
         (folder / "conf").write_text(text, encoding="utf-8")
         try:
-            self._number = self._node.run(_start, [program, "-4", "-i", "eth0", "-c", str(folder / "conf")])
+            self._number = self._node.run(_start, [program, "-4", "-i", INTERFACE, "-c", str(folder / "conf")])
             if not _until(lambda: "listening" in self.log or self._node.run(_ended, self._number), PATIENCE):
                 self.refused = Refused("DEADLINE", "knockd did not begin to listen in time")
             elif "listening" not in self.log:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sockets_lab import filtering, guard
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.filtering import Ruleset
+from sockets_lab.netns.cables import INTERFACE
 from sockets_lab.nodes import Lab, Node, NodeError
 
 RING = 1 << 20  # bytes: 512 packets wait until somebody looks
@@ -61,7 +62,7 @@ def place_of(lab: Lab, node: Node) -> Place:
         return Place(node.address, node.socket)
 
     def tap() -> sockets.socket:
-        made: sockets.socket = node.call("sockets_lab.nodes.capture", "make_socket", "eth0", RING)
+        made: sockets.socket = node.call("sockets_lab.nodes.capture", "make_socket", INTERFACE, RING)
         return made
 
     def give_rules(ruleset: Ruleset | None) -> Refused | None:
@@ -84,4 +85,4 @@ def here() -> Place:
         refused: Refused | None = attempt(kernel.install, ruleset) if ruleset else attempt(kernel.remove)
         return refused
 
-    return Place(guard.interface(), sockets.socket, lambda: capture.make_socket("eth0", RING), give_rules)
+    return Place(guard.interface(), sockets.socket, lambda: capture.make_socket(INTERFACE, RING), give_rules)

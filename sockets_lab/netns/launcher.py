@@ -10,6 +10,7 @@ the last process the network namespaces are gone. A death signal from the notebo
 the *thread* that started the launcher ends, and notebooks have threads that live shortly.
 """
 
+import errno
 import os
 import select
 import socket
@@ -42,7 +43,7 @@ def launch(channel: Channel, lab: dict[str, Any]) -> None:
         address, and the descriptors of its two sockets.
     """
     with step("pidfd_open"):
-        notebook = os.pidfd_open(lab["notebook"])
+        notebook = _watch(lab["notebook"])
     if os.getppid() != lab["notebook"]:
         return  # it ended before we looked, and its number may be another's by now
     user, group = os.getuid(), os.getgid()
@@ -65,5 +66,12 @@ def launch(channel: Channel, lab: dict[str, Any]) -> None:
         os.close(node["service"])
     ends = select.poll()
     ends.register(notebook, select.POLLIN)
-    ends.register(os.pidfd_open(child), select.POLLIN)
+    ends.register(_watch(child), select.POLLIN)
     ends.poll()
+
+
+def _watch(process: int) -> int:
+    """Open a descriptor that can be read when a process has ended. Source: pidfd_open(2)."""
+    if not hasattr(os, "pidfd_open"):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))  # another system than Linux
+    return os.pidfd_open(process)

@@ -31,7 +31,8 @@ class Worker:
 
     def __init__(self, work: Channel, service: Channel, runner: Runner) -> None:
         self.work, self.service, self.runner = work, service, runner
-        self.busy = False
+        self.number, self.busy = 0, False  # of the work in hand, and whether the learner's code runs
+        self.stopped = 0  # the latest work that somebody wants to end
 
     def serve(self) -> None:
         """Run code as it is asked for, until the notebook is gone."""
@@ -40,15 +41,17 @@ class Worker:
         while True:
             try:
                 (what, *arguments), _ = self.work.receive()
+                self.number += 1
                 self.work.send(self.do(what, arguments))
             except EOFError:
                 os._exit(0)
 
     def do(self, what: str, arguments: list[Any]) -> tuple:
-        """Run the runner's method of this name. An interrupt that comes late, when all is done, is nothing."""
+        """Run the runner's method of this name. An interrupt counts from its beginning on, and not after its end."""
         try:
             self.busy = True
             try:
+                self.interrupted()  # it may have come before we got here
                 return getattr(self.runner, what)(*arguments)
             finally:
                 self.busy = False
@@ -56,9 +59,8 @@ class Worker:
             return self.runner.failed(late)
 
     def interrupted(self, *_: Any) -> None:
-        """Answer to SIGINT: only code that runs can be interrupted, not the course's own wait for work."""
-        if self.busy:
-            self.busy = False
+        """Answer to SIGINT: only the work that was meant is interrupted, not the next, and not the wait for it."""
+        if self.busy and self.stopped >= self.number:
             raise KeyboardInterrupt
 
     def attend(self) -> None:
@@ -67,6 +69,7 @@ class Worker:
             try:
                 (what, *arguments), _ = self.service.receive()
                 if what == "interrupt":
+                    (self.stopped,) = arguments
                     _interrupt_main()
                 else:
                     self.call(*arguments)

@@ -17,6 +17,7 @@ from threading import Lock
 from typing import Self
 
 from sockets_lab.errors import BadInput
+from sockets_lab.netns.cables import INTERFACE
 
 SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 263, 5, 6, 10  # linux/if_packet.h
 ETH_P_ALL = 3  # packets of every protocol, outgoing ones too
@@ -26,7 +27,7 @@ ETH_P_ALL = 3  # packets of every protocol, outgoing ones too
 TPACKET_V2 = 1
 SLOT = 2048  # bytes: a frame of 1514 and what the kernel puts before it
 BLOCK = 1 << 16  # bytes: has to be a multiple of the page, and pages have 4 to 64 KiB
-OCTETS = 16 << 20  # bytes of a ring: 8,192 slots, so a burst of 12 MB in frames of 1514
+OCTETS = 4 << 20  # bytes of a ring: 2,048 slots, so a burst of 3 MB in frames of 1514; the kernel's memory
 
 # Native order and size, so that struct moves the status as a whole: the kernel may look at it at the same moment.
 STATUS = struct.Struct("I")
@@ -58,7 +59,7 @@ class Captured:
         return self.time_ns / 1e9
 
 
-def make_socket(interface: str = "eth0", octets: int = OCTETS) -> socket.socket:
+def make_socket(interface: str = INTERFACE, octets: int = OCTETS) -> socket.socket:
     """Make a socket that gets a copy of every packet on an interface of the network in which this process lives.
 
     Args: octets: size of its ring in bytes, a multiple of 65536. Each packet takes 2048 of them, so that more than

@@ -16,7 +16,7 @@ from sockets_lab import table
 from sockets_lab.errors import Refused
 from sockets_lab.machine import home_address
 from sockets_lab.model import SocketRow
-from sockets_lab.nodes.capture import Capture
+from sockets_lab.nodes.capture import OCTETS, Capture
 from sockets_lab.nodes.launching import end, line, start
 from sockets_lab.nodes.node import Node
 from sockets_lab.nodes.unavailable import LabUnavailable
@@ -40,7 +40,7 @@ class LoopbackNode(Node):
         rows = table.snapshot(protocols, owners=owners)
         return [row for row in rows if row.local.address == self.address and row.local.port != LEASE]
 
-    def capture(self) -> Capture:
+    def capture(self, octets: int = OCTETS) -> Capture:
         raise LabUnavailable("capture", "ENOSYS", "nodes on loopback have no interface of their own to listen on")
 
     def _at_this_end(self, function: str, *arguments: Any) -> Refused | None:

@@ -15,7 +15,7 @@ from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.model import SocketRow
 from sockets_lab.netns.cables import INTERFACE
 from sockets_lab.netns.channel import Channel
-from sockets_lab.nodes.capture import Capture
+from sockets_lab.nodes.capture import OCTETS, Capture
 from sockets_lab.nodes.work import ANSWER, Reply, Work
 from sockets_lab.table.owners import owners_of
 
@@ -115,12 +115,13 @@ class Node:
             raise pickle.loads(answer[0])
         return socket.socket(fileno=descriptors[0]) if kind == "socket" else answer[0]
 
-    def capture(self) -> Capture:
+    def capture(self, octets: int = OCTETS) -> Capture:
         """Begin to keep a copy of every packet that crosses this node's end of its cable; use it in a `with`.
 
+        Args: octets, of the kernel's memory, in which packets wait to be read; each takes 2048, a multiple of 65536.
         Raises: LabUnavailable, where nodes share this machine's own network stack.
         """
-        capture = Capture(self.call("sockets_lab.nodes.capture", "make_socket"))
+        capture = Capture(self.call("sockets_lab.nodes.capture", "make_socket", INTERFACE, octets), octets)
         self._given.add(capture)
         return capture
 

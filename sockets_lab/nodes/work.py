@@ -36,7 +36,7 @@ class Work:
 
     def __init__(self, name: str, work: Channel, service: Channel) -> None:
         self.name, self._work, self._service = name, work, service
-        self._busy = False
+        self._busy, self._number = False, 0  # of the latest work
 
     def do(self, what: str, argument: Any, patience: float) -> Reply:
         """Let the node do something and wait for it. Args and errors: as those of `Node.run`."""
@@ -54,7 +54,7 @@ class Work:
             self._work.send((what, argument))
         except (EOFError, OSError):
             raise self.ended() from None
-        self._busy = True
+        self._busy, self._number = True, self._number + 1
 
     def result(self, patience: float) -> Reply:
         """Wait for what was begun; whoever interrupts the wait interrupts the node.
@@ -77,7 +77,7 @@ class Work:
     def interrupt(self) -> None:
         """Interrupt what the node does; nothing happens where it does nothing. Raises: NodeError."""
         try:
-            self._service.send(("interrupt",))
+            self._service.send(("interrupt", self._number))
         except (EOFError, OSError):
             raise self.ended() from None
 

@@ -5,17 +5,17 @@ from contextlib import ExitStack
 import ipywidgets as widgets
 
 from sockets_lab import crafting, nodes
-from sockets_lab.crafting import Bench, Example, Outcome
-from sockets_lab.crafting.bench import FIRST, LISTENER, SECOND, names
-from sockets_lab.crafting.counters import MEANINGS
-from sockets_lab.errors import BadInput
+from sockets_lab.crafting import Bench, Example
+from sockets_lab.crafting.bench import FIRST, LISTENER, SECOND
+from sockets_lab.figures.bitrows import written
 from sockets_lab.figures.headers import microscope
 from sockets_lab.figures.ladder import ladder
-from sockets_lab.headers import Header, Packet, checks, corrected
-from sockets_lab.panels.panel import Panel
+from sockets_lab.headers import Header, Packet, checks, corrected, dissect
+from sockets_lab.panels.headerwords import as_number, as_octets, told
+from sockets_lab.panels.panel import Panel, inline
 
 A, B = "10.20.30.40", "50.60.70.80"
-DATAGRAM, START, DATA = "a datagram", "a first segment (SYN)", "a segment with data"
+DATAGRAM, START, DATA, YOURS = "a datagram", "a first segment (SYN)", "a segment with data", "a packet of yours"
 
 
 def make() -> "HeaderPanel":
@@ -34,6 +34,7 @@ class HeaderPanel(Panel):
         self.held: ExitStack | None = None
         self.bench: Bench | None = None
         self.examples: dict[str, Example] = {}
+        self.yours: Packet | None = None
         self.packet: Packet | None = None
         wide = {"description_width": "initial"}
         self.kind = widgets.Dropdown(options=(DATAGRAM,), description="Packet", style=wide, layout={"width": "240px"})
@@ -46,8 +47,6 @@ class HeaderPanel(Panel):
             widgets.HBox([self.kind, self.layer, self.field]),
             widgets.HBox([
                 self.value, self.button("Change", self.change, "Write the new value into the field"), self.follows,
-            ]),
-            widgets.HBox([
                 self.button("Send it", self.send, "From node A to node B, every byte as it stands"),
                 self.button("As it was", self.restore, "Take all changes back"),
             ]),
@@ -56,8 +55,9 @@ class HeaderPanel(Panel):
             row.layout.flex_flow = "row wrap"
         self.follow(self.kind, self.restore)
         self.follow(self.layer, self.choose_layer)
-        self.follow(self.field, self.refresh)
-        super().__init__(*rows)
+        self.follow(self.field, self.choose_field)
+        self.waiting = widgets.HTML()
+        super().__init__(self.waiting, *rows)
         self.ladder = widgets.HTML()
         self.children += (self.ladder,)
 
@@ -68,8 +68,8 @@ class HeaderPanel(Panel):
             self.begin_in(lab if lab and len(lab.nodes) > 1 else None)
         except (OSError, nodes.NodeError):  # the learner's lab has a cable that is cut
             self.begin_in(None)
+        self.waiting.value = inline(self.who_waits())
         self.restore()
-        self.say(self.who_waits())
 
     def begin_in(self, lab: nodes.Lab | None) -> None:
         """Open the bench in that lab, or in one of its own. Raises: OSError, NodeError, where its cable is cut."""
@@ -81,7 +81,21 @@ class HeaderPanel(Panel):
             self.examples = {DATAGRAM: first, START: segments[0]}
             self.examples |= {DATA: one for one in segments if one.packet.payload}  # noqa: B035  there is one
             self.held = held.pop_all()
-        self.kind.options = tuple(self.examples)
+        self.kind.options = (*self.examples, YOURS) if self.yours else tuple(self.examples)
+
+    def add(self, octets: bytes) -> None:
+        """Offer a packet of the learner's too, such as one that a cell has captured.
+
+        Args: octets: from its Ethernet header on. Raises: NotAPacket.
+        """
+        self.yours = dissect(octets)
+        self.kind.options = (*self.examples, YOURS)
+
+    def original(self) -> Packet:
+        """The chosen packet, as it was before any change."""
+        if self.kind.value == YOURS and self.yours:
+            return self.yours
+        return self.examples[self.kind.value].packet
 
     def who_waits(self) -> str:
         """Say which programs wait in B."""
@@ -105,7 +119,8 @@ class HeaderPanel(Panel):
         if self.held is None:
             self.begin()
             return
-        self.packet = self.examples[self.kind.value].packet
+        self.packet = self.original()
+        self.ladder.value = ""
         layers = tuple((layer.name(), number) for number, layer in enumerate(self.packet.layers))
         if self.layer.options != layers:
             self.layer.options = layers
@@ -119,7 +134,16 @@ class HeaderPanel(Panel):
         if self.field.options != options:
             self.field.options = options
             self.field.value = "destination_port" if "destination_port" in seen else seen[0]
-        self.refresh()
+        self.choose_field()
+
+    def choose_field(self) -> None:
+        """Light the chosen field, and offer its value for a change."""
+        packet = self.alive()
+        if self.field.value is not None:
+            header = packet.layers[self.layer.value]
+            field = header.layout.fields[self.field.value]
+            self.value.value = written(field, getattr(header, field.name))
+            self.refresh()
 
     def header(self) -> Header:
         """The chosen header."""
@@ -132,11 +156,12 @@ class HeaderPanel(Panel):
         text = self.value.value.strip()
         value: object = text
         if field.width is None:
-            value = _octets(text)
+            value = as_octets(text)
         elif field.spelling is None:
-            value = _number(text)
+            value = as_number(text)
         changed = packet.change(type(header), **{name: value})
         self.packet = corrected(changed) if self.follows.value else changed
+        self.ladder.value = ""
         self.refresh()
         kept = getattr(self.packet.layers[self.layer.value], name)
         wrong = [check for check in checks(self.packet) if check.verdict == "wrong"]
@@ -158,12 +183,10 @@ class HeaderPanel(Panel):
 
     def refresh(self) -> None:
         """Draw the packet with the chosen field lit."""
-        packet = self.alive()
-        if self.field.value is None:
-            return
-        example = self.examples[self.kind.value]
-        changed = " Changed by hand since." if packet != example.packet else ""
-        about = f"{self.kind.value.capitalize()}, {example.about}.{changed}"
+        packet, kind = self.alive(), self.kind.value
+        source = "from a cell" if kind == YOURS else self.examples[kind].about
+        changed = " Changed by hand since." if packet != self.original() else ""
+        about = f"{kind[0].upper()}{kind[1:]}, {source}.{changed}"
         self.draw(microscope(packet, self.layer.value, self.field.value, about))
 
     def release(self) -> bool:
@@ -172,37 +195,3 @@ class HeaderPanel(Panel):
             self.held.close()
         self.held = self.bench = None
         return held
-
-
-def told(outcome: Outcome) -> str:
-    """Say in words what came of a packet."""
-    if outcome.refused:
-        return f"It was not sent. {outcome.refused}."
-    if not outcome.arrived and not outcome.received:
-        return "It did not arrive on B's cable: the switch between the nodes threw it away."
-    lines = [f"**{one.program.capitalize()}** received {one.data[:40]!r}; the kernel says it is from `{one.sender}`."
-             for one in outcome.received]  # fmt: skip
-    if outcome.answers:
-        lines.append(f"B's kernel answered: **{names(outcome.answers)}**.")
-    if outcome.replies:
-        lines.append(f"To that A's kernel, which knows nothing of your packet, said: **{names(outcome.replies)}**.")
-    if not lines:
-        lines.append("It arrived, B's kernel threw it away, and nobody is told.")
-    counted = ", ".join(f"`{name}` +{rise} ({MEANINGS[name]})" for name, rise in outcome.risen)
-    if counted:
-        lines.append(f"B counted: {counted}.")
-    return "\n".join(lines)
-
-
-def _number(text: str) -> int:
-    try:
-        return int(text, 0)
-    except ValueError:
-        raise BadInput(f"{text!r} is no number: write it as 8888 or as 0x22b8.") from None
-
-
-def _octets(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise BadInput(f"{text!r} are no bytes: write them in hexadecimal, as 02 04 05 b4.") from None

@@ -11,6 +11,7 @@ from sockets_lab.nodes import LabUnavailable
 from sockets_lab.panels.panel import Panel
 
 USUAL = {"A": (CLIENT.number, CLIENT.port), "B": (SERVER.number, SERVER.port), "C": (500, 0)}  # number, port
+SHORT = {"description_width": "initial"}
 SHOWN = 40  # bytes of what was read
 CLOSED = View("namespaces", ())
 
@@ -30,12 +31,12 @@ class NodesPanel(Panel):
     def __init__(self) -> None:
         self.held: Bench | None = None
         self.view = CLOSED
-        self.node = widgets.Dropdown(options=list(USUAL), description="Node", layout={"width": "140px"})
-        self.number = widgets.IntText(CLIENT.number, description="Number", layout={"width": "160px"})
-        self.port = widgets.IntText(CLIENT.port, description="Own port", layout={"width": "165px"})
-        self.to = widgets.Dropdown(description="To", layout={"width": "280px"})
-        self.text = widgets.Text("hello", description="Data", layout={"width": "220px"})
-        self.watch = widgets.Checkbox(False, description="Show packets", indent=False, layout={"width": "130px"})
+        self.node = widgets.Dropdown(options=list(USUAL), description="Node", layout={"width": "100px"}, style=SHORT)
+        self.number = widgets.IntText(CLIENT.number, description="Number", layout={"width": "140px"}, style=SHORT)
+        self.port = widgets.IntText(CLIENT.port, description="Own port", layout={"width": "150px"}, style=SHORT)
+        self.to = widgets.Dropdown(description="To", layout={"width": "240px"}, style=SHORT)
+        self.text = widgets.Text("hello", description="Data", layout={"width": "200px"}, style=SHORT)
+        self.watch = widgets.Checkbox(False, description="Show what is sent", indent=False, layout={"width": "170px"})
         self.ladder = widgets.HTML()
         rows = [
             widgets.HBox([self.node, self.number, self.port, self.to]),
@@ -50,11 +51,11 @@ class NodesPanel(Panel):
                 self.button("Write", self.write, "Hand the data to the number, in this node's process"),
             ]),
             widgets.HBox([
-                self.button("Cut", lambda: self.cable("cut"), "Pull this node's cable out of the switch"),
-                self.button("Slow", lambda: self.cable("slow"), "Let this node's cable carry 8,000 bits a second"),
-                self.button("Lossy", lambda: self.cable("lossy"), "Let this node's cable lose half of the packets"),
-                self.button("Mend", lambda: self.cable("mended"), "Plug this node's cable in again, fast and whole"),
-                self.button("Look again", self.refresh, "Read all tables anew"),
+                self.button("Cut cable", lambda: self.cable("cut"), "Pull this node's cable out of the switch"),
+                self.button("Slow cable", lambda: self.cable("slow"), "Let it carry 8,000 bits a second"),
+                self.button("Lossy cable", lambda: self.cable("lossy"), "Let it lose half of the packets"),
+                self.button("Mend cable", lambda: self.cable("mended"), "Plug it in again, fast and whole"),
+                self.button("Look again", self.look, "Read all tables anew"),
                 self.watch,
             ]),
         ]  # fmt: skip
@@ -68,24 +69,28 @@ class NodesPanel(Panel):
 
     @property
     def bench(self) -> Bench:
-        """The bench; a new one where there is none."""
-        self.held = self.held or Bench()
+        """The bench; where there is none, a new one with the classic example's connection open."""
+        if self.held is None:
+            self.held = bench = Bench()
+            bench.listen("B", SERVER.port)
+            there = Endpoint(bench.lab["B"].address, SERVER.port)
+            bench.connect("A", CLIENT.port, there, CLIENT.number)
+            bench.accept("B", SERVER.number)
         return self.held
 
     def begin(self) -> None:
         """Open what the first picture shows, as far as this machine allows."""
-        bench = self.bench
-        there = Endpoint(bench.lab["B"].address, SERVER.port)
-        bench.listen("B", SERVER.port)
-        bench.connect("A", CLIENT.port, there, CLIENT.number)
-        bench.accept("B", SERVER.number)
+        differs = self.bench.lab.differs
         self.refresh()
-        if bench.lab.differs:
-            self.say(bench.lab.differs)
+        self.chosen()
+        self.say(differs)
 
     def chosen(self) -> None:
-        """Another node: offer its usual number and port."""
-        self.number.value, self.port.value = USUAL[self.node.value]
+        """Another node: offer its usual number and port, or the number that its connection has in fact."""
+        number, self.port.value = USUAL[self.node.value]
+        hosts = (host for host in self.view.hosts if host.name == self.node.value)
+        given = [each for host in hosts for row in host.rows if row.foreign.port for each in host.number_of(row)]
+        self.number.value = number if number in given or not given else given[0]
 
     def listen(self) -> None:
         self.done(self.bench.listen(self.node.value, self.port.value))
@@ -132,6 +137,13 @@ class NodesPanel(Panel):
         entry = self.done(self.bench.what_is(name, number))
         names = " to ".join(f"{one}" for one in (entry.local, entry.foreign) if one)
         self.say(f"At {name}, {number} stands for: {entry.kind} {entry.type} {names}".strip() + ".")
+
+    def look(self) -> None:
+        """Read all tables anew; where there is no lab any more, begin again."""
+        if self.held is None:
+            self.begin()
+        else:
+            self.refresh()
 
     def cable(self, what: str) -> None:
         name = self.node.value

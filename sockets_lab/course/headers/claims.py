@@ -6,7 +6,8 @@ from sockets_lab import crafting
 from sockets_lab.course.headers.benches import A, B, bench
 from sockets_lab.course.questions import Claim
 from sockets_lab.crafting import Bench
-from sockets_lab.crafting.bench import FIRST, SECOND, names
+from sockets_lab.crafting.bench import FIRST, SECOND
+from sockets_lab.crafting.outcomes import names
 from sockets_lab.crafting.trials import plain, start
 from sockets_lab.errors import Refused
 from sockets_lab.headers import TCP, UDP, IPv4, corrected

@@ -6,7 +6,7 @@ from sockets_lab import crafting
 from sockets_lab.course.headers.benches import bench
 from sockets_lab.course.questions import Prediction
 from sockets_lab.crafting import Bench, Outcome
-from sockets_lab.crafting.bench import names
+from sockets_lab.crafting.outcomes import names
 
 NOT_HERE = "it cannot be tried here"
 WITHOUT = ("Packets made by hand are sent only between nodes with network stacks of their own, which this machine "
@@ -102,8 +102,8 @@ PREDICTIONS = (
     ),
     Prediction(
         "start",
-        "You write a SYN by hand and send it from A to a listener in B. No socket of A knows of it. B answers with "
-        "SYN ACK, as to any client. What happens then?",
+        "You write a SYN by hand and send it from A to a listener in B. No socket of A knows of it. B should answer "
+        "with SYN ACK, as it does to any client. What happens then?",
         (RESET, SILENT, "B does not answer at all", NOT_HERE),
         _measured(_start),
         {

@@ -1,0 +1,77 @@
+"""Lesson 08 in a browser: light up a field, change it, send the packet, see what comes."""
+
+import pytest
+
+from sockets_lab.machine import try_namespaces
+
+pytestmark = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
+
+
+def press(panel, label):
+    panel.get_by_role("button", name=label, exact=True).click()
+
+
+def write(panel, header, field, value):
+    """Choose a field and write a value into it, by mouse and keyboard."""
+    panel.get_by_label("Header", exact=True).select_option(header)
+    panel.get_by_label("Field", exact=True).select_option(field)
+    text = panel.get_by_label("New value", exact=True)
+    text.fill(value)
+    text.press("Tab")
+    press(panel, "Change")
+
+
+def picture(panel):
+    """Return what the microscope's picture says to somebody who cannot see it."""
+    return panel.get_by_role("img").first.get_attribute("aria-label")
+
+
+def test_panel_lights_changes_and_sends(lab):
+    with lab.lesson("08_headers") as page:
+        lab.whole(page, "08_headers")
+        panel = lab.panel(page)
+        panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
+        press(panel, "Send it")
+        panel.get_by_text("The first program received b'hello'").wait_for()
+        assert "Lit: UDP, destination port" in picture(panel)
+        write(panel, "UDP", "destination port", "7002")
+        panel.get_by_text("All checksums are right").wait_for()
+        press(panel, "Send it")
+        panel.get_by_text("The second program received b'hello'").wait_for()
+        write(panel, "UDP", "destination port", "9")
+        panel.get_by_text("All checksums are right").wait_for()
+        panel.get_by_role("button", name="Send it", exact=True).focus()
+        page.keyboard.press("Enter")
+        panel.get_by_text("ICMP port unreachable").first.wait_for()
+        assert "which is 9." in picture(panel)
+        lab.shot(panel, "08_panel_closed")
+        panel.get_by_label("checksums and lengths follow").uncheck()
+        write(panel, "UDP", "checksum", "0xbad")
+        panel.get_by_text("Wrong now: the checksum of UDP").wait_for()
+        lab.shot(panel, "08_panel_checksum")
+        press(panel, "Send it")
+        panel.get_by_text("Udp.InCsumErrors").wait_for()
+        panel.get_by_label("Packet", exact=True).select_option("a first segment (SYN)")
+        panel.get_by_label("Field", exact=True).select_option("syn")
+        page.wait_for_function("() => document.body.innerHTML.includes('Lit: TCP, SYN')")
+        press(panel, "Send it")
+        panel.get_by_text("said: RST").wait_for()
+        lab.shot(panel, "08_panel_segment")
+        write(panel, "TCP", "destination port", "70000")
+        panel.get_by_text("16 bits, so it holds 0 to 65535").wait_for()
+
+
+def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
+    with lab.lesson("08_headers", dark=True, width=1024) as page:
+        panel = lab.panel(page)
+        panel.get_by_label("Header", exact=True).select_option("IPv4")
+        page.wait_for_function("() => document.body.innerHTML.includes('Lit: IPv4, version')")
+        press(panel, "Send it")
+        panel.get_by_text("The first program received").wait_for()
+        frame = panel.bounding_box()
+        for control in (*panel.get_by_role("button").all(), *panel.get_by_role("combobox").all()):
+            box = control.bounding_box()
+            assert frame["x"] <= box["x"]
+            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        lab.shot(panel, "08_panel_dark")
+        lab.whole(page, "08_headers_dark")

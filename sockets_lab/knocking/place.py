@@ -52,7 +52,12 @@ def place_of(lab: Lab, node: Node) -> Place:
     """Return the place of a node, for a daemon that runs in the notebook."""
     if lab.kind != "namespaces":
         return Place(node.address, node.socket)
-    return Place(node.address, node.socket, lambda: node.call("sockets_lab.nodes.capture", "make_socket", INTERFACE, RING))
+
+    def tap() -> sockets.socket:
+        made: sockets.socket = node.call("sockets_lab.nodes.capture", "make_socket", INTERFACE, RING)
+        return made
+
+    return Place(node.address, node.socket, tap)
 
 
 def here() -> Place:

@@ -1,0 +1,155 @@
+"""Debian's knock and knockd in a lab's nodes: others' programs, with which ours have to get along.
+
+Where they are not installed, or nothing can be captured, the answer is a `Refused`. Source: knock(1), knockd(1).
+"""
+
+import shlex
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Self
+
+from sockets_lab import guard
+from sockets_lab.errors import Refused
+from sockets_lab.knocking.knocks import Knock, sequence_of
+from sockets_lab.knocking.sequence import WINDOW
+from sockets_lab.model import Endpoint
+from sockets_lab.netns.cables import INTERFACE
+from sockets_lab.nodes import Lab, Node
+
+PATIENCE = 10.0  # seconds for a program to begin, to end, or to be done
+CONFIGURATION = """
+[options]
+    logfile = {folder}/log
+[door]
+    sequence = {sequence}
+    seq_timeout = {window}
+    tcpflags = syn
+    command = touch {quoted}/open-%IP%
+"""
+_running: dict[int, subprocess.Popen] = {}  # in the node's process
+
+
+def installed(program: str) -> str | Refused:
+    """Return where a program is, also where only administrators look; "ENOENT" where it is not installed."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin:/sbin")
+    return found or Refused("ENOENT", f"{program} is not installed here: on Debian, `apt install knockd` brings it")
+
+
+def knock(address: str, sequence: str | Iterable[Knock | str | int], delay: float = 0.0) -> Refused | None:
+    """Let the program knock(1) knock, from the network of this process. Args: delay: seconds between two knocks.
+
+    Returns: None, or why it could not. Raises: BadInput, before anything is sent.
+    """
+    wanted = sequence_of(sequence)
+    for one in wanted:
+        guard.destination(Endpoint(address, one.port))
+    program = installed("knock")
+    if isinstance(program, Refused):
+        return program
+    command = [program, "-d", str(round(delay * 1000)), address, *map(str, wanted)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE + 60)
+    return Refused("unknown", done.stderr.strip() or "knock failed") if done.returncode else None
+
+
+class Knockd:
+    """Debian's knock daemon at work in a node. What it does when a sequence is right is harmless: it makes a file.
+
+    refused: None, or why there is none here. Use it in a `with`, or close it.
+    """
+
+    def __init__(
+        self, lab: Lab, node: Node, sequence: str | Iterable[Knock | str | int], window: float = WINDOW
+    ) -> None:
+        self._node, self._number = node, 0
+        self.refused: Refused | None = None
+        self.sequence = sequence_of(sequence)
+        self._folder = tempfile.TemporaryDirectory(prefix="knockd")
+        found = installed("knockd")
+        if lab.kind != "namespaces":
+            self.refused = Refused("ENOSYS", "knockd reads a cable, and nodes on loopback have none")
+        elif isinstance(found, Refused):
+            self.refused = found
+        else:
+            self._begin(found, window)
+
+    def opened_for(self, source: str, patience: float = PATIENCE) -> bool:
+        """Wait until it has opened for a source, and tell whether it did within `patience` seconds."""
+        return self.refused is None and _until((Path(self._folder.name) / f"open-{source}").exists, patience)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All for whom it opened."""
+        return tuple(sorted(one.name.removeprefix("open-") for one in Path(self._folder.name).glob("open-*")))
+
+    @property
+    def log(self) -> str:
+        """What it wrote down."""
+        log = Path(self._folder.name, "log")
+        return log.read_text(encoding="utf-8") if log.exists() else ""
+
+    def _begin(self, program: str, window: float) -> None:
+        folder = Path(self._folder.name)
+        text = CONFIGURATION.format(
+            folder=folder, quoted=shlex.quote(str(folder)), sequence=",".join(map(str, self.sequence)),
+            window=max(round(window), 1),
+        )  # fmt: skip
+        (folder / "conf").write_text(text, encoding="utf-8")
+        try:
+            self._number = self._node.run(_start, [program, "-4", "-i", INTERFACE, "-c", str(folder / "conf")])
+            if not _until(lambda: "listening" in self.log or self._node.run(_ended, self._number), PATIENCE):
+                self.refused = Refused("DEADLINE", "knockd did not begin to listen in time")
+            elif "listening" not in self.log:
+                self.refused = Refused("unknown", f"knockd ended at once: {self.log.strip()}")
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the program, and take its files away; harmless when done twice."""
+        if self._number:
+            self._node.run(_stop, self._number)
+            self._number = 0
+        self._folder.cleanup()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _until(condition: Callable[[], object], patience: float) -> bool:
+    end = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+# These run in the node's process, and end with it at the latest: the lab takes all its processes with it.
+
+
+def _start(command: list[str]) -> int:
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
+    _running[process.pid] = process
+    return process.pid
+
+
+def _ended(number: int) -> bool:
+    return _running[number].poll() is not None
+
+
+def _stop(number: int) -> None:
+    process = _running.pop(number)
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(PATIENCE)

@@ -40,14 +40,12 @@ def open_ports(held: ExitStack, address: str, count: int, make: Make = socket.so
     return found
 
 
-def free_ports(held: ExitStack, address: str, count: int, kind: int = socket.SOCK_STREAM) -> set[int]:
+def free_ports(held: ExitStack, address: str, count: int) -> set[int]:
     """Hold so many ports without listening: nobody else gets them, and whoever asks there is refused."""
     found = set()
     for _ in range(count):
-        sock = held.enter_context(socket.socket(socket.AF_INET, kind))
+        sock = held.enter_context(socket.socket())
         sock.bind((address, 0))
-        if kind == socket.SOCK_DGRAM:  # one that is connected elsewhere takes nothing from others
-            sock.connect((address, 9))
         found.add(sock.getsockname()[1])
     return found
 

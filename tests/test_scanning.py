@@ -7,8 +7,19 @@ from contextlib import ExitStack
 
 import pytest
 from scanned import (
-    TEXT, descriptors_open, firewall, free_ports, full_port, in_node, needs_namespaces, needs_nft, nothing_left,
-    open_ports, resource_limit, sample, setting,
+    TEXT,
+    descriptors_open,
+    firewall,
+    free_ports,
+    full_port,
+    in_node,
+    needs_namespaces,
+    needs_nft,
+    nothing_left,
+    open_ports,
+    resource_limit,
+    sample,
+    setting,
 )  # fmt: skip
 
 from sockets_lab import guard, machine, nodes, scanning
@@ -221,8 +232,11 @@ def nothing_left_after(stop):
 
 
 class TestGuard:
-    @pytest.mark.parametrize("address", ["8.8.8.8", "10.20.30.40", "0.0.0.0", "255.255.255.255", "127.0.0.0",
-                                         "127.255.255.255", "239.255.1.1", "::", "::ffff:127.0.0.1", "fe80::1"])  # fmt: skip
+    @pytest.mark.parametrize(
+        "address",
+        ["8.8.8.8", "10.20.30.40", "0.0.0.0", "255.255.255.255", "127.0.0.0", "127.255.255.255", "239.255.1.1", "::",
+         "::ffff:127.0.0.1", "fe80::1"],
+    )  # fmt: skip
     def test_only_loopback_is_scanned(self, address, monkeypatch):
         monkeypatch.setattr(socket, "socket", None)
         for call in (scan, scanning.udp_scan, scanning.visit, scanning.watch):

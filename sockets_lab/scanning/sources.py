@@ -37,6 +37,7 @@ class Cable:
 
     def __init__(self, capture: Capture) -> None:
         self.capture, self.differs = capture, ""
+        attempt(capture.ignore_outgoing)  # half as much to read; where it is refused, `read` leaves it out
         self._seen: set[tuple[Endpoint, int, int]] = set()
 
     def read(self, seconds: float) -> list[Captured]:

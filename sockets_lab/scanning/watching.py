@@ -8,13 +8,14 @@ import threading
 import time
 from typing import Any, Self
 
-from sockets_lab.errors import BadInput, refusal
+from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.nodes import LabUnavailable, Node
 from sockets_lab.scanning.asking import Ports
 from sockets_lab.scanning.detecting import Attempt
 from sockets_lab.scanning.sources import SPREAD, Cable, Listeners, Source
 
 NAP = 0.02  # seconds between two looks
+RING = 16 << 20  # bytes of a capture's ring, so 8,192 packets: a scan brings so many in less than a tenth of a second
 GRACE = 2.0  # seconds in which the thread that looks must have ended
 
 
@@ -96,7 +97,8 @@ def watch(target: Node | str, ports: Ports = SPREAD) -> Watch:
     if not isinstance(target, Node):
         raise BadInput(f"{target!r} cannot be watched: pass a node of a lab, or a loopback address such as 127.0.0.1.")
     try:
-        return Watch(Cable(target.capture()))
+        large = attempt(target.capture, RING)
+        return Watch(Cable(target.capture() if isinstance(large, Refused) else large))
     except (LabUnavailable, OSError) as missing:
         because = str(missing if isinstance(missing, LabUnavailable) else refusal(missing))
     return Watch(Listeners(target.address, ports), because.rstrip(".") + ".")

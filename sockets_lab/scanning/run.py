@@ -86,8 +86,10 @@ class Run:
         self.waiting = 0
         self.tell()
         other = {name: _sorted(ports) for name, ports in sorted(self.other.items())}
-        known = {*self.open, *self.refused, *self.silent, *(port for ports in other.values() for port in ports)}
-        undecided = _sorted(set(todo) - known)
+        undecided: tuple[int, ...] = ()
+        if self.is_over:
+            known = {*self.open, *self.refused, *self.silent, *(port for ports in other.values() for port in ports)}
+            undecided = _sorted(set(todo) - known)
         return Scan(
             address, protocol, order, seed, _sorted(self.open), _sorted(self.refused), _sorted(self.silent),
             tuple(other.items()), undecided, _sorted(set(self.met_itself)), self.seconds, reused,

@@ -99,18 +99,20 @@ class _Scanner:
 
     def sweep(self, ports: Iterable[int]) -> None:
         """Ask each port once, and wait until all are decided, or the scan is stopped."""
-        refused = self.run.refused.append
+        address, reuses, refused = self.target.address, self.reuses, self.run.refused.append
         sock = self.fresh()
         try:
             for port in self.run.paced(ports, self.attend):
-                while self.waiting.is_full and self.run.goes_on(self.attend):
-                    continue
-                code = _ask(sock, (self.target.address, port), self.reuses)
-                if code == errno.ECONNREFUSED and self.reuses:
-                    refused(port)
+                code = _ask(sock, (address, port), reuses)
+                if code == errno.ECONNREFUSED and reuses:
+                    refused(port)  # nearly all ports go this way, so it is short
                     continue
                 self.settle(sock, port, code)
                 sock = self.fresh()
+                while self.waiting.is_full and self.run.goes_on(self.attend):
+                    continue
+                if self.run.is_over:
+                    break
         finally:
             sock.close()
         while self.waiting and self.run.goes_on(self.attend):

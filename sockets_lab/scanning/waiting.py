@@ -94,7 +94,8 @@ class Waiting:
         """
         began = time.monotonic()
         if not self._places:
-            time.sleep(seconds)  # there are systems that refuse to select among none
+            if seconds > 0:  # no time at all would still give the processor away
+                time.sleep(seconds)  # there are systems that refuse to select among none
             return [], []
         first = next(iter(self._places.values())).until
         ready = self._selector.select(max(0.0, min(seconds, first - began)))

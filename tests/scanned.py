@@ -65,15 +65,16 @@ def full_port(held: ExitStack, address: str) -> int:
 
 
 @contextmanager
-def answering(sock: socket.socket) -> Iterator[int]:
-    """Answer every datagram that comes to a bound socket, from a thread. Yields: its port."""
+def answering(sock: socket.socket, times: int = 1) -> Iterator[int]:
+    """Answer every datagram that comes to a bound socket, so many times, from a thread. Yields: its port."""
     over = threading.Event()
 
     def serve() -> None:
         while not over.is_set():
             if select.select([sock], [], [], 0.02)[0]:
                 data, who = sock.recvfrom(65535)
-                sock.sendto(b"heard " + data, who)
+                for _ in range(times):
+                    sock.sendto(b"heard " + data, who)
 
     thread = threading.Thread(target=serve)
     thread.start()

@@ -26,7 +26,7 @@ from sockets_lab import guard, machine, nodes, scanning
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes.loopback import lease
-from sockets_lab.scanning import in_order, scan, tcp
+from sockets_lab.scanning import in_order, scan, tcp, waiting
 
 NO_HYPOTHESIS = "random cases need hypothesis: pip install -r tests/requirements.txt"
 SHORT = 0.2  # seconds
@@ -92,6 +92,16 @@ class TestOnLoopback:
         found = scan(address, full, deadline=0.5)
         assert found.silent == tuple(sorted(full))
         assert 0.5 <= found.seconds < 12 * 0.5
+
+    def test_some_descriptors_are_left_to_others(self, held, address, monkeypatch):
+        full, told = [full_port(held, address) for _ in range(10)], []
+        with ExitStack() as next_ones:
+            fifth = [next_ones.enter_context(socket.socket()).fileno() for _ in range(5)][-1]
+        limit = fifth + waiting.SPARE
+        monkeypatch.setattr(machine, "descriptor_limits", lambda: (limit, limit))
+        found = scan(address, full, deadline=SHORT, progress=told.append)
+        assert found.silent == tuple(sorted(full))
+        assert 1 <= max(one.waiting for one in told) <= 5
 
     def test_a_silent_port_is_asked_as_often_as_one_says(self, held, address):
         full = full_port(held, address)

@@ -24,6 +24,7 @@ from sockets_lab.scanning.waiting import Waiting
 
 LARGEST = 65507  # bytes that one datagram carries over IPv4
 REST = 1.1  # seconds in which a kernel that keeps ICMP slow may send one message more
+FEWEST = 4  # datagrams in a burst; among so few there is mostly a closed port, whose answer is not to be lost
 PATIENCE = 4  # bursts without any answer before silence is believed without a witness
 CLOSED = (errno.ECONNREFUSED, errno.ECONNRESET)  # Windows says the latter
 NOT_SENT = (errno.EAGAIN, errno.ENOBUFS)  # no room just now
@@ -87,7 +88,7 @@ class _Scanner:
             elif could_answer:
                 size, rest = min(2 * size, most), 0.0
             elif self.silent:
-                size, rest = max(2, 2 * answers), min(REST, 2 * rest or REST / 8)
+                size, rest = max(FEWEST, 2 * answers), min(REST, 2 * rest or REST / 8)
             self.run.silent += [port for port in self.silent if heard[port] >= tries]
             left += [port for port in self.silent if heard[port] < tries]
 

@@ -26,7 +26,7 @@ from sockets_lab import guard, machine, nodes, scanning
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes.loopback import lease
-from sockets_lab.scanning import in_order, scan, tcp, waiting
+from sockets_lab.scanning import in_order, scan, scan_from, tcp, waiting
 
 NO_HYPOTHESIS = "random cases need hypothesis: pip install -r tests/requirements.txt"
 SHORT = 0.2  # seconds
@@ -399,3 +399,60 @@ class TestBetweenNodes:
         for address in ("192.0.2.1", "10.20.30.41", "8.8.8.8"):
             with pytest.raises(BadInput, match="or a node of this lab"):
                 in_node(lab.A, scan, address, 80)
+
+
+class TestFromANode:
+    """With progress and a way to stop, between nodes, and where they share loopback."""
+
+    @pytest.fixture(params=["namespaces", "loopback"])
+    def lab(self, request, monkeypatch):
+        if request.param == "loopback":
+            monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
+        elif machine.try_namespaces() is not True:
+            pytest.skip("network namespaces are refused here")
+        with nodes.Lab(fallback=True, **TEXT) as made:
+            yield made
+
+    def test_progress_is_told_here(self, lab, held):
+        there = open_ports(held, lab.B.address, 3, lab.B.socket)
+        told = []
+        found = scan_from(lab.A, lab.B.address, sorted(there), rate=10, seed=1, progress=told.append)
+        assert set(found.open) == set(told[-1].open) == there
+        assert told[-1].decided == told[-1].total == 3
+        assert found.seed == 1
+
+    def test_it_stops_and_the_node_goes_on(self, lab):
+        stop = threading.Event()
+        told = []
+
+        def tell(one):
+            told.append(one)
+            stop.set()
+
+        found = scan_from(lab.A, lab.B.address, "2-60000", rate=20, progress=tell, stop=stop)
+        assert found.stopped
+        assert told[0].decided < told[0].total == 59999
+        assert found.count == 59999
+        assert not scan_from(lab.A, lab.B.address, 9).stopped
+
+    def test_what_goes_wrong_here_ends_the_scan_there(self, lab):
+        def fail(one):
+            raise KeyboardInterrupt
+
+        with nothing_left():
+            with pytest.raises(KeyboardInterrupt):
+                scan_from(lab.A, lab.B.address, "2-60000", rate=20, progress=fail)
+            assert lab.A.run(int, "7") == 7
+
+    def test_udp_too(self, lab):
+        assert scan_from(lab.A, lab.B.address, "9,11", "udp", deadline=0.05).protocol == "udp"
+
+    def test_bad_input(self, lab):
+        with pytest.raises(BadInput, match="pass one of tcp, udp"):
+            scan_from(lab.A, lab.B.address, 80, "sctp")
+        with pytest.raises(BadInput, match=r"as lab\.A"):
+            scan_from("A", lab.B.address, 80)
+        with pytest.raises(BadInput, match="not on this machine's loopback"):
+            scan_from(lab.A, "8.8.8.8", 80)
+        with pytest.raises(BadInput, match="deadline"):
+            scan_from(lab.A, lab.B.address, 80, deadline=0)

@@ -80,6 +80,13 @@ class TestCapture:
             assert {(one.port, one.protocol) for one in found} == {(there, "tcp"), (7, "udp")}
             assert other.attempts() == ()
 
+    def test_a_capture_can_leave_out_what_goes_out(self, lab):
+        with lab.B.capture() as both, lab.B.capture() as incoming:
+            incoming.ignore_outgoing()
+            in_node(lab.A, scanning.scan, lab.B.address, "1-10")
+            assert {one.outgoing for one in both.wait(20, ENOUGH)} == {True, False}
+            assert {one.outgoing for one in incoming.wait(10, ENOUGH)} == {False}
+
     def test_a_closed_lab_ends_it_and_what_it_saw_stays(self, held):
         with nothing_left():
             with nodes.Lab(**TEXT) as lab:

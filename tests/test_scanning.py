@@ -1,5 +1,6 @@
 """Connect scans: what they find against what is there, on loopback and between nodes."""
 
+import selectors
 import socket
 import threading
 import time
@@ -78,6 +79,13 @@ class TestOnLoopback:
         assert not found.stopped
         assert found.count == 221
         assert found.reused is reuse or machine.ephemeral_range() is None
+
+    def test_select_is_enough(self, held, address, monkeypatch):
+        monkeypatch.setattr(tcp, "can_reuse", lambda family: False)
+        monkeypatch.setattr(selectors, "DefaultSelector", selectors.SelectSelector)
+        there, free, full = open_ports(held, address, 20), free_ports(held, address, 50), full_port(held, address)
+        found = scan(address, [*there, *free, full], deadline=SHORT)
+        assert (set(found.open), set(found.refused), found.silent) == (there, free, (full,))
 
     def test_words_for_outcomes(self, held, address):
         (there,), (free,), full = open_ports(held, address, 1), free_ports(held, address, 1), full_port(held, address)

@@ -81,8 +81,8 @@ class _Scanner:
     def __init__(self, target: Endpoint, run: Run, waiting: Waiting) -> None:
         self.target, self.run, self.waiting = target, run, waiting
         self.reuses = can_reuse(target.family)
-        self.again: deque[int] = deque()  # ports with a false open, and sockets that hold them meanwhile
-        self.mirrors: list[socket.socket] = []
+        self.again: deque[int] = deque()  # ports with a false open
+        self.mirrors: list[socket.socket] = []  # the sockets that were connected to themselves or to each other
 
     def scan(self, todo: Iterable[int], tries: int) -> None:
         """Ask every port; ask again those that stay silent. Raises: OSError, where there is no socket to ask with."""

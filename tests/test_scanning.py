@@ -336,7 +336,10 @@ class TestBetweenNodes:
         assert met <= set(range(40000, 40008))
 
     @needs_nft
-    def test_two_sockets_of_the_scan_that_meet_are_found_out(self, fresh):
+    @pytest.mark.parametrize("reuse", [True, False], ids=["one socket", "a socket for each port"])
+    def test_two_sockets_of_the_scan_that_meet_are_found_out(self, fresh, reuse):
+        if not reuse:
+            fresh.A.execute("from sockets_lab.scanning import tcp; tcp.can_reuse = lambda family: False")
         setting(fresh.A, "ip_local_port_range", "40000 40007")
         firewall(fresh.A, "tcp dport 40000 tcp flags & (syn | ack) == syn drop")
         end = time.monotonic() + ENOUGH

@@ -127,11 +127,12 @@ class _Scanner:
     def attend(self, seconds: float) -> None:
         """Wait so long at most for sockets that wait, and settle them."""
         answered, expired = self.waiting.wait(seconds)
-        for sock, port in expired:
+        for sock in expired:
+            self.run.silent.append(self.waiting.take(sock))
             sock.close()
-            self.run.silent.append(port)
-        for sock, port in answered:
-            self.settle(sock, port, sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+        for sock in answered:
+            if sock in self.waiting:  # and has not been found to be another one's mirror just now
+                self.settle(sock, self.waiting.take(sock), sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
         self.run.waiting = len(self.waiting)
 
     def settle(self, sock: socket.socket, port: int, code: int) -> None:

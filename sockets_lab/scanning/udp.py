@@ -163,9 +163,9 @@ class _Scanner:
     def attend(self, seconds: float) -> None:
         """Wait so long at most for sockets that wait, and note what came of them."""
         answered, expired = self.waiting.wait(seconds)
-        for sock, port in answered + expired:
+        for sock in answered + expired:
             with sock:
-                self.heard(sock, port)
+                self.heard(sock, self.waiting.take(sock))
         self.run.waiting = len(self.waiting)
 
     def heard(self, sock: socket.socket, port: int) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Self
 
 from sockets_lab import machine
@@ -14,8 +15,6 @@ from sockets_lab import machine
 SPARE = 64  # descriptors that are left to the rest of this process
 MOST = 4000  # sockets that wait at one time
 MOST_FOR_SELECT = 400  # where there is nothing but select(2), which takes 512 or 1024 and no more
-
-Waiter = tuple[socket.socket, int]  # and the port that it asks
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,9 @@ class Waiting:
 
     def __len__(self) -> int:
         return len(self._places)
+
+    def __contains__(self, sock: socket.socket) -> bool:
+        return sock in self._places
 
     @property
     def is_full(self) -> bool:
@@ -86,8 +88,8 @@ class Waiting:
         del self._pairs[place.name, place.port]
         return place.port
 
-    def wait(self, seconds: float) -> tuple[list[Waiter], list[Waiter]]:
-        """Wait so long at most. Returns: to whom something happened, and whose deadline has passed; all are out now.
+    def wait(self, seconds: float) -> tuple[list[socket.socket], list[socket.socket]]:
+        """Wait so long at most. Returns: to whom something happened, and whose deadline has passed; they still wait.
 
         Only a deadline that had passed before we looked has passed: an answer that is there counts, however late we
         look because the machine has other things to do.
@@ -99,12 +101,10 @@ class Waiting:
             return [], []
         first = next(iter(self._places.values())).until
         ready = self._selector.select(max(0.0, min(seconds, first - began)))
-        answered = [(sock, self.take(sock)) for key, _ in ready if isinstance(sock := key.fileobj, socket.socket)]
-        expired = []
-        while self._places and next(iter(self._places.values())).until <= began:
-            sock = next(iter(self._places))
-            expired.append((sock, self.take(sock)))
-        return answered, expired
+        answered = [sock for key, _ in ready if isinstance(sock := key.fileobj, socket.socket)]
+        known = set(answered)
+        late = takewhile(lambda item: item[1].until <= began, self._places.items())
+        return answered, [sock for sock, _ in late if sock not in known]
 
     def close(self) -> None:
         for sock in self._places:

@@ -20,6 +20,7 @@ from sockets_lab.errors import BadInput
 from sockets_lab.netns.cables import INTERFACE
 
 SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 263, 5, 6, 10  # linux/if_packet.h
+PACKET_IGNORE_OUTGOING = 23  # from Linux 4.20
 ETH_P_ALL = 3  # packets of every protocol, outgoing ones too
 
 # Of the ring's three versions the second hands over each frame at once; the third hands over blocks, when they are full
@@ -147,6 +148,11 @@ class Capture:
         for _, event in poll.poll(seconds * 1000):
             if event & select.POLLERR:  # the interface went down; once asked why, the socket lets us wait again
                 self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+    def ignore_outgoing(self) -> None:
+        """Catch from now on only what comes in. Raises: OSError (ENOPROTOOPT, where the kernel is too old)."""
+        with self._lock:
+            self._socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
 
     @property
     def dropped(self) -> int:

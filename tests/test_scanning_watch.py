@@ -1,0 +1,246 @@
+"""Seeing oneself being scanned: attempts as they come, the detector, and what it is worth."""
+
+import time
+from contextlib import ExitStack
+
+import pytest
+from scanned import TEXT, firewall, in_node, needs_namespaces, needs_nft, nothing_left, open_ports
+
+from sockets_lab import machine, nodes, scanning
+from sockets_lab.errors import BadInput
+from sockets_lab.model import Endpoint
+from sockets_lab.nodes.loopback import lease
+from sockets_lab.scanning import Alarm, Attempt, Detector, Judgement, Visit, alarms, judge, watch
+
+NO_HYPOTHESIS = "random cases need hypothesis: pip install -r tests/requirements.txt"
+THREE = TEXT | {"C": "10.20.30.50"}
+ENOUGH = 10.0  # seconds
+
+
+@pytest.fixture
+def held():
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def address(held):
+    return lease(held)
+
+
+@pytest.fixture
+def lab():
+    with nodes.Lab(**THREE) as made:
+        yield made
+
+
+def attempt(time, port, source="10.0.0.1", protocol="tcp"):
+    return Attempt(time, Endpoint(source, 40000), port, protocol)
+
+
+@needs_namespaces
+class TestCapture:
+    def test_every_port_of_a_scan_is_seen_once_and_in_its_order(self, lab):
+        ports = range(1000, 7000)  # no more than the capture holds if this machine is too busy to read it
+        with watch(lab.B) as seen:
+            began = time.time()
+            scan = in_node(lab.A, scanning.scan, lab.B.address, ports, seed="shown")
+            found = seen.wait(len(ports), ENOUGH)
+            ended = time.time()
+        assert seen.kind == "capture"
+        assert seen.differs == ""
+        assert seen.missed == 0
+        assert [one.port for one in found] == scanning.in_order(ports, seed=scan.seed)
+        assert {(one.source.address, one.protocol) for one in found} == {(lab.A.address, "tcp")}
+        assert len({one.source.port for one in found}) > 1000  # a scan's local port changes all the time
+        assert began <= found[0].time <= found[-1].time <= ended
+
+    def test_what_comes_too_fast_is_counted(self, lab):
+        with watch(lab.B) as seen:
+            in_node(lab.A, scanning.scan, lab.B.address)
+        assert len(seen.attempts()) + seen.missed == 65535
+        assert len(alarms(seen.attempts())) >= 1
+
+    @needs_nft
+    def test_ports_that_stay_silent_are_seen_once_however_often_the_kernel_repeats(self, lab):
+        firewall(lab.B, "tcp dport 80 drop")
+        with watch(lab.B) as seen, lab.A.socket() as client:
+            client.settimeout(1.5)  # the first repetition comes after 1 second
+            with pytest.raises(TimeoutError):
+                client.connect((lab.B.address, 80))
+            name = Endpoint.of(client.getsockname())
+            assert [(one.source, one.port) for one in seen.attempts()] == [(name, 80)]
+
+    def test_open_ports_and_datagrams_are_seen_and_answers_are_no_attempts(self, lab, held):
+        (there,) = open_ports(held, "0.0.0.0", 1, lab.B.socket)
+        with watch(lab.B) as seen, watch(lab.A) as other:
+            assert in_node(lab.A, scanning.scan, lab.B.address, there).open
+            assert in_node(lab.A, scanning.udp_scan, lab.B.address, 7).refused
+            found = seen.wait(2, ENOUGH)
+            assert {(one.port, one.protocol) for one in found} == {(there, "tcp"), (7, "udp")}
+            assert other.attempts() == ()
+
+    def test_a_capture_can_leave_out_what_goes_out(self, lab):
+        with lab.B.capture() as both, lab.B.capture() as incoming:
+            incoming.ignore_outgoing()
+            in_node(lab.A, scanning.scan, lab.B.address, "1-10")
+            assert {one.outgoing for one in both.wait(20, ENOUGH)} == {True, False}
+            assert {one.outgoing for one in incoming.wait(10, ENOUGH)} == {False}
+
+    def test_a_closed_lab_ends_it_and_what_it_saw_stays(self, held):
+        with nothing_left():
+            with nodes.Lab(**TEXT) as lab:
+                seen = watch(lab.B)
+                in_node(lab.A, scanning.scan, lab.B.address, "1-10")
+                seen.wait(10, ENOUGH)
+            seen.close()
+        assert len(seen.attempts()) == 10
+
+    def test_two_scanners_and_a_client_are_told_apart(self, lab, held):
+        services = open_ports(held, "0.0.0.0", 3, lab.B.socket)
+        with watch(lab.B) as seen:
+            began = time.time()
+            in_node(lab.A, scanning.scan, lab.B.address, "1-300")
+            middle = time.time()
+            in_node(lab.C, scanning.visit, lab.B.address, sorted(services), times=60, pause=0.0)
+            in_node(lab.C, scanning.scan, lab.B.address, "1000-1009", rate=20)
+            over = time.time()
+            found = seen.wait(300 + 60 + 10, ENOUGH)
+        truth = [Visit(lab.A.address, began, middle), Visit(lab.C.address, middle, over)]
+        quick = judge(alarms(found, threshold=15, window=10), truth)
+        assert quick == Judgement((truth[0],), (truth[1],), ())  # the small scan slips under
+        assert not judge(alarms(found, threshold=6, window=10), truth).missed
+        nervous = judge(alarms(found, threshold=2, window=10), truth[:1])
+        assert {one.source for one in nervous.false_alarms} == {lab.C.address}
+
+
+class TestListeners:
+    def test_they_see_who_connects_to_them_and_nothing_else(self, held, address):
+        with nothing_left(), watch(address, "20000-20031") as seen:
+            found = scanning.scan(address, "20000-20040")
+            attempts = seen.wait(32, ENOUGH)
+            assert seen.kind == "listeners"
+        assert set(found.open) == {one.port for one in attempts} == set(seen.source.ports)
+        assert {one.protocol for one in attempts} == {"tcp"}
+        assert "listeners stand in for a capture" in seen.differs
+        assert seen.missed == 0
+
+    def test_ports_that_are_taken_are_left_out(self, held, address):
+        (taken,) = open_ports(held, address, 1)
+        with watch(address, [taken, *range(20000, 20010)]) as seen:
+            assert seen.source.ports
+            assert taken not in seen.source.ports
+
+    def test_where_nothing_can_be_listened_at_the_kernels_refusal_comes_through(self, held, address):
+        (taken,) = open_ports(held, address, 1)
+        with pytest.raises(OSError, match="EADDRINUSE"):
+            watch(address, taken)
+
+    def test_in_a_lab_on_loopback_they_stand_in_and_say_so(self, monkeypatch):
+        monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
+        with nodes.Lab(fallback=True, **TEXT) as lab, watch(lab.B) as seen:
+            found = in_node(lab.A, scanning.scan, lab.B.address, "1490-1510,2500")
+            attempts = seen.wait(2, ENOUGH)
+            assert seen.kind == "listeners"
+            assert "capture" in seen.differs
+            if machine.loopback_addresses():
+                assert {one.port for one in attempts} == set(found.open) & set(seen.source.ports)
+            assert {1500, 2500} <= {one.port for one in attempts}
+
+    @pytest.mark.parametrize("target", [None, 5, b"127.0.0.1", [], object()])
+    def test_what_cannot_be_watched_is_told(self, target):
+        with pytest.raises(BadInput, match="pass a node of a lab, or a loopback address"):
+            watch(target)
+
+
+class TestDetector:
+    def test_it_tells_at_the_threshold_and_only_once(self):
+        found = alarms([attempt(n * 0.1, n + 1) for n in range(50)], threshold=15, window=10)
+        assert found == (Alarm(pytest.approx(1.4), "10.0.0.1", 15, 0.0),)
+
+    def test_it_counts_different_ports_and_not_attempts(self):
+        assert not alarms([attempt(n * 0.001, 80 + n % 3) for n in range(1000)], threshold=4)
+        assert alarms([attempt(n * 0.001, 80 + n % 4) for n in range(1000)], threshold=4)
+
+    def test_the_same_number_in_two_protocols_is_two_ports(self):
+        assert alarms([attempt(0, 53), attempt(1, 53, protocol="udp")], threshold=2)
+
+    def test_it_keeps_sources_apart(self):
+        spread = [attempt(n * 0.01, n + 1, f"10.0.0.{n % 20 + 1}") for n in range(200)]
+        assert not alarms(spread, threshold=11)
+        assert len(alarms(spread, threshold=10)) == 20
+
+    def test_who_is_slow_enough_slips_under(self):
+        assert not alarms([attempt(n * 1.0, n + 1) for n in range(1000)], threshold=11, window=10)
+        assert alarms([attempt(n * 0.99, n + 1) for n in range(1000)], threshold=11, window=10)
+
+    def test_it_tells_again_after_quiet(self):
+        two = [attempt(start + n * 0.1, n + 1) for start in (0, 100) for n in range(20)]
+        assert [round(one.time, 1) for one in alarms(two, threshold=15, window=10)] == [1.4, 101.4]
+
+    def test_time_runs_forwards(self):
+        detector = Detector()
+        detector.feed(attempt(5, 1))
+        with pytest.raises(BadInput, match="in the order of time"):
+            detector.feed(attempt(4, 2))
+
+    def test_it_shows_how_near_a_source_is(self):
+        detector = Detector(threshold=5, window=1)
+        for n in range(3):
+            detector.feed(attempt(n * 0.1, n + 1))
+        assert detector.ports("10.0.0.1") == 3
+        assert detector.ports("10.0.0.2") == 0
+
+    @pytest.mark.parametrize("wrong", [{"threshold": 1}, {"threshold": 2.5}, {"threshold": True}, {"window": 0},
+                                       {"window": "10"}, {"window": float("nan")}, {"threshold": 65536}])  # fmt: skip
+    def test_bad_input(self, wrong):
+        with pytest.raises(BadInput, match="pass "):
+            Detector(**wrong)
+
+    def test_it_agrees_with_counting_all_anew_each_time(self):
+        hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
+        st = hypothesis.strategies
+        one = st.builds(attempt, st.integers(0, 40), st.integers(1, 6), st.sampled_from(["10.0.0.1", "10.0.0.2"]))
+
+        def counted(attempts, threshold, window):
+            told, found = set(), []
+            for index, now in enumerate(attempts):
+                recent = [one for one in attempts[: index + 1]
+                          if one.source == now.source and one.time > now.time - window]  # fmt: skip
+                ports = len({one.port for one in recent})
+                if ports < threshold:
+                    told.discard(now.source)
+                elif now.source not in told:
+                    told.add(now.source)
+                    found.append(Alarm(now.time, now.source.address, ports, recent[0].time))
+            return tuple(found)
+
+        def check(attempts, threshold, window):
+            attempts.sort()
+            assert alarms(attempts, threshold, window) == counted(attempts, threshold, window)
+
+        given = hypothesis.given(st.lists(one, max_size=40), st.integers(2, 5), st.integers(1, 20))
+        hypothesis.settings(database=None, deadline=None)(given(check))()
+
+
+class TestJudge:
+    SCAN = Visit("10.0.0.1", 100.0, 110.0)
+
+    def alarm(self, time, source="10.0.0.1"):
+        return Alarm(time, source, 15, time - 1)
+
+    def test_found_missed_and_false(self):
+        other = Visit("10.0.0.2", 100.0, 110.0)
+        wrong = self.alarm(105.0, "10.0.0.3")
+        judged = judge([self.alarm(105.0), wrong], [self.SCAN, other])
+        assert judged == Judgement((self.SCAN,), (other,), (wrong,))
+        assert str(judged) == "1 found, 1 missed, 1 false alarms"
+
+    @pytest.mark.parametrize(("time", "right"), [(99, False), (101, True), (110.9, True), (111.5, False), (500, False)])
+    def test_an_alarm_belongs_to_a_scan_by_its_time(self, time, right):
+        judged = judge([self.alarm(time)], [self.SCAN], window=10)
+        assert bool(judged.found) is right
+        assert bool(judged.false_alarms) is not right
+
+    def test_nothing_is_judged_as_nothing(self):
+        assert judge([], []) == Judgement((), (), ())

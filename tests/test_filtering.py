@@ -10,17 +10,14 @@ from typing import Any
 
 import psutil
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from filter_samples import PLAN, for_each, rulesets
 
 from sockets_lab import filtering, nodes
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.filtering import Chain, Rule, Ruleset, Unread, apply, ask, clear, held, incoming, outgoing
-from sockets_lab.filtering.rules import ANSWERS, HOOKS
 from sockets_lab.headers import UDP, IPv4, dissect
 from sockets_lab.model import Endpoint
 
-PLAN = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
 SOON = 5.0  # seconds; a deadline for what is otherwise done at once
 QUIET = 0.3  # seconds after which silence is believed
 needs_nft = pytest.mark.skipif(not shutil.which("nft"), reason="needs Debian's nft: apt-get install nftables")
@@ -85,57 +82,27 @@ def rules_of(node: nodes.Node, hook: str = "input") -> tuple[Any, ...]:
     return found.chain(hook).rules
 
 
-ADDRESSES = st.none() | st.sampled_from([*PLAN.values(), "1.2.3.4"])
-PORTS = st.none() | st.integers(0, 65535) | st.tuples(st.integers(0, 30000), st.integers(30001, 65535))
-LABELS = st.none() | st.text("abc XYZ-:01", min_size=1, max_size=20)
+def test_the_kernel_holds_what_it_was_given(lab: nodes.Lab) -> None:
+    def check(ruleset: Ruleset) -> None:
+        assert apply(lab.A, ruleset) is None
+        found = held(lab.A)
+        assert found == ruleset
+        assert all(rule.packets == rule.octets == 0 for chain in found.chains for rule in chain.rules)
 
-
-@st.composite
-def rules(draw: st.DrawFn, hook: str) -> Rule:
-    verdict = draw(st.sampled_from(HOOKS[hook]))
-    with_ports = st.sampled_from(["tcp", "udp"])
-    protocol = draw(with_ports if verdict == "dnat" else with_ports | st.sampled_from(["icmp", None]))
-    has_ports = protocol in ("tcp", "udp")
-    answers = [*ANSWERS, "reset"] if protocol == "tcp" else [*ANSWERS]
-    return Rule(
-        verdict, protocol,
-        draw(PORTS) if has_ports else None, draw(PORTS) if has_ports else None, draw(ADDRESSES), draw(ADDRESSES),
-        tuple(draw(st.sets(st.sampled_from(["new", "established", "related", "invalid"])))),
-        draw(st.sampled_from(answers)) if verdict == "reject" else None,
-        Endpoint("90.100.110.120", draw(st.integers(1, 65535))) if verdict == "dnat" else None,
-        draw(LABELS),
-    )  # fmt: skip
-
-
-@st.composite
-def rulesets(draw: st.DrawFn) -> Ruleset:
-    hooks = draw(st.sets(st.sampled_from([*HOOKS]), min_size=1))
-    policy = st.sampled_from(["accept", "drop"])
-    return Ruleset(tuple(Chain(hook, tuple(draw(st.lists(rules(hook), max_size=5))), draw(policy)) for hook in hooks))
-
-
-few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@few
-@given(ruleset=rulesets())
-def test_the_kernel_holds_what_it_was_given(lab: nodes.Lab, ruleset: Ruleset) -> None:
-    assert apply(lab.A, ruleset) is None
-    found = held(lab.A)
-    assert found == ruleset
-    assert all(rule.packets == rule.octets == 0 for chain in found.chains for rule in chain.rules)
+    for_each(rulesets, check)
 
 
 @needs_nft
-@few
-@given(ruleset=rulesets())
-def test_nft_lists_the_rules_in_our_words_and_reads_them(lab: nodes.Lab, ruleset: Ruleset) -> None:
-    assert apply(lab.A, ruleset) is None
-    listed = nft(lab.A, "-s", "list", "ruleset").rstrip("\n")
-    spelled = str(ruleset).replace(" reject with icmp port-unreachable", " reject")  # the usual one, nft leaves out
-    assert listed.replace(" reject with icmp port-unreachable", " reject") == spelled
-    nft(lab.B, "-f", "-", text=f"table ip sockets_lab\ndelete table ip sockets_lab\n{ruleset}\n")
-    assert held(lab.B) == ruleset
+def test_nft_lists_the_rules_in_our_words_and_reads_them(lab: nodes.Lab) -> None:
+    def check(ruleset: Ruleset) -> None:
+        assert apply(lab.A, ruleset) is None
+        listed = nft(lab.A, "-s", "list", "ruleset").rstrip("\n")
+        spelled = str(ruleset).replace(" reject with icmp port-unreachable", " reject")  # the usual one: left out
+        assert listed.replace(" reject with icmp port-unreachable", " reject") == spelled
+        nft(lab.B, "-f", "-", text=f"table ip sockets_lab\ndelete table ip sockets_lab\n{ruleset}\n")
+        assert held(lab.B) == ruleset
+
+    for_each(rulesets, check)
 
 
 @needs_nft

@@ -1,6 +1,5 @@
 """The stand-in's decisions against the kernel's own, over the same packets."""
 
-import itertools
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -8,21 +7,15 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from filter_samples import PLAN, cases, for_each
 
 from sockets_lab import filtering, nodes
-from sockets_lab.filtering import Chain, Decision, Rule, Ruleset, StandIn, apply, ask, decide, held, incoming, matches
+from sockets_lab.filtering import Chain, Decision, Rule, Ruleset, StandIn, apply, ask, decide, held, matches
 from sockets_lab.headers import TCP, UDP, ICMPv4, IPv4, Packet, build, compose, dissect
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes.capture import Capture
 
-PLAN = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
 SOON = 5.0  # seconds; a deadline for what is otherwise done at once
-FEW = (1, 22, 80, 443, 8080, 65535)  # ports, so that rules and packets often meet
-NUMBERS = itertools.count(1)  # a new one for each packet that shall belong to no connection before
-
-few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Wire:
@@ -87,61 +80,20 @@ def ip(source: str = PLAN["A"], **more: Any) -> IPv4:
     return IPv4(source=source, destination=PLAN["B"], **more)
 
 
-@st.composite
-def packets(draw: st.DrawFn) -> Packet:
-    """A packet to B, complete and correct, that belongs to no connection before it."""
-    fresh = 1024 + next(NUMBERS) % 60000
-    outer = ip(draw(st.sampled_from([PLAN["A"], PLAN["C"]])))
-    payload = draw(st.binary(max_size=30))
-    kind = draw(st.sampled_from(["tcp", "udp", "icmp", "other"]))
-    if kind == "other":
-        return compose(outer.changed(protocol=253), payload=payload)  # RFC 3692 section 2.1: for experiments
-    if kind == "icmp":
-        return compose(outer, ICMPv4(type=draw(st.sampled_from([0, 8, 13, 14, 42])), rest=fresh << 16), payload=payload)
-    ports = {"source_port": fresh, "destination_port": draw(st.sampled_from(FEW))}
-    if kind == "udp":
-        return compose(outer, UDP(**ports), payload=payload)
-    names = ("urg", "ack", "psh", "rst", "syn", "fin")
-    flags = {name: draw(st.integers(0, 1)) for name in names}
-    return compose(outer, TCP(**ports, **flags), payload=payload)  # type: ignore[arg-type]
+def test_the_stand_in_counts_what_the_kernel_counts(wire: Wire) -> None:
+    def check(case: tuple[Ruleset, list[Packet]]) -> None:
+        kernels, stand_ins = wire.both(*case)
+        assert counts(kernels) == counts(stand_ins)
+
+    for_each(lambda st: cases(st, states=False), check)
 
 
-PORTS = st.none() | st.sampled_from(FEW) | st.tuples(st.sampled_from(FEW[:3]), st.sampled_from(FEW[3:]))
+def test_and_knows_the_state_of_what_comes_first(wire: Wire) -> None:
+    def check(case: tuple[Ruleset, list[Packet]]) -> None:
+        kernels, stand_ins = wire.both(*case)
+        assert counts(kernels) == counts(stand_ins)
 
-
-@st.composite
-def rules(draw: st.DrawFn, states: bool) -> Rule:
-    protocol = draw(st.sampled_from(["tcp", "udp", "icmp", None]))
-    has_ports = protocol in ("tcp", "udp")
-    state = draw(st.sets(st.sampled_from(["new", "established", "related", "invalid"]))) if states else ()
-    return Rule(
-        draw(st.sampled_from(["accept", "drop", "count", "reject"])), protocol,
-        draw(PORTS) if has_ports else None,
-        draw(st.none() | st.just((1024, 30000))) if has_ports else None,
-        draw(st.none() | st.sampled_from([PLAN["A"], PLAN["C"]])),
-        draw(st.none() | st.sampled_from([PLAN["B"], "1.2.3.4"])),
-        tuple(state),
-    )  # fmt: skip
-
-
-@st.composite
-def cases(draw: st.DrawFn, states: bool) -> tuple[Ruleset, list[Packet]]:
-    ruleset = incoming(*draw(st.lists(rules(states), min_size=1, max_size=6)), Rule("count"))
-    return ruleset, draw(st.lists(packets(), min_size=5, max_size=25))
-
-
-@few
-@given(case=cases(states=False))
-def test_the_stand_in_counts_what_the_kernel_counts(wire: Wire, case: tuple[Ruleset, list[Packet]]) -> None:
-    kernels, stand_ins = wire.both(*case)
-    assert counts(kernels) == counts(stand_ins)
-
-
-@few
-@given(case=cases(states=True))
-def test_and_knows_the_state_of_what_comes_first(wire: Wire, case: tuple[Ruleset, list[Packet]]) -> None:
-    kernels, stand_ins = wire.both(*case)
-    assert counts(kernels) == counts(stand_ins)
+    for_each(lambda st: cases(st, states=True), check)
 
 
 def test_a_captured_conversation_is_counted_alike(wire: Wire) -> None:

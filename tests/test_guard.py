@@ -5,12 +5,11 @@ import socket
 from ipaddress import ip_address, ip_network
 
 import pytest
+from header_samples import NO_HYPOTHESIS
 
 from sockets_lab import guard, nodes
 from sockets_lab.errors import BadInput
 from sockets_lab.model import Endpoint
-
-NO_HYPOTHESIS = "random cases need hypothesis: pip install -r tests/requirements.txt"
 
 
 def passes(address, port=80):

@@ -6,11 +6,10 @@ from dataclasses import FrozenInstanceError
 from ipaddress import ip_address
 
 import pytest
+from header_samples import NO_HYPOTHESIS
 
 from sockets_lab.errors import BadInput
 from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, Owner, SocketRow, checked_port
-
-NO_HYPOTHESIS = "random cases need hypothesis: pip install -r tests/requirements.txt"
 
 
 @pytest.mark.parametrize("port", [0, 1, 80, 65535, "0", "80", " 65535 ", "000000000000000000000080"])

@@ -7,6 +7,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from header_samples import NO_HYPOTHESIS
 from scanned import (
     TEXT,
     descriptors_open,
@@ -29,7 +30,6 @@ from sockets_lab.model import Endpoint
 from sockets_lab.nodes.loopback import lease
 from sockets_lab.scanning import in_order, scan, scan_from, tcp, waiting
 
-NO_HYPOTHESIS = "random cases need hypothesis: pip install -r tests/requirements.txt"
 SHORT = 0.2  # seconds
 ENOUGH = 10.0  # seconds in which anything must be over, however busy the machine is
 

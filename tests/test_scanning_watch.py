@@ -4,6 +4,7 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from header_samples import NO_HYPOTHESIS
 from scanned import TEXT, firewall, in_node, needs_namespaces, needs_nft, nothing_left, open_ports
 
 from sockets_lab import machine, nodes, scanning
@@ -12,7 +13,6 @@ from sockets_lab.model import Endpoint
 from sockets_lab.nodes.loopback import lease
 from sockets_lab.scanning import Alarm, Attempt, Detector, Judgement, Visit, alarms, judge, watch
 
-NO_HYPOTHESIS = "random cases need hypothesis: pip install -r tests/requirements.txt"
 THREE = TEXT | {"C": "10.20.30.50"}
 ENOUGH = 10.0  # seconds
 

@@ -4,7 +4,6 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,21 +21,17 @@ PATIENCE = 10.0  # seconds
 
 def make() -> None:
     """Enter a new network and lay the cable. For a process of its own: there is no way back."""
-    from sockets_lab.netns import rtnetlink, unsharing
+    from sockets_lab.netns import cables, rtnetlink, settings, unsharing
 
     user, group = os.getuid(), os.getgid()
     unsharing.unshare(unsharing.USER | unsharing.NETWORK)
     unsharing.become_root(user, group)
-    quiet = Path("/proc/sys/net/ipv6/conf/default/disable_ipv6")
-    if quiet.exists():
-        quiet.write_text("1")  # else each end tells the other that it is there
+    settings.switch_off_ipv6()
     rtnetlink.make_cable("w0", "w1", os.getpid(), bytes.fromhex(FAR_MAC.replace(":", "")))
     for name in ("lo", "w0", "w1"):
         rtnetlink.set_up(name)
-    end = time.monotonic() + PATIENCE
-    while not (rtnetlink.is_up("w0") and rtnetlink.is_up("w1")) and time.monotonic() < end:
-        time.sleep(0.001)
-    rtnetlink.set_up("w0")  # waits until the kernel's link watcher is done: before, frames are dropped
+    for name in ("w0", "w1"):
+        cables.wait_until_up(name)
 
 
 def serve(descriptor: int) -> None:

@@ -11,6 +11,7 @@ from sockets_lab.errors import BadInput, Refused, refusal
 from sockets_lab.headers import Ethernet, IPv4, Packet, build
 from sockets_lab.netns.cables import INTERFACE
 from sockets_lab.nodes import Lab, Node
+from sockets_lab.nodes.node import hardware_address
 
 NO_NODES = Refused("ENOSYS", "packets made by hand are sent only between nodes with network stacks of their own")
 
@@ -47,8 +48,8 @@ def framed(packet: Packet, sender: Node, receiver: Node) -> Packet:
 
 
 def card(node: Node) -> str:
-    """Return the Ethernet address of a node: the lab makes it from the node's IPv4 address."""
-    return bytes((2, 0, *map(int, node.address.split(".")))).hex(":")
+    """Return the Ethernet address of a node, as the codec writes it."""
+    return hardware_address(node.address).hex(":")
 
 
 def inside(lab: Lab, packet: Packet) -> None:

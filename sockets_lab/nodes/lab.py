@@ -1,7 +1,6 @@
 """A lab: two or more nodes and the switch between them, built in a moment and gone without a trace."""
 
 import os
-import socket
 import weakref
 from contextlib import ExitStack
 from ipaddress import IPv4Address
@@ -11,7 +10,7 @@ from typing import Any, Self
 from sockets_lab.errors import BadInput
 from sockets_lab.nodes import loopback
 from sockets_lab.nodes.launching import Switch, line
-from sockets_lab.nodes.node import Node
+from sockets_lab.nodes.node import Node, hardware_address
 from sockets_lab.nodes.unavailable import LabUnavailable
 
 MOST_NODES = 16
@@ -122,8 +121,7 @@ def _plan(addresses: dict[str, str]) -> list[dict[str, Any]]:
     if len(set(addresses.values())) < len(addresses):
         raise BadInput("Two nodes of a lab cannot have one address: pass another one for each.")
     return [
-        # 02: an address that nobody has been given, made by whoever uses it (IEEE 802, locally administered)
-        {"name": name, "address": address, "mac": b"\x02\x00" + socket.inet_aton(address)}
+        {"name": name, "address": address, "mac": hardware_address(address)}
         for name, address in addresses.items()
     ]
 

@@ -25,6 +25,14 @@ PATIENCE = 60.0  # seconds that a node's code may take, if nobody says otherwise
 Control = Callable[..., Refused | None]  # tell the switch: the name of a function in `netns.cables`, its arguments
 
 
+def hardware_address(address: str) -> bytes:
+    """Return the hardware address of the node with this IPv4 address: six bytes, of which it is the last four.
+
+    02 marks one that nobody has been given, made by whoever uses it (IEEE 802, locally administered).
+    """
+    return b"\x02\x00" + socket.inet_aton(address)
+
+
 class Node:
     """A node. Its methods run nothing in the notebook's own network."""
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from sockets_lab import filtering, forwarding
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.ladder import ladder
 from sockets_lab.figures.tables import Table
 from sockets_lab.filtering import Answer, Replies, Ruleset, Trial
 from sockets_lab.model import FourTuple, SocketRow
+from sockets_lab.nodes import Node
 
 WIDTH, HOST, APART = 760, 232, 260  # pixels: the picture, a host's box, from one box to the next
 HIGH, LOW, SOCKET = 92, 196, 62  # the upper and the lower socket, and how high one is
@@ -94,9 +96,7 @@ def both_sides(found: forwarding.Between | filtering.Forwarded | Refused) -> Dra
     """Draw a forwarded connection with the four-tuples that the client, the node between and the server have of it."""
     title = "A forwarded connection: its four-tuples on both sides of the node that forwards."
     if isinstance(found, Refused):
-        drawing = Drawing(title, f"It cannot be had here: {found}.", WIDTH, 60)
-        drawing.text(WIDTH / 2, 30, f"cannot be had here: {found.name}, {found.because}", "muted", 12, "middle")
-        return drawing
+        return _missing(title, found)
     drawing = Drawing(title, "", WIDTH, HEIGHT)
     middle, foot = _by_program(found) if isinstance(found, forwarding.Between) else _by_kernel(found)
     _host(drawing, 0, "A", "the client", found.client)
@@ -107,6 +107,18 @@ def both_sides(found: forwarding.Between | filtering.Forwarded | Refused) -> Dra
     _wires(drawing, found.server is not None, middle.dashed)
     drawing.text(WIDTH / 2, HEIGHT - 14, foot, "ink" if found.server else "refused", 13, "middle", bold=True)
     drawing.alt = " ".join([*said, foot])
+    return drawing
+
+
+def crossed(found: filtering.Forwarded | Refused, nodes: Iterable[Node]) -> Drawing:
+    """Draw what crossed the client's cable while a connection was forwarded, or was to be."""
+    title = "Packets on the client's cable, in the order in which they crossed it."
+    return _missing(title, found) if isinstance(found, Refused) else ladder(found.packets, nodes, title)
+
+
+def _missing(title: str, refused: Refused) -> Drawing:
+    drawing = Drawing(title, f"It cannot be had here: {refused}.", WIDTH, 60)
+    drawing.text(WIDTH / 2, 30, f"cannot be had here: {refused.because}", "muted", 12, "middle")
     return drawing
 
 

@@ -1,6 +1,6 @@
 """A bench for rules: programs in two nodes, clients that ask for them, and node B's filter, which the learner fills."""
 
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Self
 
@@ -57,9 +57,8 @@ class Bench:
             self.questions = questions(0 if self.lab.kind == "namespaces" else FREE_FOR_ALL)
             for one in self.questions:
                 if one.program != "nobody":
-                    held.enter_context(_program(self.lab, one))
+                    _start(self.lab, one)
             self._guarded = self.lab[GUARDED]
-            held.callback(firewall.clear, self._guarded)
             held.enter_context(every_error_told(self._guarded))
             self._rules: tuple[Rule, ...] = ()
             self._policy = "accept"
@@ -112,8 +111,8 @@ class Bench:
         self._rules, self._policy = rules, policy
 
     def close(self) -> None:
-        with suppress(OSError):
-            self._held.close()
+        """End the lab, and all that goes on in it."""
+        self._held.close()
 
     def __enter__(self) -> Self:
         return self
@@ -133,9 +132,9 @@ def questions(added: int) -> tuple[Question, ...]:
     )
 
 
-def _program(lab: Lab, one: Question) -> Service:
+def _start(lab: Lab, one: Question) -> None:
+    """Start a program; it ends with the lab, also while a client of its node still waits. Raises: BadInput."""
     service = Service(lab[one.asked], one.port, one.protocol, WEB if one.program == "web" else SSH,
                       waits=one.program == "web")  # fmt: skip
     if isinstance(service.endpoint, Refused):
         raise BadInput(f"The program for port {one.port} cannot have it. {service.endpoint}.")
-    return service

@@ -75,7 +75,7 @@ def _program(lab: Lab) -> Measured:
     found = filtering.behind_ports(lab)
     if isinstance(found, Refused):
         return f"could not be tried here: {found.name}", "unknown"
-    heard = (f"port {one.port}: {one.answer.outcome} {one.answer.said[:7]!r}" for one in found[1])
+    heard = (f"port {one.port}: {one.answer.outcome} {one.answer.said[:7] or ''}".strip() for one in found[1])
     text = "only the web's port is let in, and the programs are swapped: " + "; ".join(heard)
     return _decider(lab) + text, "left out"
 
@@ -91,7 +91,7 @@ CLAIMS = (
     Claim("Not only the two ends can read the ports, but also what stands between them.", in_lab(_on_the_way),
           "RFC 9293 section 3.1, RFC 3022"),
     Claim("Firewalls tell packets apart by their destination port.", in_lab(_by_destination), "nft(8)"),
-    Claim("And by their source port.", in_lab(_by_source), "nft(8), conntrack"),
+    Claim("And also by their source port.", in_lab(_by_source), "nft(8), conntrack(8)"),
     Claim("Port forwarding is an example of that.", in_lab(_forwarding), "nft(8), RFC 3022"),
     Claim("(The text leaves out:) a port number is no proof of the service behind it.", in_lab(_program),
           "IANA service name registry"),

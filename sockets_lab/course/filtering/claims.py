@@ -75,7 +75,7 @@ def _program(lab: Lab) -> Measured:
     found = filtering.behind_ports(lab)
     if isinstance(found, Refused):
         return f"could not be tried here: {found.name}", "unknown"
-    heard = (f"port {one.port}: {one.answer.outcome} {one.answer.said[:7] or ''}".strip() for one in found[1])
+    heard = (f"port {one.port}: {one.answer.outcome} {one.answer.said[:7]!r}".replace(" b''", "") for one in found[1])
     text = "only the web's port is let in, and the programs are swapped: " + "; ".join(heard)
     return _decider(lab) + text, "left out"
 

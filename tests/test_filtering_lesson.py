@@ -180,9 +180,9 @@ def test_rules_are_added_removed_and_meet_what_clients_send(panel: panels.Filter
     assert panel.picture is not None
     assert f"dport {web.port} counter drop; packets: 0" not in panel.picture.alt
     assert ("SYN" in panel.ladder.value) is kernel
-    assert "A is connected. No rule met a packet of it." in asks(panel, 1)
+    assert "A is connected and hears SSH-2.0-course. No rule met a packet of it." in asks(panel, 1)
     assert "A is refused (ECONNREFUSED). No rule met" in asks(panel, 2)
-    assert "A is answered. No rule met" in asks(panel, 3)
+    assert "A is answered and hears SSH-2.0-course. No rule met" in asks(panel, 3)
     panel.verdict.value, panel.port.value, panel.logs.value = "reject", ssh.port, True
     assert "B's kernel holds the rule" in click(panel, "Add rule")
     assert f"tcp dport {ssh.port} counter" in listed(panel)
@@ -192,7 +192,7 @@ def test_rules_are_added_removed_and_meet_what_clients_send(panel: panels.Filter
     assert "A hears nothing" in asks(panel, 0)  # the first rule that decides, decides
     panel.place.value = 1
     assert "It is gone" in click(panel, "Remove rule")
-    assert "A is connected. Rule 2 met packets of it." in asks(panel, 0)
+    assert "A is connected and hears HTTP/1.1 200 OK. Rule 2 met packets of it." in asks(panel, 0)
     panel.place.value = 9
     assert "B has no rule 9" in click(panel, "Remove rule")
     assert "everything passes" in click(panel, "Remove all")
@@ -210,13 +210,13 @@ def test_answers_come_back_by_state_and_a_source_port_lets_strangers_in(panel: p
     assert "Only TCP and UDP have ports" in click(panel, "Add rule")
     panel.port.value = 0
     assert "holds the rule" in click(panel, "Add rule")
-    assert "B is connected. Rule 1 met packets of it." in asks(panel, 4)
+    assert "B is connected and hears HTTP/1.1 200 OK. Rule 1 met packets of it." in asks(panel, 4)
     assert "A hears nothing" in asks(panel, 1)
     panel.protocol.value, panel.state.value, panel.side.value, panel.port.value = "tcp", "any", "source", 4444
     click(panel, "Add rule")
     assert "A hears nothing" in asks(panel, 1)
     panel.source.value = 4444
-    assert "A is connected." in asks(panel, 1)
+    assert "A is connected and hears" in asks(panel, 1)
     panel.source.value = 70000
     assert "70000 is not a port number" in asks(panel, 1)
     panel.port.value = 70000

@@ -9,7 +9,7 @@ from sockets_lab.filtering import firewall
 from sockets_lab.filtering.answers import Answer
 from sockets_lab.filtering.asking import ask
 from sockets_lab.filtering.logs import Log, Logged
-from sockets_lab.filtering.programs import FREE_FOR_ALL
+from sockets_lab.filtering.programs import FREE_FOR_ALL, HEAR
 from sockets_lab.filtering.rules import Rule
 from sockets_lab.filtering.rulesets import Ruleset, incoming
 from sockets_lab.filtering.services import SSH, WEB, Service
@@ -19,7 +19,7 @@ from sockets_lab.nodes import Lab
 from sockets_lab.nodes.capture import Captured
 
 PATIENCE = 1.3  # seconds of silence; TCP asks again after one second (RFC 6298 section 2)
-GUARDED, OTHER = "B", "A"
+GUARDED = "B"
 SETTLING = 0.05  # seconds in which what is still on its way arrives
 
 
@@ -98,7 +98,7 @@ class Bench:
         with ExitStack() as stack:
             log = stack.enter_context(Log(self._guarded))
             cable = stack.enter_context(self._guarded.capture()) if self.lab.kind == "namespaces" else None
-            answer = ask(self.lab[question.asker], there, question.protocol, PATIENCE, b"hello", 0.0, source_port)
+            answer = ask(self.lab[question.asker], there, question.protocol, PATIENCE, b"hello", HEAR, source_port)
             if isinstance(answer, Refused):
                 raise BadInput(f"The client cannot have port {source_port}. {answer}.")
             packets = cable.wait(1000, deadline=SETTLING) if cable else None

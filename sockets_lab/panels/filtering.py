@@ -40,8 +40,8 @@ class FilteringPanel(Panel):
         self.port = widgets.IntText(80, description="Port (0 = any)", layout={"width": "180px"}, style=SHORT)
         self.state = _choice("State", ("any", "new", "established"), "170px")
         self.logs = widgets.Checkbox(False, description="Log", indent=False, layout={"width": "70px"})
-        self.place = widgets.IntText(1, description="Number", layout={"width": "120px"}, style=SHORT)
-        self.policy = _choice("Else", ("accept", "drop"), "130px")
+        self.place = widgets.IntText(1, description="Rule number", layout={"width": "150px"}, style=SHORT)
+        self.policy = _choice("All else", ("accept", "drop"), "150px")
         self.question = widgets.Dropdown(description="Question", layout={"width": "330px"}, style=SHORT)
         self.source = widgets.IntText(0, description="From port (0 = any)", layout={"width": "210px"}, style=SHORT)
         self.ladder = widgets.HTML()
@@ -150,7 +150,8 @@ class FilteringPanel(Panel):
         by = "" if answer.by == "kernel" else " A stand-in decided."
         self.draw(rules(asked.rules))
         self.ladder.value = "" if asked.packets is None else ladder(asked.packets, nodes).html()
-        self.say(f"**{asker}** {end}{name}. {which}{logged}{by}")
+        heard = f" and hears {answer.said.decode(errors='replace').splitlines()[0]}" if answer.said else ""
+        self.say(f"**{asker}** {end}{name}{heard}. {which}{logged}{by}")
 
     def refresh(self) -> None:
         """Read B's rules anew, and show them."""

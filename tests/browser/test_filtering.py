@@ -42,9 +42,9 @@ def test_panel_drops_accepts_in_order_and_lets_answers_in(lab):
         choose(panel, "Rule", "accept")
         panel.get_by_label("Log", exact=True).check()
         press(panel, "Add rule", "Remove rule", "Ask")
-        lab.says(panel, "A is connected. Rule 1 met packets of it. Logged:")
+        lab.says(panel, "A is connected and hears HTTP/1.1 200 OK. Rule 1 met packets of it. Logged:")
         lab.shot(panel, "09_panel_accepted")
-        choose(panel, "Else", "drop")
+        choose(panel, "All else", "drop")
         choose(panel, "Question", "B asks at A, tcp 80: web")
         press(panel, "Ask")
         lab.says(panel, "B hears nothing")
@@ -55,7 +55,7 @@ def test_panel_drops_accepts_in_order_and_lets_answers_in(lab):
         lab.says(panel, "B's kernel holds the rule")
         panel.get_by_role("button", name="Ask", exact=True).focus()
         page.keyboard.press("Enter")
-        lab.says(panel, "B is connected. Rule 2 met packets of it.")
+        lab.says(panel, "B is connected and hears HTTP/1.1 200 OK. Rule 2 met packets of it.")
         lab.shot(panel, "09_panel_stateful")
 
 
@@ -63,7 +63,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
     with lab.lesson("09_filtering_and_forwarding", dark=True, width=1024) as page:
         panel = lab.panel(page)
         press(panel, "Ask")
-        lab.says(panel, "A is connected.")
+        lab.says(panel, "A is connected and hears HTTP/1.1 200 OK.")
         frame = panel.bounding_box()
         for control in [*panel.get_by_role("button").all(), *panel.get_by_role("combobox").all()]:
             box = control.bounding_box()

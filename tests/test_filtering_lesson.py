@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from shutil import which
+from types import SimpleNamespace
 
 import pytest
 from using import click, picture, said
@@ -147,6 +148,15 @@ def test_what_rules_do_is_shown_with_who_decided(lab: nodes.Lab) -> None:
     assert guarded.rows[3][0] == "ct state established,related accept\npolicy drop"
 
 
+def test_a_rule_on_a_port_knows_nothing_of_the_program(lab: nodes.Lab) -> None:
+    table = figures.programs(filtering.behind_ports(lab))
+    (_, first, _, reached, heard), (_, second, rule, not_reached, nothing) = table.rows
+    assert (first, reached, heard[:9]) == ("SSH", "connected", "b'SSH-2.0")
+    assert (second, not_reached, nothing) == ("web", "silence", "")
+    assert rule.endswith("drop")
+    assert "EOPNOTSUPP" in figures.programs(REFUSAL).alt
+
+
 # The panel
 
 
@@ -221,6 +231,17 @@ def test_answers_come_back_by_state_and_a_source_port_lets_strangers_in(panel: p
     assert "70000 is not a port number" in asks(panel, 1)
     panel.port.value = 70000
     assert "70000 is not a port number" in click(panel, "Add rule")
+
+
+def test_a_program_whose_port_is_taken_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sockets_lab.filtering.bench.Service", lambda *_, **__: SimpleNamespace(endpoint=REFUSAL))
+    panel = panels.make()
+    try:
+        assert panel.bench is not None
+        assert [one.program for one in panel.bench.questions] == ["nobody"]
+        assert "A hears nothing" in asks(panel, 0)
+    finally:
+        panel.release()
 
 
 def test_a_silence_does_not_hold_up_the_page_and_release_ends_it(panel: panels.FilteringPanel) -> None:

@@ -8,7 +8,7 @@ from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.ladder import ladder
 from sockets_lab.figures.tables import Table
-from sockets_lab.filtering import Answer, Replies, Ruleset, Trial
+from sockets_lab.filtering import Answer, Behind, Replies, Ruleset, Trial
 from sockets_lab.model import FourTuple, SocketRow
 from sockets_lab.nodes import Node
 
@@ -47,6 +47,22 @@ def trials(found: Sequence[Trial] | Refused, protocol: str = "tcp") -> Table:
     )
     return Table(title, ("B's only rule", "at a port where a program listens", "where nobody listens"), rows,
                  (46, 33, 33))  # fmt: skip
+
+
+def programs(found: tuple[Ruleset, Sequence[Behind]] | Refused) -> Table:
+    """Show which program was behind which port, and what the rules let through, which know the port alone."""
+    title = "Programs behind ports, and rules that read the port."
+    if isinstance(found, Refused):
+        return Table(title, ("",), ((f"{found}",),), (92,))
+    ruleset, ports = found
+    met = [f"{rule}" for rule in ruleset.chain("input").rules]
+    rows = tuple(
+        (str(one.port), one.program, rule, one.answer.outcome, repr(one.answer.said[:14]) if one.answer.said else "")
+        for one, rule in zip(ports, met, strict=True)
+    )
+    title += _decider(one.answer for one in ports)
+    headings = ("port", "behind it", "the rule that it meets, and what that counted", "A's client", "and hears")
+    return Table(title, headings, rows, (5, 9, 52, 10, 18))
 
 
 def replies(found: Sequence[Replies] | Refused) -> Table:

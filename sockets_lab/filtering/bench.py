@@ -54,15 +54,24 @@ class Bench:
     def __init__(self) -> None:
         with ExitStack() as held:
             self.lab = held.enter_context(Lab(A="10.20.30.40", B="50.60.70.80", fallback=True, aside=True))
-            self.questions = questions(0 if self.lab.kind == "namespaces" else FREE_FOR_ALL)
-            for one in self.questions:
-                if one.program != "nobody":
-                    _start(self.lab, one)
+            self._programs: dict[tuple[str, Endpoint], bool] = {}
+            added = 0 if self.lab.kind == "namespaces" else FREE_FOR_ALL
+            self.questions = tuple(one for one in questions(added) if self._start(one))
             self._guarded = self.lab[GUARDED]
             held.enter_context(every_error_told(self._guarded))
             self._rules: tuple[Rule, ...] = ()
             self._policy = "accept"
             self._held = held.pop_all()
+
+    def _start(self, one: Question) -> bool:
+        """Start the program of a question, where its port can be had. It ends with the lab, whoever still waits."""
+        web, there = one.program == "web", Endpoint(self.lab[one.asked].address, one.port)
+        if one.program == "nobody":
+            return True
+        if (one.protocol, there) not in self._programs:  # all nodes have one address where a system has no more
+            service = Service(self.lab[one.asked], one.port, one.protocol, WEB if web else SSH, waits=web)
+            self._programs[one.protocol, there] = not isinstance(service.endpoint, Refused)
+        return self._programs[one.protocol, there]
 
     def add(self, rule: Rule) -> None:
         """Put a rule behind those that are there. Raises: BadInput, also with what the kernel refused."""
@@ -132,9 +141,3 @@ def questions(added: int) -> tuple[Question, ...]:
     )
 
 
-def _start(lab: Lab, one: Question) -> None:
-    """Start a program; it ends with the lab, also while a client of its node still waits. Raises: BadInput."""
-    service = Service(lab[one.asked], one.port, one.protocol, WEB if one.program == "web" else SSH,
-                      waits=one.program == "web")  # fmt: skip
-    if isinstance(service.endpoint, Refused):
-        raise BadInput(f"The program for port {one.port} cannot have it. {service.endpoint}.")

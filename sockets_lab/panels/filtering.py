@@ -71,7 +71,7 @@ class FilteringPanel(Panel):
     def begin(self) -> None:
         """Open a bench, and give B the first rule."""
         bench = self.opened()
-        bench.add(Rule("drop", "tcp", 80 if bench.lab.kind == "namespaces" else bench.questions[0].port))
+        bench.add(Rule("drop", "tcp", bench.questions[0].port))
         self.refresh()
         self.say(filtering.differs(bench.lab.B))
 

@@ -67,7 +67,7 @@ NONE_HERE = "This system gives nobody a filter of one's own."
 PREDICTIONS = (
     Prediction(
         "drop",
-        "A program listens at B's port 8080, and B's rule drops every TCP packet that comes for it. A client "
+        "A program listens at B's port 8000, and B's rule drops every TCP packet that comes for it. A client "
         "connects. What does the client find?",
         ("connected", "refused", SILENCE, NO_FILTER),
         _drop,

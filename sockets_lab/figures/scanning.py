@@ -23,6 +23,7 @@ TWO = (rgba(ROLES["quiet"], 0), rgba(ROLES["packet"]), rgba(ROLES["connection"])
 SCANNER, CLIENT = 1, 2
 NAMED = 8  # ports, or alarms, that are told one by one
 WRITTEN = 5  # ports that stand in the legend
+HIGHER = 3  # times the threshold: what is higher is cut off, or the threshold would not be seen
 MARKED = 100  # alarms that are drawn
 DOTS, BARS = 150, 110  # pixels: how high the two strips are
 
@@ -87,7 +88,7 @@ class Strips:
         """Draw the highest count in each column, as PNG; the top of the strip stands for so many ports."""
         cells = bytearray(self.width * BARS)
         for (left, who), ports in sorted(self.highest.items(), key=lambda item: -item[1]):  # the lower ones in front
-            for row in range(BARS - max(int(ports / top * BARS), 1), BARS):
+            for row in range(BARS - min(max(int(ports / top * BARS), 1), BARS), BARS):
                 cells[row * self.width + left : row * self.width + left + 2] = bytes([who, who])
         return png(bytes(cells), self.width, TWO)
 
@@ -167,15 +168,17 @@ def _defence(drawing: Drawing, x: float, y: float, strips: Strips, threshold: in
              judged: Judgement) -> str:  # fmt: skip
     """Draw the two strips, one below the other, over the same time. Returns: the same in words."""
     low, width = y + DOTS + 30, strips.width
-    top = max([threshold * 1.15, *(peak * 1.05 for peak in strips.peaks.values())])
-    for words, upper, image, high, most in (
-        ("attempts: port", y, strips.points, DOTS, strips.most),
-        ("different ports asked for within the window, by source", low, strips.bars(top), BARS, round(top)),
+    highest = max(strips.peaks.values(), default=0)
+    top = max(threshold * 1.15, min(highest * 1.05, threshold * HIGHER))
+    most = f"{round(top)}{'+' if highest > top else ''}"
+    for words, upper, image, high, end in (
+        ("attempts: port", y, strips.points, DOTS, str(strips.most)),
+        ("different ports asked for within the window, by source", low, strips.bars(top), BARS, most),
     ):
         drawing.text(x, upper - 10, words, size=12)
         drawing.pixels(x, upper, width, high, image)
         drawing.line(x, upper + high, x + width, upper + high, "quiet")
-        drawing.text(x - 4, upper + 5, str(most), "muted", 10, "end")
+        drawing.text(x - 4, upper + 5, end, "muted", 10, "end")
         drawing.text(x - 4, upper + high - 5, "0", "muted", 10, "end")
     line = low + BARS * (1 - threshold / top)
     drawing.line(x, line, x + width, line, "refused", dashed=True)

@@ -57,7 +57,8 @@ def observe(
     """Let A scan B once for each round, C use B's services meanwhile, and B watch.
 
     Args: lab: with nodes A, B, C; services: which B offers for so long; client: whether C comes; between:
-        seconds between two scans, 0-60; progress, stop: as for `scan`. Raises: BadInput; NodeError, where the lab is closed meanwhile.
+        seconds between two scans, 0-60; progress, stop: as for `scan`.
+    Raises: BadInput; NodeError, where the lab is closed meanwhile.
     """
     plan, offered = tuple(rounds), chosen_ports(services)
     checked_seconds(between, "pause between scans", 0, 60)

@@ -87,7 +87,7 @@ PREDICTIONS = (
         (CAUGHT, SLIPPED),
         _slow,
         {
-            SLIPPED: "Within any window the slow scan asks for about half as many ports as the threshold. The same "
+            SLIPPED: "Within any window the slow scan asks for far fewer ports than the threshold. The same "
             "ports were asked for, and the detector never had enough of them in sight at one time.",
             CAUGHT: "This machine was so busy that the slow scan came in bursts.",
         },

@@ -16,8 +16,8 @@ A, B, C = "10.20.30.40", "50.60.70.80", "90.100.110.120"
 SILENT = 3306
 HOW_MANY = 200  # ports of a scan that is watched
 CLOSED = range(20000, 20012)  # UDP ports
-FEW = range(7000, 7030)  # ports that are scanned at two paces
-SLOW = 10  # ports a second
+FEW = range(7000, 7024)  # ports that are scanned at two paces
+SLOW = 8  # ports a second
 THRESHOLD, WINDOW = 20, 1.0  # different ports; seconds
 SOON = 0.4  # seconds in which an answer from the next node is there
 

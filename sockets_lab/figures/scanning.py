@@ -173,7 +173,7 @@ def _defence(drawing: Drawing, x: float, y: float, strips: Strips, threshold: in
     most = f"{round(top)}{'+' if highest > top else ''}"
     for words, upper, image, high, end in (
         ("attempts: port", y, strips.points, DOTS, str(strips.most)),
-        ("different ports asked for within the window, by source", low, strips.bars(top), BARS, most),
+        ("different ports asked for within the window", low, strips.bars(top), BARS, most),
     ):
         drawing.text(x, upper - 10, words, size=12)
         drawing.pixels(x, upper, width, high, image)

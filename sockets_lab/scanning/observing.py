@@ -75,7 +75,8 @@ def observe(
         held.callback(over.set)
         coming = pool.submit(_come, lab.C, lab.B.address, offered, over) if client else None
         source = lab.A.run(source_towards, lab.B.address)
-        scans, truth = [], []
+        scans: list[Scan | Refused] = []
+        truth = []
         time.sleep(QUIET)
         for one in plan:
             if scans:

@@ -300,7 +300,7 @@ def test_release_ends_a_scan_on_its_way_and_leaves_nothing() -> None:
         assert panel.release()
         assert first.closed
         assert not panel.release()
-        panel.ports.value, panel.rate.value = "8000-8100", None
+        panel.ports.value, panel.rate.value = "8000-8100", 0.0
         click(panel, "Scan")  # begins anew
         assert "A found 1 open ports" in finished(panel)
         assert panel.release()

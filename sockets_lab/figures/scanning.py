@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SIDE = 256  # ports in a row of the map
 NONE, REFUSED, OPEN, SILENT, OTHER, MET = range(6)  # indexes into the palette
-PALETTE = (rgba(ROLES["quiet"], 0.06), rgba(ROLES["quiet"], 0.4), rgba(ROLES["listener"]), rgba(ROLES["refused"]),
+PALETTE = (rgba(ROLES["quiet"], 0.08), rgba(ROLES["quiet"], 0.5), rgba(ROLES["listener"]), rgba(ROLES["refused"]),
            rgba(ROLES["descriptor"]), rgba(ROLES["packet"]))  # fmt: skip
 COLORS = {"open": OPEN, "refused": REFUSED, "filtered": SILENT, "open or filtered": SILENT, "undecided": NONE}
 TWO = (rgba(ROLES["quiet"], 0), rgba(ROLES["packet"]), rgba(ROLES["connection"]))  # nobody, who scans, who does not

@@ -14,7 +14,7 @@ from sockets_lab.scanning import Judgement, Level, Observed, Progress, Round
 
 ADDRESSES = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
 SILENT = 3306  # its packets are dropped
-RATES = {"as fast as it goes": None, "1,000": 1000.0, "100": 100.0, "30": 30.0, "10": 10.0, "3": 3.0}  # ports a second
+RATES = {"as fast as it goes": 0.0, "1,000": 1000.0, "100": 100.0, "30": 30.0, "10": 10.0, "3": 3.0}  # ports a second; 0: no pauses
 ORDERS = ("shuffled", "in order")
 WINDOWS = {"half a second": 0.5, "1 second": 1.0, "5 seconds": 5.0, "10 seconds": 10.0}
 STRIP = 384  # pixels: the width of what the defender sees
@@ -86,7 +86,7 @@ class ScanningPanel(Panel):
     def scan(self) -> None:
         """Scan as the controls say."""
         scanning.chosen_ports(self.ports.value)  # a mistake is told here, and not by the thread
-        self.start([Round(self.ports.value, self.rate.value, self.order.value)])
+        self.start([Round(self.ports.value, self.rate.value or None, self.order.value)])
 
     def twice(self) -> None:
         """Scan the same ports fast and slowly."""

@@ -43,7 +43,7 @@ def test_panel_scans_stops_and_tunes(lab):
         handle.focus()
         for _ in range(17):
             page.keyboard.press("ArrowLeft")
-        lab.says(panel, ": 2 found, 0 missed,")  # threshold 3
+        lab.says(panel, "Threshold 3: 2 found, 0 missed,")
         assert "Threshold 3;" in picture(panel)
         assert "0 false alarms" not in picture(panel)
         lab.shot(panel, "10_panel_nervous")

@@ -176,7 +176,7 @@ def test_the_picture_of_the_defence_counts() -> None:
     assert "10.0.0.2 asked for up to 1 different ports" in drawing.alt
     assert "Threshold 5; alarms: 10.0.0.1 at 0.5 s. 1 scan: 1 found, 0 missed, 0 false alarms." in drawing.alt
     assert drawing.html() != figures.defence(strips, 50, (), Judgement((), truth, ())).html()
-    both = figures.both_sides(result(), strips, 5, alarms, judged)
+    both = figures.both_sides(result(), figures.Strips(attempts, counted, truth, 384), 5, alarms, judged)
     picture(both)
     assert "1000 refused" in both.alt
     assert "1 found" in both.alt

@@ -67,7 +67,7 @@ PREDICTIONS = (
     ),
     Prediction(
         "attempts",
-        f"A asks {trials.HOW_MANY} ports of B. At one of them or none somebody listens. B looks at all that its cable "
+        f"A asks {trials.HOW_MANY} ports of B. Somebody listens at one of them at most. B looks at all that its cable "
         "brings. How many of the attempts does it see?",
         (EACH, OPEN_ONLY, FEWER),
         _attempts,

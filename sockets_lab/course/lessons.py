@@ -32,6 +32,7 @@ LESSONS = (
     Lesson("07_nodes", "nodes", "Two nodes: the classic example", 40),
     Lesson("08_headers", "headers", "Segments and datagrams: the header", 40),
     Lesson("09_filtering_and_forwarding", "filtering", "Firewalls and port forwarding", 50),
+    Lesson("10_scanning", "scanning", "Scanning, and seeing yourself being scanned", 45),
 )
 
 

@@ -147,7 +147,7 @@ def test_lessons_run_where_psutil_tells_the_socket_table(path, monkeypatch):
 
 
 @pytest.mark.skipif(try_namespaces() is not True, reason="namespaces are refused here already")
-@pytest.mark.parametrize("name", ["06_datagrams", "07_nodes", "08_headers"])
+@pytest.mark.parametrize("name", ["06_datagrams", "07_nodes", "08_headers", "11_knocking"])
 def test_lessons_with_nodes_run_to_the_end_where_a_container_refuses_them(name):
     refusing = [sys.executable, str(Path(__file__).with_name("refusing.py")), sys.executable]
     program = (

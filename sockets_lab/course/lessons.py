@@ -31,6 +31,7 @@ LESSONS = (
     Lesson("06_datagrams", "datagrams", "Datagrams: UDP, multicast", 45),
     Lesson("07_nodes", "nodes", "Two nodes: the classic example", 40),
     Lesson("08_headers", "headers", "Segments and datagrams: the header", 40),
+    Lesson("11_knocking", "knocking", "Port knocking, its replay, and the cure", 40),
 )
 
 

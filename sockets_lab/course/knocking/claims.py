@@ -10,28 +10,14 @@ LET_IN = "let in"
 
 def _opens() -> tuple[str, str]:
     with knocking.three_nodes() as lab:
-        found = knocking.opening(lab, open_for=1.0)
-    came = {when: visit.answer for when, who, visit in found.visits if who == "A"}
-    text = f"before: {came['before']}; after {len(found.sent)} knocks: {came.get('open')}; later: {came['after']}"
-    return text, "so" if came.get("open") == LET_IN != came["before"] else "not so"
-
-
-def _closed_ports() -> tuple[str, str]:
-    with knocking.three_nodes() as lab:
-        found = knocking.opening(lab, open_for=1.0)
-    answers = sorted({sent.answer for sent in found.sent})
-    text = f"each knock was answered: {' or '.join(answers)}"
+        found = knocking.opening(lab)
+    came = {(when, who): visit.answer for when, who, visit in found.visits}
+    knocks = f"the ports of the knocks: {' or '.join(sorted({sent.answer for sent in found.sent}))}"
     if found.differs:
-        return f"{text}; here sockets wait at these ports, because nothing can be captured", "unknown"
-    return text, "so" if answers == ["refused"] else "not so"
-
-
-def _for_one_only() -> tuple[str, str]:
-    with knocking.three_nodes() as lab:
-        found = knocking.opening(lab, open_for=1.0)
-    came = {who: visit.answer for when, who, visit in found.visits if when == "open"}
-    text = f"while it was open: A {came.get('A')}, C {came.get('C')}"
-    return text, "so" if came.get("A") == LET_IN != came.get("C") else "not so"
+        knocks = "sockets wait at the ports of the knocks, because nothing can be captured here"
+    before, a, c = (came.get(key, "not tried") for key in (("before", "A"), ("open", "A"), ("open", "C")))
+    text = f"{knocks}; the door, before: {before}; after {len(found.sent)} knocks of A, A: {a}, C: {c}"
+    return f"{text}; later: {came['after', 'A']}", "so" if a == LET_IN not in (before, c) else "not so"
 
 
 def _nobody() -> tuple[str, str]:
@@ -62,9 +48,7 @@ def _cure() -> tuple[str, str]:
 
 
 CLAIMS = (
-    Claim("A series of knocks, in the right order, makes the real port open.", _opens, "knockd(1)"),
-    Claim("The knocks go to closed ports.", _closed_ports, "knockd(1), RFC 9293"),
-    Claim("The port opens for your address.", _for_one_only, "knockd(1)"),
+    Claim("The right series of knocks at closed ports opens the real port, for your address.", _opens, "knockd(1)"),
     Claim("Nobody uses it in the real world.", _nobody, "Debian; jvinet/knock issue 88"),
     Claim("(The text leaves out:) who overhears the knocks can repeat them.", _replay, "jvinet/knock issue 88"),
     Claim("(The text leaves out:) one authenticated datagram cannot be repeated.", _cure, "RFC 2104, fwknop(8)"),

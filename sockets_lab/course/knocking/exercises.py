@@ -94,8 +94,8 @@ EXERCISES = (
     Exercise(
         "door",
         f"Your own door: at B's port **{DOOR}**, open to the sequence **{SEQUENCE}** (yours; others get others). Put "
-        "it up, keep it up, and knock it open for A. The check reads the rules of B's kernel and connects from A; then it "
-        "knocks from C, to see whether your sequence is what opens it.",
+        "it up, keep it up, and knock it open for A. The check reads the rules of B's kernel and connects from A; then "
+        "it knocks from C, to see whether your sequence is what opens it.",
         _check_door,
         (
             "`knocking.knock_daemon(place, sequence, port)` makes the daemon; `place` is "

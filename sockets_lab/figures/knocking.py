@@ -6,7 +6,7 @@ from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.tables import Table
 from sockets_lab.filtering import Ruleset
-from sockets_lab.knocking import Cure, Event, Opening, Replays, Try, View
+from sockets_lab.knocking import Cure, Event, Opening, Replays, Try, View, spelled
 from sockets_lab.knocking.knocks import LATE, OPENED, REFUSED, SHUT, STEP, WRONG
 from sockets_lab.nodes import Node
 
@@ -14,6 +14,7 @@ WIDTH, LEFT = 760, 132  # pixels: the picture; where the first event stands
 COLUMN, BOX = 62, 54  # from one event to the next; an event's box
 MOST = (WIDTH - LEFT) // COLUMN  # events drawn; earlier ones are counted
 HEAD, EVENT, BAND = 30, 44, 18  # above the lanes; an event's height; that of the band that says "open"
+QUIET = 76.0  # a lane's height where the others have come, and this one has not
 RISE = 84  # how high a lane's way climbs from nothing to the last knock
 LINE = 17  # of text
 ROLES = {STEP: "packet", WRONG: "refused", LATE: "refused", REFUSED: "refused", OPENED: "connection", SHUT: "quiet"}
@@ -41,7 +42,7 @@ def progress(
         mine = [(column, event) for column, event in enumerate(shown) if event.source == host.address]
         earlier = [event for event in events[:-MOST] if event.source == host.address]
         words = (about or {}).get(host.name, "")
-        height = _lane(drawing, host, top, steps, mine, earlier, words)
+        height = _lane(drawing, host, top, steps, mine, earlier, len(shown), words)
         said.append(f"{host.name} is {host.address}{', ' if words else ''}{words}.")
         top += height + 10
     said += [_sentence(event, event.time - begun, hosts, steps) for event in shown]
@@ -66,11 +67,11 @@ def _middle(column: int) -> float:
 
 def _lane(
     drawing: Drawing, host: Node, top: float, steps: int, mine: Sequence[tuple[int, Event]], earlier: Sequence[Event],
-    words: str,
+    columns: int, words: str,
 ) -> float:  # fmt: skip
     """Draw one source's lane; return its height."""
     levels = max(steps, 1)
-    height = RISE + EVENT + BAND + 14.0
+    height = RISE + EVENT + BAND + 14.0 if mine or earlier or not columns else QUIET
     bottom = top + 5 + RISE
     drawing.line(4, top + height + 4, WIDTH - 4, top + height + 4, "quiet")
     drawing.text(12, top + 16, host.name, bold=True, size=15)
@@ -180,9 +181,9 @@ def cure(found: Cure) -> Table:
 
 def rules(held: Ruleset | Refused) -> Table:
     """Show the rules for what comes in that a kernel holds, and what each has counted."""
-    title, heads, widths = "The gate's rules, read back from the kernel.", ("rule", "packets"), (84, 8)
+    title, heads, widths = "The gate's rules, read back from the kernel.", ("rule", "packets"), (62, 8)
     if isinstance(held, Refused):
         return Table(title, heads, ((str(held), "-"),), widths)
-    found = [rule for chain in held.chains if chain.hook == "input" for rule in chain.rules]
-    rows = tuple((str(rule), str(rule.packets)) for rule in found)
+    counted = (str(rule.packets) for chain in held.chains if chain.hook == "input" for rule in chain.rules)
+    rows = tuple(zip(spelled(held), counted, strict=True))
     return Table(title, heads, rows or (("none", "-"),), widths)

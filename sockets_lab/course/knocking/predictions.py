@@ -44,7 +44,7 @@ PREDICTIONS = (
         _wrong_between,
         {
             STAYS: "A wrong knock throws its source back to the beginning, and then 9000:tcp is wrong too. Were it not "
-            "so, whoever knocks at all 65,535 ports often enough would come through: a scan would open the door.",
+            "so, a scan of all ports would open the door whenever it comes by these three in their order.",
             OPENS: "Here the knocks are heard by sockets at the three ports, because nothing can be captured; so "
             "nobody hears the knock at port 1234. A daemon that reads the cable hears it, and the door stays shut.",
         },

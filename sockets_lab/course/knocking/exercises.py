@@ -45,11 +45,14 @@ def _comes_in(lab: Lab, node: Node, wait: float) -> bool:
         time.sleep(0.05)
 
 
-def _admits(lab: Lab, node: Node) -> bool:
-    """Whether B's kernel has a rule that lets this node in at the door, and one that drops all others."""
+def _admits(lab: Lab, node: Node) -> bool | None:
+    """Whether B's kernel has a rule that lets this node in at the door, and one that drops all others.
+
+    None: nobody can tell, because on loopback, and with a kernel that has no nf_tables, another gate keeps the door.
+    """
     held = filtering.held(lab["B"])
-    if isinstance(held, Refused):
-        return False
+    if lab.kind != "namespaces" or isinstance(held, Refused):
+        return None
     rules = [rule for chain in held.chains if chain.hook == "input" for rule in chain.rules]
     return Rule("accept", "tcp", DOOR, source=node.address) in rules and Rule("drop", "tcp", DOOR) in rules
 
@@ -58,11 +61,11 @@ def _check_door() -> Found:
     lab = _lab()
     if isinstance(lab, Found):
         return lab
-    if lab.kind == "namespaces" and not _admits(lab, lab["A"]):
+    if _admits(lab, lab["A"]) is False:
         return Found(False, f"B's kernel has no rules that let A, and nobody else, in at port {DOOR}.")
-    if not _comes_in(lab, lab["A"], ENOUGH if lab.kind == "namespaces" else BRIEF):
+    if not _comes_in(lab, lab["A"], ENOUGH if _admits(lab, lab["A"]) else BRIEF):
         return Found(False, f"A is not let in at B's port {DOOR}.")
-    if lab["C"].address != lab["A"].address and not (lab.kind == "namespaces" and _admits(lab, lab["C"])):
+    if lab["C"].address != lab["A"].address and not _admits(lab, lab["C"]):
         if _comes_in(lab, lab["C"], BRIEF):
             return Found(False, f"C is let in at port {DOOR} too: put up a fresh door, and open it for A only.")
         lab["C"].run(knocking.knock, lab["B"].address, SEQUENCE, knocker.PACE, lab["C"].address)

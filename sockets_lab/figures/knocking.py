@@ -14,7 +14,7 @@ WIDTH, LEFT = 760, 132  # pixels: the picture; where the first event stands
 COLUMN, BOX = 62, 54  # from one event to the next; an event's box
 MOST = (WIDTH - LEFT) // COLUMN  # events drawn; earlier ones are counted
 HEAD, EVENT, BAND = 30, 44, 18  # above the lanes; an event's height; that of the band that says "open"
-QUIET = 76.0  # a lane's height where the others have come, and this one has not
+QUIET = 52.0  # a lane's height, without its words, where the others have come and this one has not
 RISE = 84  # how high a lane's way climbs from nothing to the last knock
 LINE = 17  # of text
 ROLES = {STEP: "packet", WRONG: "refused", LATE: "refused", REFUSED: "refused", OPENED: "connection", SHUT: "quiet"}
@@ -71,12 +71,13 @@ def _lane(
 ) -> float:  # fmt: skip
     """Draw one source's lane; return its height."""
     levels = max(steps, 1)
-    height = RISE + EVENT + BAND + 14.0 if mine or earlier or not columns else QUIET
+    spoken = words.split(", ") if words else []
+    height = RISE + EVENT + BAND + 14.0 if mine or earlier or not columns else QUIET + LINE * len(spoken)
     bottom = top + 5 + RISE
     drawing.line(4, top + height + 4, WIDTH - 4, top + height + 4, "quiet")
     drawing.text(12, top + 16, host.name, bold=True, size=15)
     drawing.text(12, top + 36, host.address, size=12, mono=True)
-    for line, text in enumerate(words.split(", ")):
+    for line, text in enumerate(spoken):
         drawing.text(12, top + 58 + LINE * line, text, "ink" if text == "open" else "muted", 12, bold=text == "open")
     for begin, end in _open(mine, earlier):
         drawing.box(begin, top + height - BAND, end - begin, BAND, "connection")

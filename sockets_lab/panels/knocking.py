@@ -42,8 +42,10 @@ class KnockingPanel(Panel):
         self.port = widgets.IntText(1234, description="Port", style=STYLE, layout={"width": "130px"})
         self.protocol = widgets.Dropdown(options=[TCP, UDP], description="Protocol", style=STYLE,
                                          layout={"width": "140px"})  # fmt: skip
-        self.opens = widgets.ToggleButtons(options=[BY_KNOCKS, BY_REQUEST], description="The door opens to",
-                                           style=STYLE | {"button_width": "max-content"})  # fmt: skip
+        self.opens = widgets.ToggleButtons(
+            options=[BY_KNOCKS, BY_REQUEST], description="The door opens to", layout={"width": "460px"},
+            style=STYLE | {"button_width": "max-content"},
+        )  # fmt: skip
         self.places = [
             self.button(str(knock), partial(self.knock_right, place), "Knock there, from this node")
             for place, knock in enumerate(sequence_of(SEQUENCE))

@@ -14,7 +14,7 @@ from sockets_lab.scanning import Judgement, Level, Observed, Progress, Round
 
 ADDRESSES = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
 SILENT = 3306  # its packets are dropped
-RATES = {"as fast as it goes": 0.0, "1,000": 1000.0, "100": 100.0, "30": 30.0, "10": 10.0, "3": 3.0}  # ports a second; 0: no pauses
+RATES = {"as fast as it goes": 0.0, "1,000": 1000.0, "100": 100.0, "30": 30.0, "10": 10.0, "3": 3.0}  # ports a second
 ORDERS = ("shuffled", "in order")
 WINDOWS = {"half a second": 0.5, "1 second": 1.0, "5 seconds": 5.0, "10 seconds": 10.0}
 STRIP = 384  # pixels: the width of what the defender sees

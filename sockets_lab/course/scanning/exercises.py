@@ -104,7 +104,7 @@ EXERCISES = (
         ),
     ),
     Exercise(
-        "slow",
+        "unheard",
         f"A detector raises an alarm at **{THRESHOLD}** different ports within {WINDOW:g} second. Keep a watch on B, "
         f"as `log`. Let A scan the ports **{FIRST} to {LAST}** so fast that there is an alarm. Then let A scan the "
         "same ports again, so slowly that there is none. The check asks a detector about the attempts that your "

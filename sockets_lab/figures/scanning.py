@@ -173,7 +173,7 @@ def _defence(drawing: Drawing, x: float, y: float, strips: Strips, threshold: in
     most = f"{round(top)}{'+' if highest > top else ''}"
     for words, upper, image, high, end in (
         ("attempts: port", y, strips.points, DOTS, str(strips.most)),
-        ("different ports asked for within the window", low, strips.bars(top), BARS, most),
+        ("different ports within the window", low, strips.bars(top), BARS, most),
     ):
         drawing.text(x, upper - 10, words, size=12)
         drawing.pixels(x, upper, width, high, image)
@@ -182,7 +182,8 @@ def _defence(drawing: Drawing, x: float, y: float, strips: Strips, threshold: in
         drawing.text(x - 4, upper + high - 5, "0", "muted", 10, "end")
     line = low + BARS * (1 - threshold / top)
     drawing.line(x, line, x + width, line, "refused", dashed=True)
-    drawing.text(x + width, line - 8, f"threshold {threshold}", "ink", 11, "end")
+    drawing.text(x + width, low - 10, f"threshold {threshold}", "ink", 12, "end")
+    drawing.line(x + width - 130, low - 10, x + width - 98, low - 10, "refused", dashed=True)
     for alarm in alarms[:MARKED]:
         at = x + strips.column(alarm.time)
         drawing.line(at, y, at, y + DOTS, "refused")

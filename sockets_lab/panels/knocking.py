@@ -42,10 +42,8 @@ class KnockingPanel(Panel):
         self.port = widgets.IntText(1234, description="Port", style=STYLE, layout={"width": "130px"})
         self.protocol = widgets.Dropdown(options=[TCP, UDP], description="Protocol", style=STYLE,
                                          layout={"width": "140px"})  # fmt: skip
-        self.opens = widgets.ToggleButtons(
-            options=[BY_KNOCKS, BY_REQUEST], description="The door opens to", layout={"width": "460px"},
-            style=STYLE | {"button_width": "max-content"},
-        )  # fmt: skip
+        self.opens = widgets.ToggleButtons(options=[BY_KNOCKS, BY_REQUEST], style={"button_width": "max-content"},
+                                           layout={"width": "max-content"})  # fmt: skip
         self.places = [
             self.button(str(knock), partial(self.knock_right, place), "Knock there, from this node")
             for place, knock in enumerate(sequence_of(SEQUENCE))
@@ -54,7 +52,10 @@ class KnockingPanel(Panel):
         elsewhere = self.button("Knock", self.knock, "At this port, from this node")
         self.knocking = (*self.places, self.port, self.protocol, elsewhere)
         rows = [
-            widgets.HBox([self.opens, self.button("A fresh door", self.fresh, "One that has heard nothing")]),
+            widgets.HBox([
+                widgets.HTML("The door opens to"), self.opens,
+                self.button("A fresh door", self.fresh, "One that has heard nothing"),
+            ]),
             widgets.HBox([self.node, *self.knocking, self.ask]),
             widgets.HBox([
                 self.button("Try the door", self.visit, "Connect to it from this node"),

@@ -22,6 +22,7 @@ from sockets_lab.machine import descriptor_limits, try_namespaces
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+WITH_NODES = [path for path in LESSONS if "nodes.Lab(" in path.read_text(encoding="utf-8")]
 AT_ONCE = 10
 PROBE = """
 import gc, json, os, threading, psutil
@@ -147,8 +148,8 @@ def test_lessons_run_where_psutil_tells_the_socket_table(path, monkeypatch):
 
 
 @pytest.mark.skipif(try_namespaces() is not True, reason="namespaces are refused here already")
-@pytest.mark.parametrize("name", ["06_datagrams", "07_nodes", "08_headers"])
-def test_lessons_with_nodes_run_to_the_end_where_a_container_refuses_them(name):
+@pytest.mark.parametrize("path", WITH_NODES, ids=lambda path: path.stem)
+def test_lessons_with_nodes_run_to_the_end_where_a_container_refuses_them(path):
     refusing = [sys.executable, str(Path(__file__).with_name("refusing.py")), sys.executable]
     program = (
         "import sys, nbformat, conftest\nfrom nbclient import NotebookClient\n"
@@ -157,7 +158,7 @@ def test_lessons_with_nodes_run_to_the_end_where_a_container_refuses_them(name):
         "for cell in notebook.cells:\n    for output in cell.get('outputs', ()):\n"
         "        print(output.get('text') or output.get('data', {}).get('text/markdown', ''))\n"
     )
-    done = subprocess.run([*refusing, "-c", program, str(NOTEBOOKS / f"{name}.ipynb")], cwd=NOTEBOOKS.parent,
+    done = subprocess.run([*refusing, "-c", program, str(path)], cwd=NOTEBOOKS.parent,
                           capture_output=True, text=True, timeout=300)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "This machine refuses network stacks of one's own" in done.stdout

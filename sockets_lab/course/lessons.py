@@ -31,6 +31,9 @@ LESSONS = (
     Lesson("06_datagrams", "datagrams", "Datagrams: UDP, multicast", 45),
     Lesson("07_nodes", "nodes", "Two nodes: the classic example", 40),
     Lesson("08_headers", "headers", "Segments and datagrams: the header", 40),
+    Lesson("09_filtering_and_forwarding", "filtering", "Firewalls and port forwarding", 50),
+    Lesson("10_scanning", "scanning", "Scanning, and seeing yourself being scanned", 45),
+    Lesson("11_knocking", "knocking", "Port knocking, its replay, and the cure", 40),
 )
 
 

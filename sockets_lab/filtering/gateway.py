@@ -16,6 +16,7 @@ from sockets_lab.filtering.rulesets import Ruleset, port_forward
 from sockets_lab.filtering.services import Service
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 from sockets_lab.nodes import Lab, Node
+from sockets_lab.nodes.capture import Captured
 from sockets_lab.nodes.loopback import LoopbackNode
 
 PORT = 8080  # of the gateway
@@ -47,6 +48,7 @@ class Forwarded:
     port: the gateway's; target: what it forwards to. answer: how the client's question ended.
     client, server: the rows of both ends, each by its own node's table, or None. gateway: the rows of the gateway's
     table; no socket of it has a part in this. tracked: what its kernel remembers of it instead, or None.
+    packets: what crossed the client's cable until the question had ended.
     """
 
     port: Endpoint
@@ -58,6 +60,7 @@ class Forwarded:
     gateway: tuple[SocketRow, ...]
     tracked: Tracked | None
     rules: Ruleset
+    packets: tuple[Captured, ...] = ()
 
     @property
     def seen_by_server(self) -> str:
@@ -91,6 +94,7 @@ def forwarded(lab: Lab, port: int = PORT, masquerade: bool = True, deadline: flo
         if refused:
             return refused
         undo.callback(client.run, let_go)
+        cable = undo.enter_context(client.capture())
         answer = client.run(reach_and_keep, client.address, entrance, deadline)
         rules = firewall.held(gateway)
         known = tracked(gateway)
@@ -100,6 +104,7 @@ def forwarded(lab: Lab, port: int = PORT, masquerade: bool = True, deadline: flo
         return Forwarded(
             entrance, target, masquerade, answer, _row(client, answer.four_tuple),
             _row(server, mine.reply) if mine else None, tuple(gateway.table(("tcp",))), mine, rules,
+            cable.packets(),
         )  # fmt: skip
 
 

@@ -87,9 +87,9 @@ class Knockd:
 
     @property
     def log(self) -> str:
-        """What it wrote down."""
+        """What it wrote down, without the name of its folder."""
         log = Path(self._folder.name, "log")
-        return log.read_text(encoding="utf-8") if log.exists() else ""
+        return log.read_text(encoding="utf-8").replace(f"{self._folder.name}/", "") if log.exists() else ""
 
     def _begin(self, program: str, window: float) -> None:
         folder = Path(self._folder.name)

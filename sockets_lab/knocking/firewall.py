@@ -6,6 +6,7 @@ nothing. Knocks are heard all the same, because packets are copied off the cable
 
 import errno
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sockets_lab.errors import Refused
 from sockets_lab.filtering import Rule, Ruleset, incoming
@@ -19,6 +20,15 @@ def rules(port: int, sources: Iterable[str]) -> Ruleset:
     stay = Rule("accept", "tcp", port, state=("established",))
     enter = [Rule("accept", "tcp", port, source=source) for source in sorted(sources)]
     return incoming(stay, *enter, Rule("drop", "tcp", port))
+
+
+def spelled(ruleset: Ruleset | Refused) -> tuple[str, ...]:
+    """Spell the rules for what comes in, without what they have counted; what was refused in their place."""
+    if isinstance(ruleset, Refused):
+        return (str(ruleset),)
+    rules = (rule for chain in ruleset.chains if chain.hook == "input" for rule in chain.rules)
+    plain = (replace(rule, packets=None, octets=None) for rule in rules)
+    return tuple(str(rule).replace("counter ", "") for rule in plain)
 
 
 class FirewallGate(UserspaceGate):

@@ -92,6 +92,12 @@ class Detector:
         """Return how many different ports a source asked for within the window that ended at its latest attempt."""
         return len(self._counts.get(source, ()))
 
+    def first(self, source: str) -> float:
+        """Return when it asked for the first of these. Raises: BadInput, where it never asked."""
+        if source not in self._recent:
+            raise BadInput(f"{source} asked for nothing: pass the address of a source that did.")
+        return self._recent[source][0].time
+
     def _forget(self, recent: deque[Attempt], counts: Counter[tuple[str, int]]) -> None:
         while recent[0].time <= self._now - self.window:
             old = recent.popleft()

@@ -6,6 +6,7 @@ capture, a few listeners stand in: they see only who comes to their own ports, a
 
 import threading
 import time
+import weakref
 from typing import Any, Self
 
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
@@ -18,15 +19,18 @@ NAP = 0.02  # seconds between two looks
 RING = 16 << 20  # bytes of a capture's ring, so 8,192 packets: a scan brings so many in less than a tenth of a second
 GRACE = 2.0  # seconds in which the thread that looks must have ended
 
+_kept: weakref.WeakSet["Watch"] = weakref.WeakSet()
+
 
 class Watch:
     """Keeps what a source sees, from now on. Use it in a `with`, or close it; what it has seen stays.
 
     kind: "capture" or "listeners"; differs: "" for a capture, else what listeners cannot see, and why they stand here.
+    node: whose ports are watched; None: those of an address.
     """
 
-    def __init__(self, source: Source, because: str = "") -> None:
-        self.source = source
+    def __init__(self, source: Source, because: str = "", node: Node | None = None) -> None:
+        self.source, self.node = source, node
         self.differs = " ".join(filter(None, (because, source.differs)))
         self._came: list[Any] = []
         self._attempts: list[Attempt] = []
@@ -34,6 +38,7 @@ class Watch:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, daemon=True)
         self._thread.start()
+        _kept.add(self)
 
     @property
     def kind(self) -> str:
@@ -98,7 +103,12 @@ def watch(target: Node | str, ports: Ports = SPREAD) -> Watch:
         raise BadInput(f"{target!r} cannot be watched: pass a node of a lab, or a loopback address such as 127.0.0.1.")
     try:
         large = attempt(target.capture, RING)
-        return Watch(Cable(target.capture() if isinstance(large, Refused) else large))
+        return Watch(Cable(target.capture() if isinstance(large, Refused) else large), node=target)
     except (LabUnavailable, OSError) as missing:
         because = str(missing if isinstance(missing, LabUnavailable) else refusal(missing))
-    return Watch(Listeners(target.address, ports), because.rstrip(".") + ".")
+    return Watch(Listeners(target.address, ports), because.rstrip(".") + ".", target)
+
+
+def watches(node: Node) -> tuple[Watch, ...]:
+    """Return the watches over a node's ports that somebody still has, closed ones too."""
+    return tuple(one for one in _kept if one.node is node)

@@ -1,12 +1,7 @@
 """What the learner builds in lesson 08, and what the kernels of A and B must then say."""
 
-import os
-import socket
-from collections.abc import Iterator
-from contextlib import closing
-
-from sockets_lab import descriptors
 from sockets_lab.course.questions import Exercise, Found, personal_number
+from sockets_lab.course.waiting import waiting
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes import Lab, opened
 
@@ -24,24 +19,12 @@ def _lab() -> Lab | Found:
     return lab
 
 
-def _waiting(address: str) -> Iterator[tuple[bytes, Endpoint]]:
-    """Yield the first datagram that waits at each datagram socket of this process with that address; it stays there."""
-    for entry in descriptors.table():
-        if entry.type == "UDP" and entry.local and entry.local.address == address:
-            with closing(socket.socket(fileno=os.dup(entry.number))) as sock:
-                try:
-                    data, who = sock.recvfrom(65536, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-                except OSError:
-                    continue
-                yield data, Endpoint.of(who)
-
-
 def _check_by_hand() -> Found:
     lab = _lab()
     if isinstance(lab, Found):
         return lab
     here, there = lab.nodes[:2]
-    if any(len(data) == LENGTH and who == Endpoint(here.address, 0) for data, who in _waiting(there.address)):
+    if any(len(data) == LENGTH and who == Endpoint(here.address, 0) for data, who in waiting(there.address)):
         return Found(True, f"a datagram of {LENGTH} bytes from {here.address}, port 0, waits at a socket in B.")
     return Found(False, f"no socket in B has a datagram of {LENGTH} bytes from A's address and port 0 as its first.")
 

@@ -1,0 +1,81 @@
+"""Lesson 11 in a browser: knock a door open from A, see it stay shut for C, replay, and try the cure."""
+
+import pytest
+
+from sockets_lab.machine import try_namespaces
+
+pytestmark = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
+
+
+def press(panel, *labels):
+    for label in labels:
+        panel.get_by_role("button", name=label, exact=True).click()
+
+
+def choose(panel, node):
+    panel.get_by_label("From", exact=True).select_option(node)
+
+
+def shows(page, text):
+    """Wait until the panel's picture says this to somebody who cannot see it."""
+    page.wait_for_function("text => [...document.querySelectorAll('.sockets-lab-panel svg')].some("
+                           "one => (one.getAttribute('aria-label') || '').includes(text))", arg=text)  # fmt: skip
+
+
+def test_panel_knocks_replays_and_asks(lab):
+    with lab.lesson("11_knocking") as page:
+        lab.whole(page, "11_knocking")
+        panel = lab.panel(page)
+        panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
+        press(panel, "7000:udp")
+        lab.says(panel, "A knocked at 7000:udp; B's kernel: refused. The door: step.")
+        choose(panel, "C")
+        press(panel, "8000:tcp")
+        lab.says(panel, "The door: wrong.")
+        port = panel.get_by_label("Port", exact=True)
+        port.fill("4321")
+        port.press("Tab")
+        panel.get_by_label("Protocol", exact=True).select_option("udp")
+        panel.get_by_role("button", name="Knock", exact=True).focus()
+        page.keyboard.press("Enter")
+        lab.says(panel, "C knocked at 4321:udp")
+        choose(panel, "A")
+        press(panel, "8000:tcp")
+        shows(page, "A is 10.20.30.40, 2 of 3 right, shut")
+        press(panel, "9000:tcp")
+        shows(page, "ip saddr 10.20.30.40 tcp dport 2222 accept")
+        press(panel, "Try the door")
+        lab.says(panel, "let in")
+        choose(panel, "C")
+        press(panel, "Try the door")
+        lab.says(panel, "silence")
+        lab.shot(panel, "11_panel_opened")
+        press(panel, "C replays it")
+        shows(page, "ip saddr 90.100.110.120 tcp dport 2222 accept")
+        lab.shot(panel, "11_panel_replayed")
+        panel.get_by_role("button", name="one signed request").click()
+        lab.says(panel, "A fresh door")
+        choose(panel, "A")
+        press(panel, "Send a request")
+        shows(page, "A is 10.20.30.40, open")
+        press(panel, "C replays it")
+        lab.says(panel, "The door: replayed.")
+        press(panel, "C replays it as A")
+        shows(page, "A at 62201:udp: replayed")
+        lab.shot(panel, "11_panel_signed")
+        shows(page, "the door is shut for A")  # by itself, without a click
+        assert panel.get_by_role("button", name="7000:udp").is_disabled()
+
+
+def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
+    with lab.lesson("11_knocking", dark=True, width=1024) as page:
+        panel = lab.panel(page)
+        press(panel, "7000:udp", "8000:tcp", "9000:tcp")
+        shows(page, "A is 10.20.30.40, 0 of 3 right, open")
+        frame = panel.bounding_box()
+        for control in (*panel.get_by_role("button").all(), *panel.get_by_role("combobox").all()):
+            box = control.bounding_box()
+            assert frame["x"] <= box["x"]
+            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        lab.shot(panel, "11_panel_dark")
+        lab.whole(page, "11_knocking_dark")

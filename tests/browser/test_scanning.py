@@ -1,0 +1,63 @@
+"""Lesson 10 in a browser: scan with a bar that moves, stop, scan twice, and tune the detector with the keyboard."""
+
+import pytest
+
+from sockets_lab.machine import try_namespaces
+
+pytestmark = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
+
+
+def press(panel, label):
+    panel.get_by_role("button", name=label, exact=True).click()
+
+
+def picture(panel):
+    """Return what the picture says to somebody who cannot see it."""
+    return panel.get_by_role("img").first.get_attribute("aria-label")
+
+
+def test_panel_scans_stops_and_tunes(lab):
+    with lab.lesson("10_scanning") as page:
+        lab.whole(page, "10_scanning")
+        panel = lab.panel(page)
+        panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
+        press(panel, "Scan")
+        lab.says(panel, "A found 6 open ports and 1 without an answer")
+        panel.get_by_text("65,535 of 65,535, 6 open").wait_for()
+        assert "no answer: 3306" in picture(panel)
+        assert "2222, 5900, 6667, 8080, 8443, 9000" in picture(panel)
+        lab.shot(panel, "10_panel_all")
+        panel.get_by_label("Ports", exact=True).fill("1-5000")
+        panel.get_by_label("Ports a second", exact=True).select_option("100")
+        press(panel, "Scan")
+        panel.get_by_text("of 5,000, 0 open").wait_for()
+        lab.shot(panel, "10_panel_scanning")
+        press(panel, "Stop")
+        lab.says(panel, "It was stopped")
+        press(panel, "Twice")
+        panel.get_by_text("24 of 24, 0 open").wait_for()
+        panel.get_by_text("B saw").wait_for()
+        assert "2 scans: 1 found, 1 missed, 0 false alarms" in picture(panel)
+        lab.shot(panel, "10_panel_twice")
+        handle = panel.get_by_role("slider").first
+        handle.focus()
+        for _ in range(17):
+            page.keyboard.press("ArrowLeft")
+        lab.says(panel, "Threshold 3: 2 found, 0 missed,")
+        assert "Threshold 3;" in picture(panel)
+        assert "0 false alarms" not in picture(panel)
+        lab.shot(panel, "10_panel_nervous")
+
+
+def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
+    with lab.lesson("10_scanning", dark=True, width=1024) as page:
+        panel = lab.panel(page)
+        press(panel, "Twice")
+        lab.says(panel, "A found 0 open ports and 0 without an answer")
+        frame = panel.bounding_box()
+        for button in panel.get_by_role("button").all():
+            box = button.bounding_box()
+            assert frame["x"] <= box["x"]
+            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        lab.shot(panel, "10_panel_dark")
+        lab.whole(page, "10_scanning_dark")

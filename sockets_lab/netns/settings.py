@@ -36,3 +36,8 @@ def set_icmp_pause(milliseconds: int) -> int:
     before = int(setting.read_text())
     setting.write_text(str(milliseconds))
     return before
+
+
+def set_ephemeral_range(first: int, last: int) -> None:
+    """Let this stack choose ephemeral ports from first to last. Raises: OSError. Source: ip(7), ip_local_port_range."""
+    (IPV4 / "ip_local_port_range").write_text(f"{first} {last}")

@@ -1,0 +1,13 @@
+"""Port detective: machines that are really broken, each learner's in another way, to examine and to repair."""
+
+from sockets_lab.detective.acceptance import Step, inspect
+from sockets_lab.detective.case import Case
+from sockets_lab.detective.customers import Visit
+from sockets_lab.detective.drawing_lots import PLACES, fault_of, faults_here, opened, place_with, take
+from sockets_lab.detective.faults import FAULTS, Fault
+from sockets_lab.detective.programs import Program
+
+__all__ = [
+    "FAULTS", "PLACES", "Case", "Fault", "Program", "Step", "Visit", "fault_of", "faults_here", "inspect", "opened",
+    "place_with", "take",
+]  # fmt: skip

@@ -1,0 +1,37 @@
+"""Faults that come with use: a queue that is full, descriptors that are used up."""
+
+import importlib.util
+
+from sockets_lab.detective import customers
+from sockets_lab.detective.case import Case
+from sockets_lab.detective.faults.fault import Fault
+
+LEECHES = ("browser", "tablet", "kiosk", "scanner")
+FEWEST, MOST = 24, 40  # descriptors of a service that leaks
+SHORT = 0.3  # seconds: customers who come while the machine is being broken do not wait long
+
+
+def full_backlog(case: Case) -> None:
+    """Let the service attend to one client at a time, without a deadline, and let the clients say nothing."""
+    backlog = case.random.randrange(1, 5)
+    case.serve(at_once=1, backlog=backlog, patience=None)
+    name, target = case.random.choice(LEECHES), list(case.endpoint.sockaddr)
+    case.add(case.A, name, role="visitor", target=target, count=30, says="", source=case.source)
+
+
+def leak(case: Case) -> None:
+    """Let the service forget to close its clients' sockets, until it has no descriptor left."""
+    limit = case.random.randrange(FEWEST, MOST)
+    case.serve(closes=False, descriptors=limit)
+    case.A.run(customers.visits, MOST + 20, case.endpoint, case.protocol, case.answer, SHORT, case.source)
+
+
+def _no_limit() -> str:
+    found = importlib.util.find_spec("resource")
+    return "" if found else "this system does not let a program have so few descriptors"
+
+
+LOAD = (
+    Fault("backlog", "the queue of connections that wait is full", full_backlog),
+    Fault("leak", "the service has no descriptor left", leak, _no_limit),
+)

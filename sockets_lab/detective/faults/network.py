@@ -1,0 +1,63 @@
+"""Faults on the way: a firewall in between, a forwarder that leads nowhere, no port left for the one who calls."""
+
+from sockets_lab import filtering
+from sockets_lab.detective.case import Case
+from sockets_lab.detective.faults.fault import Fault, has_stacks
+from sockets_lab.filtering import Rule
+from sockets_lab.model import Endpoint
+from sockets_lab.netns.settings import set_ephemeral_range
+
+HOARDERS = ("poller", "crawler", "monitor", "exporter")
+
+
+def firewall(case: Case) -> None:
+    """Let B's filter drop what is for the service: by a range too wide, or because the port that it lets in is wrong.
+
+    It also keeps a door shut that must stay shut.
+    """
+    port, lot = case.endpoint.port, case.random
+    private = port + lot.randrange(100, 200)
+    case.serve("office", port=private)
+    case.shut = (Endpoint(case.B.address, private),)
+    if lot.random() < 0.5:
+        ruleset = filtering.incoming(
+            Rule("drop", "tcp", private), Rule("drop", "tcp", (port - lot.randrange(1, 50), port + lot.randrange(1, 50)))
+        )
+    else:
+        known = Rule("accept", state=("established", "related"))
+        ruleset = filtering.incoming(known, Rule("accept", "tcp", port - lot.randrange(1, 10)), policy="drop")
+    case.serve()
+    refused = filtering.apply(case.B, ruleset)
+    assert refused is None, refused
+
+
+def forwarder(case: Case) -> None:
+    """Let the service stand behind a forwarder, which takes the customers to a port where nobody is."""
+    right = case.endpoint.port + case.random.randrange(100, 200)
+    wrong = right + case.random.choice((-10, -1, 1, 10))
+    case.serve(port=right)
+    case.add(
+        case.B, "front", role="forwarder", address=case.B.address, port=case.endpoint.port,
+        target=[case.B.address, wrong], lab=[] if case.shares_stack else [case.B.address, case.A.address],
+    )  # fmt: skip
+
+
+def exhausted(case: Case) -> None:
+    """Leave A few ephemeral ports, and let a program hold them all; the service itself is sound."""
+    first, count = case.random.randrange(20000, 40000), case.random.randrange(6, 20)
+    case.serve(at_once=64)
+    case.A.run(set_ephemeral_range, first, first + count - 1)
+    hoarder = case.random.choice(HOARDERS)
+    target = list(case.endpoint.sockaddr)
+    case.add(case.A, hoarder, role="visitor", target=target, count=60, says="stay\n", source=case.source)
+
+
+def _no_range() -> str:
+    return "" if has_stacks() else "this machine's range of ephemeral ports is not yours to change"
+
+
+NETWORK = (
+    Fault("firewall", "a firewall drops what is for the service", firewall),
+    Fault("forwarder", "a forwarder takes the customers to where nobody listens", forwarder),
+    Fault("exhausted", "the customers' machine has no ephemeral port left", exhausted, _no_range),
+)

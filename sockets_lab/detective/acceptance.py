@@ -1,5 +1,6 @@
 """Whether a repaired machine works: customers come, many of them, also silent ones, and the service starts again."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sockets_lab.detective import customers
@@ -34,12 +35,11 @@ def inspect(case: Case) -> tuple[Step, ...]:
     return tuple(steps)
 
 
-def _said(test, case: Case) -> str:
+def _said(test: Callable[[Case], str], case: Case) -> str:
     try:
-        said: str = test(case)
+        return test(case)
     except (BadInput, NodeError) as busy:
         return str(busy)
-    return said
 
 
 def _one(case: Case) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from sockets_lab import nodes, table
 from sockets_lab.detective import customers
-from sockets_lab.detective.customers import PATIENCE, Visit
+from sockets_lab.detective.customers import FAREWELL, PATIENCE, Visit
 from sockets_lab.detective.programs import Program
 from sockets_lab.detective.settings import SERVICE
 from sockets_lab.errors import BadInput
@@ -75,9 +75,9 @@ class Case:
         """Be a customer: ask the service from A, really, and tell how that went. Args: patience, in seconds."""
         return self.stopped(self.endpoint, patience) or self.visit(patience=patience)
 
-    def visit(self, endpoint: Endpoint | None = None, **how: float) -> Visit:
-        """Let a program at A ask, past any stand-in of a filter. Args: how: as for `customers.visit`."""
-        asks = partial(customers.visit, source=self.source, **how)
+    def visit(self, endpoint: Endpoint | None = None, patience: float = PATIENCE, farewell: float = FAREWELL) -> Visit:
+        """Let a program at A ask, past any stand-in of a filter. Args: as for `customers.visit`."""
+        asks = partial(customers.visit, patience=patience, source=self.source, farewell=farewell)
         found: Visit = self.A.run(asks, endpoint or self.endpoint, self.protocol, self.answer)
         return found
 
@@ -105,6 +105,12 @@ class Case:
             if pids & {owner.pid for owner in row.owners or ()} or (
                 row.local.address == node.address and not row.owners and row.local.port != LEASE)
         ]  # fmt: skip
+
+    @property
+    def ephemeral_range(self) -> tuple[int, int] | None:
+        """The first and the last port that A's kernel may choose for a customer; None where it does not tell."""
+        told: tuple[int, int] | None = self.A.call("sockets_lab.machine", "ephemeral_range")
+        return told
 
     def end(self, pid: int) -> None:
         """End a process of this machine, as `os.kill(pid, signal.SIGTERM)` does, and wait until it is gone.

@@ -15,7 +15,8 @@ WANTED = b"order\n"
 PATIENCE = 1.0  # seconds for the connection, and again for the answer
 FAREWELL = 0.02  # seconds for the service to close first, as it should
 OUTCOMES = {
-    "ECONNREFUSED": "refused", "DEADLINE": "silence", "ETIMEDOUT": "silence", "EADDRNOTAVAIL": "no port left",
+    "ECONNREFUSED": "refused", "ECONNRESET": "closed", "EPIPE": "closed", "DEADLINE": "silence", "ETIMEDOUT": "silence",
+    "EADDRNOTAVAIL": "no port left",
 }  # fmt: skip
 
 
@@ -101,8 +102,6 @@ def _exchange(sock: socket.socket, protocol: str, expected: str, farewell: float
                 sock.recv(1)
     except TimeoutError:
         return Visit("no answer" if protocol == "tcp" else "silence")
-    except ConnectionResetError as error:
-        return Visit("closed", refused=refusal(error))
     except OSError as error:
         return _failed(error)
     if not said:

@@ -4,10 +4,9 @@ They end with the node at the latest: a program ends with its standard input, wh
 """
 
 import json
-import os
-import selectors
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -16,30 +15,34 @@ from sockets_lab.detective.program import READY
 
 PROGRAM = str(Path(__file__).with_name("program.py"))
 STARTING, STOPPING = 15.0, 5.0  # seconds, on a busy machine
+TICK = 0.005  # seconds
 
 _running: dict[str, "_Process"] = {}
 
 
 class _Process:
-    """A program, and all that it has said so far."""
+    """A program, and the lines that it has said so far; a thread of this process takes them in."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        self.said = b""
+        self.said: list[str] = []
         self.popen = subprocess.Popen(
             [sys.executable, "-I", "-S", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL, start_new_session=True,
+            stderr=subprocess.DEVNULL, text=True, start_new_session=True,
         )  # fmt: skip
-        self.popen.stdin.write(json.dumps(settings | {"path": sys.path}).encode() + b"\n")
-        self.popen.stdin.flush()
-        os.set_blocking(self.popen.stdout.fileno(), False)
-        self.selector = selectors.DefaultSelector()
-        self.selector.register(self.popen.stdout, selectors.EVENT_READ)
+        assert self.popen.stdin
+        assert self.popen.stdout
+        self.lifeline, self.log = self.popen.stdin, self.popen.stdout
+        self.lifeline.write(json.dumps(settings | {"path": sys.path}) + "\n")
+        self.lifeline.flush()
+        self.ears = threading.Thread(target=self._listen, daemon=True)
+        self.ears.start()
 
-    def listen(self, wait: float = 0) -> bytes:
-        """Take in what it has said meanwhile; b"" where there is nothing, or nobody any more."""
-        heard = os.read(self.popen.stdout.fileno(), 65536) if self.selector.select(wait) else b""
-        self.said += heard
-        return heard
+    def _listen(self) -> None:
+        for line in self.log:
+            self.said.append(line.rstrip("\n"))
+
+    def at_work(self) -> bool:
+        return READY in self.said or not self.ears.is_alive()
 
     def end(self) -> None:
         self.popen.terminate()
@@ -48,11 +51,9 @@ class _Process:
         except subprocess.TimeoutExpired:
             self.popen.kill()
             self.popen.wait(STOPPING)
-        while self.listen():
-            pass
-        self.selector.close()
-        self.popen.stdin.close()
-        self.popen.stdout.close()
+        self.ears.join(STOPPING)
+        self.lifeline.close()
+        self.log.close()
 
 
 def start(settings: dict[str, Any]) -> None:
@@ -60,23 +61,17 @@ def start(settings: dict[str, Any]) -> None:
     stop(settings["name"])
     process = _running[settings["name"]] = _Process(settings)
     deadline = time.monotonic() + STARTING
-    while READY.encode() not in process.said.split(b"\n") and time.monotonic() < deadline:
-        if not process.listen(0.5) and process.popen.poll() is not None:
-            break
+    while not process.at_work() and time.monotonic() < deadline:
+        time.sleep(TICK)
 
 
-def look(name: str) -> tuple[bool, str]:
+def look(name: str) -> tuple[bool, list[str]]:
     """Tell whether a program of that name runs, and what it has said."""
     process = _running[name]
-    runs = process.popen.poll() is None
-    while process.popen.stdout and not process.popen.stdout.closed and process.listen():
-        pass
-    return runs, process.said.decode()
+    return process.popen.poll() is None, process.said
 
 
 def stop(name: str) -> None:
     """End a program; harmless where none of that name runs."""
-    if name in _running:
-        process = _running[name]
-        if not process.popen.stdout.closed:
-            process.end()
+    if name in _running and not _running[name].log.closed:
+        _running[name].end()

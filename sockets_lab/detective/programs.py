@@ -57,13 +57,13 @@ class Program:
     @property
     def log(self) -> tuple[str, ...]:
         """What it has said since it was started last, a line each."""
-        return tuple(self.node.call(PROCESSES, "look", self.name)[1].splitlines()[1:])
+        return tuple(self.node.call(PROCESSES, "look", self.name)[1][1:])
 
     @property
     def pid(self) -> int:
         """The number of its process, as the notebook's machine counts; also of one that has ended. 0: never begun."""
-        said = self.node.call(PROCESSES, "look", self.name)[1].split()
-        return int(said[1]) if len(said) > 1 else 0
+        said = self.node.call(PROCESSES, "look", self.name)[1]
+        return int(said[0].split()[1]) if said else 0
 
     @property
     def descriptors(self) -> int | None:

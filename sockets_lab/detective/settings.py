@@ -73,7 +73,8 @@ def _number(_: Node, name: str, value: object) -> object:
 
 
 def _patience(_: Node, __: str, value: object) -> object:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= LONGEST):
+    seconds = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= LONGEST
+    if value is not None and not seconds:
         raise BadInput(f"{value!r} is no patience: pass seconds, at most {LONGEST:g}, or None for ever.")
     return value
 

@@ -20,9 +20,8 @@ def firewall(case: Case) -> None:
     case.serve("office", port=private)
     case.shut = (Endpoint(case.B.address, private),)
     if lot.random() < 0.5:
-        ruleset = filtering.incoming(
-            Rule("drop", "tcp", private), Rule("drop", "tcp", (port - lot.randrange(1, 50), port + lot.randrange(1, 50)))
-        )
+        wide = (port - lot.randrange(1, 50), port + lot.randrange(1, 50))
+        ruleset = filtering.incoming(Rule("drop", "tcp", private), Rule("drop", "tcp", wide))
     else:
         known = Rule("accept", state=("established", "related"))
         ruleset = filtering.incoming(known, Rule("accept", "tcp", port - lot.randrange(1, 10)), policy="drop")

@@ -35,6 +35,13 @@ def place_with(key: str, who: str | None = None) -> str | None:
     return next((place for place in PLACES if fault_of(place, who).key == key), None)
 
 
+def clue(place: str, step: int = 1) -> str:
+    """Give a clue to this learner's case. Args: step: 1, where to look; 2, what to do. Raises: BadInput."""
+    if step not in (1, 2):
+        raise BadInput(f"There is no clue {step!r}: pass 1 to hear where to look, 2 to hear what to do.")
+    return fault_of(place).clues[step - 1]
+
+
 def take(place: str, who: str | None = None, aside: bool = False) -> Case:
     """Take a case: make the machine of that place, broken as it is for this learner. The case before is closed.
 

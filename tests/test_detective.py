@@ -160,7 +160,7 @@ def test_a_machine_is_gone_with_all_its_processes():
         processes = [psutil.Process(program.pid) for program in case.programs.values() if program.running]
         assert processes
         assert all(process.is_running() for process in processes)
-    gone, alive = psutil.wait_procs(processes, timeout=5)
+    _, alive = psutil.wait_procs(processes, timeout=5)
     assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
 
 

@@ -19,15 +19,16 @@ def faults_here() -> tuple[Fault, ...]:
 
 
 def fault_of(place: str, who: str | None = None) -> Fault:
-    """Return what is wrong at a place. Where a fault cannot be had here, others come twice.
+    """Return what is wrong at a place. In the place of a fault that cannot be had here stands the next that can.
 
     Args: who: the learner, None = this one. Raises: BadInput.
     """
     if place not in PLACES:
         raise BadInput(f"There is no case {place!r}: choose one of {', '.join(PLACES)}.")
-    here = list(faults_here())
-    Random(f"{who or learner()}/detective").shuffle(here)
-    return here[PLACES.index(place) % len(here)]
+    lot = list(FAULTS)
+    Random(f"{who or learner()}/detective").shuffle(lot)
+    first = PLACES.index(place)
+    return next(fault for fault in lot[first:] + lot[:first] if not fault.missing())
 
 
 def place_with(key: str, who: str | None = None) -> str | None:

@@ -26,12 +26,6 @@ def check(place: str) -> Found:
 
 
 EXERCISES = tuple(
-    Exercise(
-        place,
-        f'**The {place}.** Take the case, `case = detective.take("{place}")`, read the complaint, find out what is '
-        "wrong, and repair it. (The fault is yours; at other learners the same place has another one.)",
-        partial(check, place),
-        METHOD,
-    )
+    Exercise(place, f"**The {place}.** Find out what is wrong there, and repair it.", partial(check, place), METHOD)
     for place in detective.PLACES
 )

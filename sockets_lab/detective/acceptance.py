@@ -24,11 +24,16 @@ class Step:
     because: str = ""
 
 
-def inspect(case: Case) -> tuple[Step, ...]:
-    """Try everything that the machine must do, up to the first that fails. The kernel and real clients say so."""
+def inspect(case: Case, progress: Callable[[tuple[Step, ...]], None] | None = None) -> tuple[Step, ...]:
+    """Try everything that the machine must do, up to the first that fails. The kernel and real clients say so.
+
+    Args: progress: is told, before each step, all steps as they stand then.
+    """
     steps: list[Step] = []
     failed = False
     for what, test in TESTS:
+        if progress:
+            progress((*steps, *(Step(one, None) for one, _ in TESTS[len(steps) :])))
         because = None if failed else _said(test, case)
         steps.append(Step(what, None if failed else not because, because or ""))
         failed = failed or bool(because)

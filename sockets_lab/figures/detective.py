@@ -1,15 +1,16 @@
 """The pictures of lesson 12: a broken machine, what it holds, what its faults look like, and whether it works."""
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sockets_lab.detective import Scene, Seen, Step, Symptom
+from sockets_lab.figures import filtering
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.scene import scene
 from sockets_lab.figures.tables import Table
 from sockets_lab.model import Endpoint, SocketRow
 
-__all__ = ["programs", "report", "scene", "sockets", "symptoms"]
+__all__ = ["VIEWS", "no_machine", "programs", "report", "scene", "sockets", "symptoms"]
 
 WIDTH, ROW, LINE = 760, 30, 17  # pixels
 LETTERS = 84  # characters of a line of what went wrong
@@ -105,3 +106,19 @@ def _who(one: Seen) -> str:
 
 def _settings(one: Seen) -> str:
     return "\n".join(f"{name} = {value}" for name, value in one.settings.items()) or "not yours to change"
+
+
+def no_machine() -> Drawing:
+    """Draw that there is none."""
+    drawing = Drawing("A machine with its customers.", "No machine is there.", WIDTH, 60)
+    drawing.text(WIDTH / 2, 30, "no machine is there", "muted", anchor="middle")
+    return drawing
+
+
+VIEWS: dict[str, Callable[[Scene], Drawing | Table]] = {
+    "the machine": scene,
+    "A's sockets": lambda seen: sockets(seen, "A"),
+    "B's sockets": lambda seen: sockets(seen, "B"),
+    "programs and logs": programs,
+    "B's rules": lambda seen: filtering.rules(seen.rules),
+}

@@ -174,14 +174,9 @@ def _visit(drawing: Drawing, visit: Visit, y: float) -> str:
     role = "connection" if visit.served else "refused"
     drawing.line(4 + NODE + 2, y, WIDTH - 4 - NODE - 4, y, role, dashed=visit.outcome not in REACHED, arrow=True)
     drawing.text(WIDTH / 2, y - 13, visit.outcome, "ink" if visit.served else role, 12, "middle", bold=True)
-    for number, line in enumerate(textwrap.wrap(_about(visit), LETTERS)):
+    for number, line in enumerate(textwrap.wrap(visit.refused.name if visit.refused else visit.said, LETTERS)):
         drawing.text(WIDTH / 2, y + 14 + 15 * number, line, "muted", 11, "middle")
     return f"A customer's visit: {visit}."
-
-
-def _about(visit: Visit) -> str:
-    refused: Refused | None = visit.refused
-    return refused.name if refused else visit.said
 
 
 def _rules(ruleset: Ruleset | Refused) -> list[str]:

@@ -1,0 +1,131 @@
+"""No way out: whatever is passed as a target to what connects, sends, listens or forwards, either it is refused in a
+sentence, or the first address that a socket is told is one of this machine."""
+
+import os
+import random
+import socket
+from ipaddress import ip_address, ip_network
+
+import pytest
+
+from sockets_lab import datagrams, forwarding, guard, scanning
+from sockets_lab.detective import customers
+from sockets_lab.detective.settings import checked
+from sockets_lab.errors import BadInput
+from sockets_lab.filtering.reaching import reach
+from sockets_lab.fourtuples.connecting import listening, start_connect
+from sockets_lab.knocking import debian, knocker
+from sockets_lab.model import Endpoint
+from sockets_lab.nodes.loopback import LoopbackNode
+from sockets_lab.scanning import tcp
+
+TRIALS = int(os.environ.get("SOCKETS_LAB_FUZZ", "1000"))  # for each of the ways; the whole: 15000
+OURS = [ip_network("127.0.0.0/8"), ip_network("::1/128")]
+GROUPS = ip_network("239.255.0.0/16")
+HERE, OK = Endpoint("127.0.0.1", 0), Endpoint("127.0.0.1", 9)
+PIECES = [
+    "127.", "0", "1", "127.0.0.1", "::1", "::ffff:", "8.8.8.8", "10.0.0.1", "239.255.0.1", "224.0.0.1", "0x7f", "%lo",
+    "localhost", "@", "#", "/8", ":80", "[", "]", " ", "\n", "\0", "255", "\uff11", "fe80::1", "0177", "2130706433",
+    "a.example", "::", "0.0.0.0", "-",
+]  # fmt: skip
+ODD = [None, True, 0, -1, 127, 2**64, 1.5, b"127.0.0.1", (), ("127.0.0.1", 80), object(), "", "9" * 5000]
+
+
+class Told(BaseException):
+    """A socket was told an address."""
+
+
+class Deaf(socket.socket):
+    """A socket that does nothing, and reports the first address that it is told; then it is of no use any more."""
+
+    def connect(self, address):
+        self.close()
+        raise Told(address)
+
+    connect_ex = bind = connect
+
+    def sendto(self, data, *rest):
+        self.connect(rest[-1])
+
+    def sendmsg(self, buffers, ancillary=(), flags=0, address=None):
+        self.connect(address)
+
+
+NODE = object.__new__(LoopbackNode)  # not more than its address is looked at
+NODE.address = "127.128.0.1"
+
+WAYS = {
+    "guard": lambda a, p: guard.destination(Endpoint(a, p)),
+    "group": lambda a, p: guard.group(Endpoint(a, p)),
+    "connect": lambda a, p: with_tcp(lambda sock: start_connect(sock, Endpoint(a, p), 0)),
+    "connect from": lambda a, p: with_tcp(lambda sock: start_connect(sock, OK, 0, Endpoint(a, p))),
+    "listen": lambda a, p: listening(Endpoint(a, p), 1).close(),
+    "datagram": lambda a, p: with_udp(lambda sock: datagrams.send(sock, b"x", Endpoint(a, p))),
+    "datagram to a group": lambda a, p: with_udp(lambda sock: datagrams.send_to_group(sock, b"x", Endpoint(a, p))),
+    "datagram socket": lambda a, p: datagrams.bound(a, p).close(),
+    "forward from": lambda a, p: forwarding.Forwarder(Endpoint(a, p), OK).close(),
+    "forward to": lambda a, p: forwarding.Forwarder(HERE, Endpoint(a, p)).close(),
+    "forward as": lambda a, p: forwarding.Forwarder(HERE, OK, source=a).close(),
+    "scan": lambda a, p: scanning.scan(a, p, deadline=0.01),
+    "scan by UDP": lambda a, p: scanning.udp_scan(a, p, deadline=0.01),
+    "knock": lambda a, p: knocker.knock(a, [p]),
+    "knock from": lambda a, p: knocker.knock("127.0.0.1", [9], source=a),
+    "Debian's knock": lambda a, p: debian.knock(a, [p]),
+    "signed request": lambda a, p: knocker.send_request(Endpoint(a, p), b""),
+    "door": lambda a, p: knocker.visit(Endpoint(a, p)),
+    "ask": lambda a, p: with_tcp(lambda sock: reach(sock, Endpoint(a, p), "tcp", 0.05, b"", 0)),
+    "customer": lambda a, p: customers.visit(Endpoint(a, p), "udp", ""),
+    "service": lambda a, p: checked(NODE, {"address": a, "port": p}),
+    "service's target": lambda a, p: checked(NODE, {"target": (a, p)}),
+}
+
+
+def with_tcp(call):
+    with Deaf(socket.AF_INET, socket.SOCK_STREAM) as sock:
+        return call(sock)
+
+
+def with_udp(call):
+    with Deaf(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        return call(sock)
+
+
+def target(dice: random.Random) -> tuple:
+    """Draw an address and a port: mostly such as look like some, sometimes none at all."""
+    kind = dice.random()
+    if kind < 0.4:
+        octets = bytearray(dice.choice([dice.randbytes(4), b"\x7f\0\0\1", bytes([239, 255, 0, 1]), dice.randbytes(16)]))
+        octets[dice.randrange(len(octets))] ^= 1 << dice.randrange(8)
+        address = str(ip_address(bytes(octets)))
+    elif kind < 0.9:
+        address = "".join(dice.choices(PIECES, k=dice.randrange(1, 5)))
+    else:
+        address = dice.choice(ODD)
+    port = dice.choice([dice.randrange(65536), 80, 0, -1, 65536, "80", "ssh", None, True, 2.0, b"80"])
+    return address, port
+
+
+@pytest.fixture
+def deaf(monkeypatch):
+    monkeypatch.setattr(socket, "socket", Deaf)
+    monkeypatch.setattr(tcp, "can_reuse", lambda family: True)
+    monkeypatch.setattr(debian, "installed", lambda program: (_ for _ in ()).throw(Told(("127.0.0.1", 0))))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_no_target_leads_out_of_this_machine(way, deaf):
+    dice, refused, told = random.Random(way), 0, 0
+    for _ in range(TRIALS):
+        address, port = target(dice)
+        try:
+            WAYS[way](address, port)
+        except BadInput:
+            refused += 1
+        except Told as there:
+            told += 1
+            where = ip_address(there.args[0][0])
+            assert any(where in network for network in OURS if network.version == where.version) or (
+                "group" in way and where in GROUPS
+            ), f"{way}: {address!r}, {port!r} led to {where}"
+    assert refused > TRIALS / 4
+    assert told or way in ("guard", "group", "service", "service's target", "datagram to a group")

@@ -3,6 +3,7 @@ compared where a machine cannot do all that the saved outputs show."""
 
 import atexit
 import os
+import re
 import tempfile
 import uuid
 from typing import Any
@@ -15,6 +16,8 @@ from sockets_lab.machine import descriptor_limits, try_namespaces
 # Before the first kernel starts: kernels inherit this, so per-learner numbers are those of the saved outputs, and no
 # progress goes from one notebook to the next.
 os.environ.update(SOCKETS_LAB_LEARNER="reader", SOCKETS_LAB_DATA="")
+
+WITH_NODES = re.compile(r"nodes\.Lab\(|detective\.take\(")  # what a notebook calls that makes nodes
 
 _folder = tempfile.TemporaryDirectory(prefix="kernels-")
 atexit.register(_folder.cleanup)
@@ -43,5 +46,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if try_namespaces() is True and descriptor_limits()[1] >= 1024:
         return
     for item in items:
-        if item.path.suffix == ".ipynb" and "nodes.Lab(" in item.path.read_text(encoding="utf-8"):
+        if item.path.suffix == ".ipynb" and WITH_NODES.search(item.path.read_text(encoding="utf-8")):
             item.options["check"] = False  # type: ignore[attr-defined]  # nbval's cells have them

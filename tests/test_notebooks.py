@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -22,7 +23,8 @@ from sockets_lab.machine import descriptor_limits, try_namespaces
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
-WITH_NODES = [path for path in LESSONS if "nodes.Lab(" in path.read_text(encoding="utf-8")]
+NODES = re.compile(r"nodes\.Lab\(|detective\.take\(")
+WITH_NODES = [path for path in LESSONS if NODES.search(path.read_text(encoding="utf-8"))]
 TWO_OF_EACH = sorted([*LESSONS, *LESSONS])  # neighbours run at the same time
 PROBE = """
 import gc, json, os, threading, psutil
@@ -86,7 +88,7 @@ def code(path: Path) -> list[str]:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
-@pytest.mark.parametrize("name", ["00_start_here", "01_descriptors", "04_conflicts", "07_nodes"])
+@pytest.mark.parametrize("name", ["00_start_here", "01_descriptors", "04_conflicts", "07_nodes", "12_port_detective"])
 def test_kill_9_in_the_middle_of_a_lesson_leaves_no_process(name):
     mark = uuid.uuid4().hex
     manager = KernelManager(kernel_name="python3")

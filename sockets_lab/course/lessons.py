@@ -34,6 +34,7 @@ LESSONS = (
     Lesson("09_filtering_and_forwarding", "filtering", "Firewalls and port forwarding", 50),
     Lesson("10_scanning", "scanning", "Scanning, and seeing yourself being scanned", 45),
     Lesson("11_knocking", "knocking", "Port knocking, its replay, and the cure", 40),
+    Lesson("12_port_detective", "detective", "Port detective: broken machines", 90),
 )
 
 

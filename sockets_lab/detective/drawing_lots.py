@@ -19,20 +19,28 @@ def faults_here() -> tuple[Fault, ...]:
 
 
 def fault_of(place: str, who: str | None = None) -> Fault:
-    """Return what is wrong at a place. Where a fault cannot be had here, others come twice.
+    """Return what is wrong at a place. In the place of a fault that cannot be had here stands the next that can.
 
     Args: who: the learner, None = this one. Raises: BadInput.
     """
     if place not in PLACES:
         raise BadInput(f"There is no case {place!r}: choose one of {', '.join(PLACES)}.")
-    here = list(faults_here())
-    Random(f"{who or learner()}/detective").shuffle(here)
-    return here[PLACES.index(place) % len(here)]
+    lot = list(FAULTS)
+    Random(f"{who or learner()}/detective").shuffle(lot)
+    first = PLACES.index(place)
+    return next(fault for fault in lot[first:] + lot[:first] if not fault.missing())
 
 
 def place_with(key: str, who: str | None = None) -> str | None:
     """Return the first place that has the fault of that key; None where this machine cannot have it."""
     return next((place for place in PLACES if fault_of(place, who).key == key), None)
+
+
+def clue(place: str, step: int = 1) -> str:
+    """Give a clue to this learner's case. Args: step: 1, where to look; 2, what to do. Raises: BadInput."""
+    if step not in (1, 2):
+        raise BadInput(f"There is no clue {step!r}: pass 1 to hear where to look, 2 to hear what to do.")
+    return fault_of(place).clues[step - 1]
 
 
 def take(place: str, who: str | None = None, aside: bool = False) -> Case:

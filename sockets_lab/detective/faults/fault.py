@@ -13,12 +13,14 @@ class Fault:
     """One way to break a machine.
 
     key: a short name; diagnosis: a sentence. make: brings a case's machine up, broken; what is left to chance it draws
-    from the case's lot. missing: why this machine cannot have the fault, in a sentence; "" where it can.
+    from the case's lot. clues: for whoever is stuck: where to look, and then what to do. missing: why this machine
+    cannot have the fault, in a sentence; "" where it can.
     """
 
     key: str
     diagnosis: str
     make: Callable[[Case], None]
+    clues: tuple[str, str]
     missing: Callable[[], str] = lambda: ""
 
 

@@ -71,9 +71,36 @@ def _remembered(case: Case) -> bool:
 
 
 LISTENING = (
-    Fault("taken", "another program has the port", taken),
-    Fault("address", "the service listens at an address at which no customer comes", wrong_address, _no_other_address),
-    Fault("protocol", "the service speaks the other protocol", wrong_protocol),
-    Fault("dual-stack", "the service listens for IPv6 only", dual_stack, _no_ipv6),
-    Fault("time-wait", "the service was started again while the kernel remembered its last connections", time_wait),
+    Fault(
+        "taken", "another program has the port", taken,
+        ("Read whose answer the customer gets, and in B's socket table who owns the port. What does the service's log "
+         "say?",
+         "End the owner, `case.end(pid)`, and start the service again: `case.service.restart()`."),
+    ),
+    Fault(
+        "address", "the service listens at an address at which no customer comes", wrong_address,
+        ("The service runs and listens. Compare the address at which it listens with the one at which customers come.",
+         "`case.service.restart(address=case.B.address)`."),
+        _no_other_address,
+    ),
+    Fault(
+        "protocol", "the service speaks the other protocol", wrong_protocol,
+        ("The number of the port is right, and the address too. A port belongs to a protocol: which one has it in B's "
+         "table, and which one do the customers use?",
+         "`case.service.restart(protocol=case.protocol)`."),
+    ),
+    Fault(
+        "dual-stack", "the service listens for IPv6 only", dual_stack,
+        ("Look at the address at which the service listens: of which family is it, and what do the settings say of "
+         "that family? If somebody answers, is it the service?",
+         "End whoever else has the port, and let the service listen where IPv4 comes: "
+         "`case.service.restart(address=case.B.address)`."),
+        _no_ipv6,
+    ),
+    Fault(
+        "time-wait", "the service was started again while the kernel remembered its last connections", time_wait,
+        ("The service does not run; its log says why. Nobody owns the port, and yet B's table has rows with it: in "
+         "which state?",
+         "`case.service.restart(reuse_address=True)`: with SO_REUSEADDR it may bind over what is only remembered."),
+    ),
 )

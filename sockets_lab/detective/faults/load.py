@@ -32,6 +32,18 @@ def _no_limit() -> str:
 
 
 LOAD = (
-    Fault("backlog", "the queue of connections that wait is full", full_backlog),
-    Fault("leak", "the service has no descriptor left", leak, _no_limit),
+    Fault(
+        "backlog", "the queue of connections that wait is full", full_backlog,
+        ("Silence, but no rule in the filter. Compare in the listener's row how many connections wait with how many "
+         "may. Whose are they, and why does the service not take them?",
+         "Let it lose patience with clients who say nothing, and attend to more at one time: "
+         "`case.service.restart(patience=1.0, at_once=16)`."),
+    ),
+    Fault(
+        "leak", "the service has no descriptor left", leak,
+        ("A connection, and no answer. Read the last line of the service's log, count its descriptors, and look in "
+         "which state the connections are that it holds.",
+         "`case.service.restart(closes=True)`. To start it again alone helps only for so many customers."),
+        _no_limit,
+    ),
 )

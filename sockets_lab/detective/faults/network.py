@@ -56,7 +56,27 @@ def _no_range() -> str:
 
 
 NETWORK = (
-    Fault("firewall", "a firewall drops what is for the service", firewall),
-    Fault("forwarder", "a forwarder takes the customers to where nobody listens", forwarder),
-    Fault("exhausted", "the customers' machine has no ephemeral port left", exhausted, _no_range),
+    Fault(
+        "firewall", "a firewall drops what is for the service", firewall,
+        ("Silence, and yet the service listens at the right place with an empty queue. Something throws the segments "
+         "away before they come to it: `filtering.held(case.B)`.",
+         "Give B rules that drop only what is for the office's port: `filtering.apply(case.B, filtering.incoming("
+         "Rule('drop', 'tcp', case.shut[0].port)))`."),
+    ),
+    Fault(
+        "forwarder", "a forwarder takes the customers to where nobody listens", forwarder,
+        ("The customers reach a program, but not the service. Where does that program take them on to, and where "
+         "does the service listen?",
+         "`case.programs['front'].restart(target=(case.B.address, port))`, with the port at which the service "
+         "listens."),
+    ),
+    Fault(
+        "exhausted", "the customers' machine has no ephemeral port left", exhausted,
+        ("The customer's own kernel says no; B hears nothing of it. Look at A's socket table, and at its range: "
+         "`case.ephemeral_range`.",
+         "End the program that holds all ports, and give A its usual range again, in a cell with `%%node A`: "
+         "`open('/proc/sys/net/ipv4/ip_local_port_range', 'w').write('32768 60999')`. (What the program held, A's "
+         "kernel still remembers for a minute.)"),
+        _no_range,
+    ),
 )

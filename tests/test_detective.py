@@ -1,0 +1,261 @@
+"""Broken machines: each is broken for real, the written solutions repair it, and half a repair is none."""
+
+import errno
+import os
+import socket
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from sockets_lab import detective, filtering
+from sockets_lab.course.detective import CLAIMS, EXERCISES, PREDICTIONS
+from sockets_lab.course.questions import pick
+from sockets_lab.detective.faults.fault import has_stacks
+from sockets_lab.errors import BadInput
+from sockets_lab.filtering import Rule
+
+SEEDS = int(os.environ.get("SOCKETS_LAB_SEEDS", "2"))
+AT_ONCE = 3
+SOLUTIONS = Path(__file__).resolve().parents[1] / "notebooks" / "solutions" / "12_port_detective.ipynb"
+KEYS = [fault.key for fault in detective.FAULTS]
+FINDS = {  # what a bare client gets of the kernel; "" = a connection
+    "taken": "", "address": "ECONNREFUSED", "protocol": "ECONNREFUSED", "time-wait": "ECONNREFUSED",
+    "firewall": "EINPROGRESS", "forwarder": "", "exhausted": "EADDRNOTAVAIL", "backlog": "EINPROGRESS", "leak": "",
+}  # fmt: skip
+
+
+def written_solutions() -> dict:
+    """Define the repairs of the solutions' notebook, as it does."""
+    names: dict = {"detective": detective, "filtering": filtering, "Rule": Rule}
+    for cell in nbformat.read(SOLUTIONS, as_version=4).cells:
+        if cell.cell_type == "code" and cell.source.startswith(("def ", "repairs = ")):
+            exec(cell.source, names)
+    return names["repair_of"]
+
+
+def take(key: str, who: str = "tests") -> detective.Case:
+    """Take a case with that fault, aside of all others."""
+    place = detective.place_with(key, who)
+    if place is None:
+        pytest.skip(next(fault.missing() for fault in detective.FAULTS if fault.key == key))
+    return detective.take(place, who, aside=True)
+
+
+def failed(case: detective.Case) -> str:
+    """Return what the machine cannot do, or ""."""
+    return next((f"{step.what}: {step.because}" for step in detective.inspect(case) if not step.passed), "")
+
+
+@pytest.fixture
+def on_loopback(monkeypatch):
+    monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
+    has_stacks.cache_clear()
+    yield
+    has_stacks.cache_clear()
+
+
+def solve(key: str, who: str) -> str:
+    """Take a case, and repair it as the written solution does; say what went otherwise than it should."""
+    with take(key, who) as case:
+        before = detective.inspect(case)[0]
+        if before.passed:
+            return f"{key} of {who}: worked at the start"
+        written_solutions()[key](case)
+        return f"{key} of {who}: {left}" if (left := failed(case)) else ""
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_written_solution_repairs_every_learners_machine(key):
+    take(key).close()  # or skip
+    with ThreadPoolExecutor(AT_ONCE) as learners:
+        assert [said for said in learners.map(lambda n: solve(key, f"learner {n}"), range(SEEDS)) if said] == []
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_it_does_so_on_loopback_too(key, on_loopback):
+    assert solve(key, "tests") == ""
+
+
+@pytest.mark.skipif(not has_stacks(), reason="namespaces are refused here")
+@pytest.mark.parametrize("key", FINDS)
+def test_a_bare_client_finds_it_broken_too(key):
+    with take(key) as case, case.A.socket(type=socket.SOCK_STREAM) as client:
+        if case.protocol == "udp":
+            pytest.skip("this learner's customers use UDP, where a bare client has no connection")
+        client.settimeout(0.6)
+        try:
+            client.connect(case.endpoint.sockaddr)
+            found = ""
+            client.sendall(b"order\n")
+            assert client.recv(100) != f"{case.answer}\n".encode()
+        except TimeoutError:
+            found = "" if key == "leak" else "EINPROGRESS"
+        except ConnectionResetError:
+            found = ""
+        except OSError as error:
+            found = errno.errorcode[error.errno or 0]
+        assert found == FINDS[key]
+
+
+def test_every_learner_has_every_fault_in_an_order_of_its_own():
+    here = {fault.key for fault in detective.faults_here()}
+    orders = set()
+    for who in ("Ada", "Ben", "Cleo", "Dan"):
+        order = tuple(detective.fault_of(place, who).key for place in detective.PLACES)
+        assert set(order) == here
+        assert order == tuple(detective.fault_of(place, who).key for place in detective.PLACES)
+        orders.add(order)
+    assert len(orders) == 4
+    with pytest.raises(BadInput, match="no case 'moon'"):
+        detective.take("moon")
+
+
+@pytest.mark.parametrize(
+    ("key", "half", "because"),
+    [
+        ("leak", lambda case: case.service.restart(), "the next one finds: no answer"),
+        ("leak", lambda case: case.service.restart() or case.service.settings.update(descriptors=500) or
+         case.service.restart(), "holds more descriptors"),
+        ("backlog", lambda case: end_all_at_a(case), "say nothing"),
+        ("firewall", lambda case: filtering.clear(case.B), "is open now"),
+        ("exhausted", lambda case: end_all_at_a(case), "no port left"),
+        ("taken", lambda case: case.service.restart(), "another answer"),
+    ],
+    ids=["restart alone", "more descriptors", "visitors ended", "filter cleared", "hoarder ended", "not ended"],
+)  # fmt: skip
+def test_half_a_repair_is_none(key, half, because):
+    with take(key) as case:
+        half(case)
+        assert because in failed(case)
+
+
+def end_all_at_a(case: detective.Case) -> None:
+    for pid in {owner.pid for row in case.sockets(case.A) for owner in row.owners or ()}:
+        case.end(pid)
+
+
+def test_the_check_sees_the_machine_and_no_variable():
+    task = pick(EXERCISES, "bakery")
+    assert "not open" in task.check().because
+    with detective.take("bakery") as case:
+        assert detective.opened() is case
+        assert not task.check().done
+        assert "not open" in pick(EXERCISES, "library").check().because
+        case.answer = "yes"  # what the learner wishes
+        assert not task.check().done
+    assert detective.opened() is None
+    with detective.take("bakery") as case:
+        written_solutions()[detective.fault_of("bakery").key](case)
+        assert task.check().done
+        with detective.take("library"):
+            assert case.closed
+            assert not task.check().done
+
+
+def test_a_machine_is_gone_with_all_its_processes():
+    with take("taken") as case:
+        processes = [psutil.Process(program.pid) for program in case.programs.values() if program.running]
+        assert processes
+        assert all(process.is_running() for process in processes)
+    _, alive = psutil.wait_procs(processes, timeout=5)
+    assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+
+
+def test_the_owner_of_a_port_is_the_program_of_that_name():
+    with take("taken") as case:
+        row = next(row for row in case.sockets(case.B) if row.state == "LISTEN")
+        assert row.local.port == case.endpoint.port
+        (owner,) = row.owners
+        squatter = next(program for name, program in case.programs.items() if name != case.name)
+        assert owner.pid == squatter.pid
+        assert squatter.running
+        assert not case.service.running
+        with pytest.raises(BadInput, match="No process"):
+            case.end(os.getpid())
+        with pytest.raises(BadInput, match="No process"):
+            case.end(case.service.pid)  # it has ended by itself
+        case.end(owner.pid)
+        assert not squatter.running
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"address": "8.8.8.8"}, "not on this machine's loopback"), ({"address": "home"}, "not an IP address"),
+        ({"port": 0}, "port 0"), ({"port": 70000}, "not a port number"), ({"protocol": "sctp"}, "no protocol"),
+        ({"backlog": -1}, "backlog"), ({"at_once": 0}, "at_once"), ({"patience": "long"}, "no patience"),
+        ({"closes": 1}, "pass True or False"), ({"answer": "no"}, "no setting 'answer'"),
+        ({"target": ("127.0.0.1", 80)}, "no setting 'target'"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_wrong_setting_is_a_sentence_and_changes_nothing(changes, said):
+    with take("leak") as case:
+        before, pid = dict(case.service.settings), case.service.pid
+        with pytest.raises(BadInput, match=said):
+            case.service.restart(**changes)
+        assert case.service.settings == before
+        assert case.service.pid == pid
+        assert case.service.running
+
+
+def test_a_forwarder_goes_nowhere_beyond_the_lab():
+    with take("forwarder") as case:
+        front = case.programs["front"]
+        for target in (("8.8.8.8", 80), ("127.0.0.1",), "127.0.0.1:80", ("127.0.0.1", 0)):
+            with pytest.raises(BadInput):
+                front.restart(target=target)
+        assert front.running
+
+
+def test_on_loopback_nobody_listens_for_the_whole_machine(on_loopback):
+    for key in KEYS:
+        if key == "exhausted":
+            assert detective.place_with(key, "tests") is None
+            continue
+        with take(key) as case:
+            assert case.lab.kind == "loopback"
+            rows = [row for node in case.lab.nodes for row in case.sockets(node)]
+            assert not [row for row in rows if row.local.is_wildcard]
+            if key == "address":
+                with pytest.raises(BadInput, match="every network"):
+                    case.service.restart(address="0.0.0.0")
+
+
+def test_symptoms_are_as_they_were_seen():
+    found = {symptom.fault.key: symptom for symptom in detective.symptoms()}
+    assert list(found) == KEYS
+    for key, symptom in found.items():
+        if symptom.missing:
+            assert key not in [fault.key for fault in detective.faults_here()]
+            continue
+        assert not symptom.visit.served
+    assert found["taken"].log.endswith("EADDRINUSE")
+    if has_stacks():
+        assert found["protocol"].came == "RST, ACK"
+        assert found["firewall"].came == ""
+        assert found["exhausted"].came == ""
+        ((_, row),) = found["backlog"].listeners
+        assert row.receive_queue > row.send_queue
+        assert found["leak"].log == "accept: EMFILE"
+
+
+@pytest.mark.parametrize("question", PREDICTIONS, ids=lambda question: question.key)
+def test_predictions_have_a_reason_for_what_is_measured(question):
+    assert question.experiment() in question.because
+
+
+def test_claims_are_measured():
+    for claim in CLAIMS:
+        measured, verdict = claim.measure()
+        assert verdict == "so" or measured.startswith("cannot be tried here")
+
+
+def test_clues_are_there_for_every_fault():
+    for place in detective.PLACES:
+        assert detective.clue(place) != detective.clue(place, 2)
+    with pytest.raises(BadInput, match="no clue 3"):
+        detective.clue("bakery", 3)

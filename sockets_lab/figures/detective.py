@@ -133,13 +133,13 @@ def packets(scene: Scene, captured: Sequence[Captured] | None, differs: str = ""
 VIEWS = ("the machine", "A's sockets", "B's sockets", "programs and logs", "B's rules", "packets")
 
 
-def view(name: str, scene_: Scene | None, captured: Sequence[Captured] | None, differs: str) -> Drawing | Table:
+def view(name: str, seen: Scene | None, captured: Sequence[Captured] | None, differs: str) -> Drawing | Table:
     """Return what is to be seen of a machine, None = there is none. Args: name: one of VIEWS; else as for `packets`."""
-    if scene_ is None:
+    if seen is None:
         return no_machine()
     pictures: dict[str, Callable[[], Drawing | Table]] = {
-        "the machine": lambda: scene(scene_), "A's sockets": lambda: sockets(scene_, "A"),
-        "B's sockets": lambda: sockets(scene_, "B"), "programs and logs": lambda: programs(scene_),
-        "B's rules": lambda: filtering.rules(scene_.rules), "packets": lambda: packets(scene_, captured, differs),
+        "the machine": lambda: scene(seen), "A's sockets": lambda: sockets(seen, "A"),
+        "B's sockets": lambda: sockets(seen, "B"), "programs and logs": lambda: programs(seen),
+        "B's rules": lambda: filtering.rules(seen.rules), "packets": lambda: packets(seen, captured, differs),
     }  # fmt: skip
     return pictures[name]()

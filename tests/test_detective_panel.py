@@ -134,7 +134,8 @@ def test_the_scene_has_room_for_the_longest_words() -> None:
         drawn = figures.scene(seen)
         picture(drawn)
         for words in ("1234 x ESTABLISHED", "1 x TIME_WAIT", "LISTEN, 4096 of 4096 wait for accept",
-                      "LISTEN, how many wait: not told", "212992 bytes to be read", "has met 123456 packets", "input else: drop"):  # fmt: skip
+                      "LISTEN, how many wait: not told", "212992 bytes to be read", "has met 123456 packets",
+                      "input else: drop"):  # fmt: skip
             assert words in drawn.alt
         assert ("A customer's visit" in drawn.alt) is (visit is not None)
     assert "A customer's visit: no port left (EADDRNOTAVAIL" not in drawn.alt

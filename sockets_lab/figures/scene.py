@@ -18,7 +18,7 @@ TITLE = "A machine with its customers: programs, sockets, rules, and how a visit
 WIDTH, NODE, PAD = 760, 314, 10  # pixels: the picture, a node's box, from an edge to what is inside
 TOP, LINE, GAP = 40, 17, 8  # a node's title, a line of text, between boxes
 LETTERS = 17  # characters of a line between the nodes
-NOBODY, UNTOLD = "no program holds", "which program holds them is not told here"
+NOBODY, UNTOLD = "no program holds", "not told here who holds"
 REACHED = ("served", "another answer", "no answer", "closed")  # outcomes with a connection, or an answer
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,9 @@ def start(settings: dict[str, Any]) -> None:
     deadline = time.monotonic() + STARTING
     while not process.at_work() and time.monotonic() < deadline:
         time.sleep(TICK)
+    if not process.ears.is_alive():  # its output has ended: it has given up, and is about to be gone
+        with suppress(subprocess.TimeoutExpired):
+            process.popen.wait(STOPPING)
 
 
 def look(name: str) -> tuple[bool, list[str]]:

@@ -51,12 +51,17 @@ def give_usual_range(case: Case) -> tuple[int, int]:
 
 
 def setting(name: str, text: str) -> Any:
-    """Read a setting as it is typed: 8080, True, None, 127.0.0.1, 127.0.0.1:8080. Whether it may be, `restart` says."""
+    """Read a setting as it is typed: 8080, True, None, 127.0.0.1, 127.0.0.1:8080. Whether it may be, `restart` says.
+
+    Raises: BadInput, for a target that is no endpoint.
+    """
     text = text.strip()[:LONGEST]
+    if name == "target":
+        return Endpoint.parse(text).sockaddr
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return Endpoint.parse(text).sockaddr if name == "target" else text
+        return text
 
 
 def spelled(value: object) -> str:

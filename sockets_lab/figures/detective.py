@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from sockets_lab.detective import Scene, Seen, Step, Symptom
 from sockets_lab.figures import filtering
 from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.ladder import ladder
 from sockets_lab.figures.scene import scene
 from sockets_lab.figures.tables import Table
 from sockets_lab.model import Endpoint, SocketRow
+from sockets_lab.nodes.capture import Captured
 
-__all__ = ["VIEWS", "no_machine", "programs", "report", "scene", "sockets", "symptoms"]
+__all__ = ["VIEWS", "no_machine", "packets", "programs", "report", "scene", "sockets", "symptoms", "view"]
 
 WIDTH, ROW, LINE = 760, 30, 17  # pixels
 LETTERS = 84  # characters of a line of what went wrong
@@ -115,10 +117,29 @@ def no_machine() -> Drawing:
     return drawing
 
 
-VIEWS: dict[str, Callable[[Scene], Drawing | Table]] = {
-    "the machine": scene,
-    "A's sockets": lambda seen: sockets(seen, "A"),
-    "B's sockets": lambda seen: sockets(seen, "B"),
-    "programs and logs": programs,
-    "B's rules": lambda seen: filtering.rules(seen.rules),
-}
+def packets(scene: Scene, captured: Sequence[Captured] | None, differs: str = "") -> Drawing:
+    """Draw what crossed A's cable during a customer's visit.
+
+    Args: captured: None where nobody has asked; differs: why nothing can be captured here, "" where it can.
+    """
+    if captured is not None and not differs:
+        return ladder(captured, scene.addresses)
+    why = "no packets can be captured here" if differs else "nobody has asked since the machine was changed"
+    drawing = Drawing("Packets of a customer's visit.", f"{why[0].upper()}{why[1:]}. {differs}".strip(), WIDTH, 60)
+    drawing.text(WIDTH / 2, 30, why, "muted", anchor="middle")
+    return drawing
+
+
+VIEWS = ("the machine", "A's sockets", "B's sockets", "programs and logs", "B's rules", "packets")
+
+
+def view(name: str, seen: Scene | None, captured: Sequence[Captured] | None, differs: str) -> Drawing | Table:
+    """Return what is to be seen of a machine, None = there is none. Args: name: one of VIEWS; else as for `packets`."""
+    if seen is None:
+        return no_machine()
+    pictures: dict[str, Callable[[], Drawing | Table]] = {
+        "the machine": lambda: scene(seen), "A's sockets": lambda: sockets(seen, "A"),
+        "B's sockets": lambda: sockets(seen, "B"), "programs and logs": lambda: programs(seen),
+        "B's rules": lambda: filtering.rules(seen.rules), "packets": lambda: packets(seen, captured, differs),
+    }  # fmt: skip
+    return pictures[name]()

@@ -18,7 +18,7 @@ TITLE = "A machine with its customers: programs, sockets, rules, and how a visit
 WIDTH, NODE, PAD = 760, 314, 10  # pixels: the picture, a node's box, from an edge to what is inside
 TOP, LINE, GAP = 40, 17, 8  # a node's title, a line of text, between boxes
 LETTERS = 17  # characters of a line between the nodes
-NOBODY, UNTOLD = "no program holds", "which program holds them is not told here"
+NOBODY, UNTOLD = "no program holds", "not told here who holds"
 REACHED = ("served", "another answer", "no answer", "closed")  # outcomes with a connection, or an answer
 
 
@@ -114,7 +114,7 @@ def _pids(row: SocketRow) -> set[int | None]:
 def _program(one: Seen, items: tuple[Held, ...]) -> Group:
     if one.pid is None:
         return Group("quiet", one.name, "has ended", items)
-    many = "how many descriptors: not told" if one.descriptors is None else f"{one.descriptors} descriptors"
+    many = "? descriptors" if one.descriptors is None else f"{one.descriptors} descriptors"
     return Group("descriptor", one.name, f"runs as process {one.pid}, {many}", items)
 
 
@@ -136,8 +136,8 @@ def _items(rows: Iterable[SocketRow], served: set[int]) -> tuple[Held, ...]:
 def _awaiting(row: SocketRow) -> Held:
     waiting = row.receive_queue
     if row.state == "LISTEN":
-        told = "not told here" if waiting is None else f"{waiting} of {row.send_queue}"
-        return Held("listener", (f"{row.protocol} {row.local}", f"LISTEN, waiting to be accepted: {told}"))
+        told = "how many wait: not told" if waiting is None else f"{waiting} of {row.send_queue} wait for accept"
+        return Held("listener", (f"{row.protocol} {row.local}", f"LISTEN, {told}"))
     bytes_ = f", {waiting} bytes to be read" if waiting else ""
     return Held("listener", (f"{row.protocol} {row.local}", f"{row.state}{bytes_}"))
 

@@ -9,7 +9,7 @@ from sockets_lab import detective
 from sockets_lab.detective import Case, Scene, Step, Visit, repairs
 from sockets_lab.errors import BadInput
 from sockets_lab.figures import detective as figures
-from sockets_lab.figures.ladder import ladder
+from sockets_lab.nodes.capture import Captured
 from sockets_lab.panels.detectivecontrols import Controls
 from sockets_lab.panels.panel import inline
 from sockets_lab.panels.working import WorkingPanel
@@ -33,11 +33,12 @@ class DetectivePanel(WorkingPanel):
         self.case: Case | None = None
         self.scene: Scene | None = None
         self.visit: Visit | None = None
+        self.packets: tuple[Captured, ...] | None = None  # of that visit
         self.complaint, self.found = widgets.HTML(), widgets.HTML()
         self.controls = Controls()
         rows = self.controls.rows(self.button, lambda name: getattr(self, name))
         super().__init__(*rows)
-        self.children = (*rows, self.complaint, self.line, self.found, self.canvas)
+        self.children = (rows[0], self.complaint, *rows[1:], self.line, self.found, self.canvas)
         self.follow(self.controls.view, self.look)
         self.follow(self.controls.program, self.controls.offer_settings)
         self.follow(self.controls.setting, self.controls.offer_value)
@@ -58,6 +59,7 @@ class DetectivePanel(WorkingPanel):
         if self.is_working:
             self.refresh()
         else:
+            self.found.value = ""
             self.do("", lambda: self.see(self.opened()))
 
     def ask(self) -> None:
@@ -132,6 +134,7 @@ class DetectivePanel(WorkingPanel):
             raise BadInput("The machine was given up.")
         self.forget()
         self.complaint.value = f'<div style="line-height:1.5;max-width:760px">{inline(case.complaint)}</div>'
+        self.controls.port.value = case.endpoint.port
         self.see(case)
         self.say(case.lab.differs)
 
@@ -151,9 +154,8 @@ class DetectivePanel(WorkingPanel):
     def be_customer(self) -> None:
         """Visit the service, and show the visit and its packets."""
         case = self.opened()
-        self.visit, packets = detective.ask_and_listen(case)
+        self.visit, self.packets = detective.ask_and_listen(case)
         self.see(case)
-        self.found.value = "" if case.shares_stack else ladder(packets, case.lab.nodes).html()
         why = f", {self.visit.refused}" if self.visit.refused else ""
         said = f", and hears: {self.visit.said}" if self.visit.said else ""
         self.say(f"A customer finds: **{self.visit.outcome}**{why}{said}.")
@@ -165,10 +167,10 @@ class DetectivePanel(WorkingPanel):
         steps = detective.inspect(case, self.tell)
         self.see(case)
         self.tell(steps)
-        works = all(step.passed for step in steps)
-        self.controls.let_name(works)
+        failed = next((step for step in steps if not step.passed), None)
+        self.controls.let_name(failed is None)
         asked = "**It works.** What was wrong with it? Choose, and hear whether that was it."
-        self.say(asked if works else "It does not work yet. Here is what failed.")
+        self.say(f"It does not work yet: {failed.because}." if failed else asked)
 
     def tell(self, steps: tuple[Step, ...]) -> None:
         """Show how far the inspection is."""
@@ -178,13 +180,14 @@ class DetectivePanel(WorkingPanel):
 
     def forget(self) -> None:
         """Put away what was found of the machine as it was before."""
-        self.visit, self.found.value = None, ""
+        self.visit = self.packets = None
+        self.found.value = ""
         self.controls.let_name(False)
 
     def refresh(self) -> None:
         """Draw what was seen last, as it is to be looked at."""
-        view = figures.VIEWS[self.controls.view.value]
-        self.draw(view(self.scene) if self.scene else figures.no_machine())
+        differs = self.case.lab.differs if self.case else ""
+        self.draw(figures.view(self.controls.view.value, self.scene, self.packets, differs))
 
     def close_case(self) -> None:
         case, self.case = self.case, None

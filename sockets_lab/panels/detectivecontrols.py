@@ -18,11 +18,11 @@ class Controls:
 
     def __init__(self) -> None:
         self.place = _choice("Case", "170px", detective.PLACES)
-        self.view = widgets.ToggleButtons(options=list(VIEWS), style={"button_width": "max-content"},
+        self.view = widgets.ToggleButtons(options=VIEWS, style={"button_width": "max-content"},
                                           layout={"width": "max-content"})  # fmt: skip
         self.process = _choice("Process", "250px")
         self.program = _choice("Program", "180px")
-        self.setting = _choice("change", "170px", [NOTHING])
+        self.setting = _choice("change", "190px", [NOTHING])
         self.value = widgets.Text(description="to", layout={"width": "200px"}, style=STYLE)
         self.meaning = widgets.HTML()
         self.verdict = _choice("First rule", "150px", ["accept", "drop"])
@@ -51,7 +51,7 @@ class Controls:
             [button("Does it work now?", does("inspect"), "Let customers come, in many ways"), self.bar,
              self.diagnosis, self.naming],
         ]  # fmt: skip
-        return [widgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows]
+        return [widgets.HBox(row, layout={"flex_flow": "row wrap", "align_items": "center"}) for row in rows]
 
     def let_name(self, works: bool) -> None:
         """Offer the diagnoses once the machine works, and not before."""

@@ -1,0 +1,97 @@
+"""Lesson 12 in a browser: take a case, look at the machine, repair it with the mouse, and say what was wrong."""
+
+import pytest
+
+from sockets_lab import detective
+from sockets_lab.machine import try_namespaces
+
+pytestmark = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
+CUSTOMERS = 60_000  # milliseconds: so long many customers may take on a busy machine
+
+
+def press(panel, *labels):
+    for label in labels:
+        panel.get_by_role("button", name=label, exact=True).click()
+
+
+def shows(page, text):
+    """Wait until a picture or a table of the panel has this text."""
+    page.wait_for_function("text => [...document.querySelectorAll('.sockets-lab-panel')].some(one => one.innerText"
+                           ".includes(text) || [...one.querySelectorAll('svg')].some(svg => "
+                           "(svg.getAttribute('aria-label') || '').includes(text)))", arg=text)  # fmt: skip
+
+
+def begin(lab, page, place):
+    panel = lab.panel(page)
+    panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
+    panel.get_by_label("Case", exact=True).select_option(place)
+    press(panel, "Take this case")
+    panel.get_by_text(f"the {place}'s service at B").wait_for()
+    shows(page, "Here customers come")
+    return panel
+
+
+def test_a_case_is_solved_with_the_mouse(lab):
+    place = detective.place_with("taken")
+    with lab.lesson("12_port_detective") as page:
+        lab.whole(page, "12_port_detective")
+        panel = begin(lab, page, place)
+        press(panel, "Ask as a customer")
+        lab.says(panel, "A customer finds: another answer, and hears: the")
+        shows(page, "A customer's visit: another answer")
+        lab.shot(panel, "12_panel_asked")
+        press(panel, "packets")
+        shows(page, "SYN ACK")
+        lab.shot(panel, "12_panel_packets")
+        press(panel, "programs and logs")
+        shows(page, "EADDRINUSE")
+        lab.shot(panel, "12_panel_programs")
+        press(panel, "Does it work now?")
+        lab.says(panel, "It does not work yet: a customer finds: another answer.")
+        assert panel.get_by_role("button", name="That was it").is_disabled()
+        press(panel, "End it")
+        lab.says(panel, "has ended.")
+        panel.get_by_label("Program", exact=True).select_option(place)
+        press(panel, "Restart it")
+        lab.says(panel, "runs. Its log: ready")
+        press(panel, "the machine")
+        shows(page, f"{place} runs as process")
+        press(panel, "Does it work now?")
+        panel.get_by_text("What was wrong with it? Choose").wait_for(timeout=CUSTOMERS)
+        shows(page, "5. what has to be shut is shut: passed.")
+        lab.shot(panel, "12_panel_works")
+        wrong = panel.get_by_label("What was wrong?", exact=True)
+        wrong.select_option("the service has no descriptor left")
+        press(panel, "That was it")
+        lab.says(panel, "No: it works now")
+        wrong.select_option("another program has the port")
+        press(panel, "That was it")
+        lab.says(panel, "That is what this machine had: another program has the port.")
+        lab.shot(panel, "12_panel_named")
+
+
+def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
+    place = detective.place_with("firewall")
+    with lab.lesson("12_port_detective", dark=True, width=1024) as page:
+        panel = begin(lab, page, place)
+        press(panel, "Ask as a customer")
+        lab.says(panel, "A customer finds: silence")
+        shows(page, "input else:")
+        lab.shot(panel, "12_panel_dark")
+        panel.get_by_label("change", exact=True).select_option("patience")
+        panel.get_by_text("seconds it waits for a client to say something").wait_for()
+        press(panel, "B's rules")
+        shows(page, "The rules that node B holds")
+        port = panel.get_by_label("for port", exact=True)
+        port.press("Tab")
+        press(panel, "Put it first")
+        lab.says(panel, f"B's first rule: accept, port {port.input_value()}.")
+        press(panel, "Does it work now?")
+        panel.get_by_text("What was wrong with it? Choose").wait_for(timeout=CUSTOMERS)
+        lab.shot(panel, "12_panel_dark_works")
+        frame = panel.bounding_box()
+        for control in (*panel.get_by_role("button").all(), *panel.get_by_role("combobox").all()):
+            box = control.bounding_box()
+            assert frame["x"] <= box["x"]
+            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        lab.whole(page, "12_port_detective_dark")

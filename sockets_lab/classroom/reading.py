@@ -49,8 +49,8 @@ def believed(data: Any, secret: str | None = None) -> HandIn:
                  f"it says {says.learner}, but {result.learner} solved {name}, {key}")  # fmt: skip
             need(result.numbers == own, f"the personal numbers in {name}, {key}, are not those of {says.learner}")
             before = (says.moment - result.moment).total_seconds()
-            need(before >= 0, f"{name}, {key}, was solved after the file was written")
-            need(not result.live or before <= LIVE, f"{name}, {key}, is called live, and was seen long before")
+            need(before >= 0, f"exercise {name}, {key}, was solved after the file was written")
+            need(not result.live or before <= LIVE, f"exercise {name}, {key}, is called live, and was seen long before")
     if secret is not None:
         _seals(says, data, key_of(secret, says.learner))
     return says

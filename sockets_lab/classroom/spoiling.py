@@ -82,7 +82,7 @@ MANNERS: dict[str, Manner] = {
     "empty": _text(lambda text: b""),
     "no JSON": _text(lambda text: b"I have done all of it, honestly."),
     "a program": _text(lambda text: b"__import__('os').system('touch owned')\n"),
-    "a pickle": _text(lambda text: b"\x80\x04\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x0btouch owned\x94\x85\x94R."),
+    "a pickle": _text(lambda text: b"cos\nsystem\n(S'touch owned'\ntR."),
     "not UTF-8": _text(lambda text: text.replace(b'"learner"', b'"l\xe4rner"', 1)),
     "nested without end": _text(lambda text: b"[" * 100_000),
     "far too large": _text(lambda text: text + b" " * LARGEST),

@@ -124,12 +124,13 @@ def _fields(data: Any, names: set[str], what: str) -> None:
 
 
 def _text(text: Any, what: str) -> str:
-    need(isinstance(text, str) and len(text) <= TEXT and text.isprintable(), f"{what!r} is no text, or not a plain one")
+    need(isinstance(text, str) and len(text) <= TEXT and text.isprintable(),
+         f"the field {what!r} is no text, or not a plain one")  # fmt: skip
     return str(text)
 
 
 def _match(pattern: re.Pattern[str], text: Any, what: str) -> str:
-    need(isinstance(text, str) and pattern.fullmatch(text) is not None, f"{what!r} does not look like one")
+    need(isinstance(text, str) and pattern.fullmatch(text) is not None, f"the field {what!r} does not look like one")
     return str(text)
 
 
@@ -137,7 +138,7 @@ def _moment(text: Any) -> datetime:
     try:
         return datetime.fromisoformat(_match(MOMENT, text, "moment"))
     except ValueError as error:
-        raise NotBelieved("'moment' is no date and time") from error
+        raise NotBelieved("the field 'moment' is no date and time") from error
 
 
 def _passport(lines: Any) -> dict[str, tuple[str, bool | None]]:

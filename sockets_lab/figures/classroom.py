@@ -3,6 +3,7 @@
 What learners wrote (names, values) goes into tables and drawings, which show it as plain text; the plots have none.
 """
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -109,7 +110,7 @@ def choices(axes: Axes, one: Answers) -> str:
         axes.barh(place, wrong, left=right, color=ROLES["refused"], height=0.6, hatch="//", edgecolor="white",
                   linewidth=0, label="it did otherwise" * (not place))  # fmt: skip
         axes.text(right + wrong, place, f"  {right + wrong}", va="center", fontsize=9)
-        labels.append(f"{_wrapped(choice)}\n(measured {one.measured[choice]} times)")
+        labels.append(f"{_wrapped(choice)}\n(measured: {one.measured[choice]})")
         said.append(f"{choice!r}: predicted by {right + wrong}, borne out for {right}, "
                     f"measured {one.measured[choice]} times.")  # fmt: skip
     axes.set_yticks(range(len(labels)), labels, fontsize=9)
@@ -124,7 +125,11 @@ def choices(axes: Axes, one: Answers) -> str:
 
 
 def _wrapped(text: str, width: int = 34) -> str:
-    return "\n".join(textwrap.wrap(text.replace("`", "").replace("$", r"\$"), width))
+    return "\n".join(textwrap.wrap(_unmarked(text).replace("$", r"\$"), width))
+
+
+def _unmarked(text: str) -> str:
+    return re.sub(r"[`*]", "", text)  # a question is Markdown: without its marks
 
 
 def side_by_side(kinds: Sequence[Machines]) -> Drawing:
@@ -177,7 +182,7 @@ def answers_table(counted: Iterable[Answers]) -> Table:
     for one in counted:
         given = {choice: one.right[choice] + one.wrong[choice] for choice in one.choices}
         lines = "\n".join(f"{choice}: {given[choice]} / {one.measured[choice]}" for choice in one.choices)
-        key, question = f"{one.lesson.name[:2]} {one.key}", one.question.replace("`", "")
+        key, question = f"{one.lesson.name[:2]} {one.key}", _unmarked(one.question)
         rows.append((key, question, lines, f"{one.missed} of {one.given}"))
     headings = ("prediction", "question", "choice: predicted / measured", "missed by")
     return Table("The class's predictions, choice by choice.", headings, tuple(rows), (18, 36, 34, 10), mono=False)

@@ -21,6 +21,7 @@ from sockets_lab.course.handing_in.shapes import KIND
 from sockets_lab.course.lessons import LESSONS
 from sockets_lab.errors import BadInput
 from sockets_lab.figures import classroom as figures
+from sockets_lab.figures import passports
 
 SECRET = made_up.SECRET
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -254,8 +255,8 @@ def pictures(merged):
         "who is where": figures.who_is_where(merged.hand_ins, 0, 8),
         "missed": figures.missed(counted[:12]),
         "choices": figures.choices(counted[0]),
-        "side by side": figures.side_by_side(kinds),
-        "values": figures.values_that_differ(kinds),
+        "side by side": passports.side_by_side(kinds),
+        "values": passports.values_that_differ(kinds),
         "answers": figures.answers_table(counted[:2]),
         "not merged": figures.not_merged(merged),
     }
@@ -290,13 +291,22 @@ def test_what_learners_wrote_is_never_html(merged, tmp_path):
         assert picture.png().startswith(PNG), name
 
 
+def test_no_hand_in_makes_a_picture_grow_beyond_measure(tmp_path):
+    data = someone()
+    data["passport"] = [[f"ability {number}", "yes", True] for number in range(12)]
+    put(tmp_path, "a.json", sealed_again(data))
+    assert "an ability that this course does not try" in classroom.merge(tmp_path, SECRET).not_merged[0].because
+    many = classroom.Class((), tuple(classroom.NotMerged(f"{n}.json", "It is empty.") for n in range(5000)), True)
+    assert len(figures.not_merged(many).rows) == 61
+
+
 def test_an_empty_class_can_be_shown():
     nobody = classroom.Class((), (), True)
     assert figures.how_far(()).png().startswith(PNG)
     assert figures.who_is_where(()).png().startswith(PNG)
     assert figures.not_merged(nobody).alt.endswith("Every file counts..")
-    assert figures.side_by_side(()).png().startswith(PNG)
-    assert figures.values_that_differ(()).rows == ()
+    assert passports.side_by_side(()).png().startswith(PNG)
+    assert passports.values_that_differ(()).rows == ()
     assert figures.missed([]).png().startswith(PNG)
 
 

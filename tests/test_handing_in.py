@@ -4,25 +4,29 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from sockets_lab import classroom, descriptors, panels
+from sockets_lab.classroom import reading
 from sockets_lab.course import handing_in, progress
 from sockets_lab.course.descriptors import CHOSEN
 from sockets_lab.course.handing_in.sealing import key_of
 from sockets_lab.course.lessons import lesson
 from sockets_lab.course.questions import GIVEN, number_of
 from sockets_lab.errors import BadInput
-from sockets_lab.machine import is_name, learner, read_ticket, ticket
+from sockets_lab.machine import home_address, is_name, learner, read_ticket, ticket
 from sockets_lab.panels.page import LessonPage
 
 NAME, KEY = "01_descriptors", "chosen-number"
 SECRET = "ab" * 32
+ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def result(done):
 def test_what_stands_is_live_and_what_stood_was_seen_earlier(with_ticket, tmp_path, capsys):
     page = LessonPage(lesson(NAME))
     with socket.socket(type=socket.SOCK_DGRAM) as sock, descriptors.at_number(sock, CHOSEN):
-        live = handing_in.hand_in(tmp_path)  # nobody had pressed check: handing in looks by itself
+        live = handing_in.hand_in(tmp_path, NAME)  # nobody had pressed check: the open lesson is looked at
     later = handing_in.hand_in(tmp_path)
     assert (result(live).live, result(later).live) == (True, False)
     assert live.results(live=True) == later.results(live=False) == ["01 chosen-number"]
@@ -65,6 +69,15 @@ def test_what_stands_is_live_and_what_stood_was_seen_earlier(with_ticket, tmp_pa
     page.check(KEY)
     assert capsys.readouterr().out.startswith("Not yet")
     assert len(classroom.merge(tmp_path, SECRET).hand_ins) == 1
+
+
+def test_what_is_built_for_one_lesson_is_not_counted_for_another(kept, tmp_path):
+    """The exercise of lesson 00 happens to be what one of lesson 02 asks: nobody has solved that one."""
+    with socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sock.bind((home_address(), 0))
+        assert lesson("02_binding").questions().EXERCISES[0].check().done
+        assert list(handing_in.hand_in(tmp_path, "00_start_here").content.parts) == ["00_start_here"]
+        assert handing_in.hand_in(tmp_path).results(live=True) == ["00 own-address"]
 
 
 def test_nothing_is_handed_in_that_the_kernel_never_showed(kept, tmp_path):
@@ -193,6 +206,16 @@ def test_a_ticket_and_a_name_that_disagree_are_told(kept, tmp_path, monkeypatch)
     monkeypatch.setenv("SOCKETS_LAB_DATA", "")
     with pytest.raises(BadInput, match="SOCKETS_LAB_TICKET"):
         handing_in.join(classroom.tickets(SECRET, ["ada"])[0])
+
+
+def test_the_guide_leads_where_it_says_and_shows_what_there_is():
+    guide = ROOT / "docs" / "handing-in.md"
+    text = guide.read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (guide.parent / link).exists(), link
+    for name in re.findall(r"(?:classroom|panels)\.(\w+)\(", text):
+        assert hasattr(classroom, name) or hasattr(panels, name), name
+    assert f"{reading.LARGEST // 1024} KiB" in text
 
 
 def test_names():

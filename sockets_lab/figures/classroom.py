@@ -1,6 +1,6 @@
-"""The pictures of the class view: how far everybody is, what the class answered, how its machines differ.
+"""The pictures of the class view: how far everybody is, what the class answered, which files do not count.
 
-What learners wrote (names, values) goes into tables and drawings, which show it as plain text; the plots have none.
+What learners wrote goes into tables and drawings, which show it as plain text; the plots have nothing of it.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from matplotlib.axes import Axes
 
-from sockets_lab.classroom import Answers, Class, Machines, differing, elsewhere, places
+from sockets_lab.classroom import Answers, Class, elsewhere, places
 from sockets_lab.classroom.counting import BEGUN, NOTHING, WHOLE
 from sockets_lab.course.handing_in import HandIn
 from sockets_lab.course.lessons import LESSONS
@@ -20,17 +20,16 @@ from sockets_lab.figures.tables import Table
 
 STATES = ((WHOLE, "connection", "all done"), (BEGUN, "descriptor", "begun"), (NOTHING, "quiet", "not begun"))
 HATCHES = {WHOLE: "", BEGUN: "//", NOTHING: ".."}
+FILES = 60  # named in one table, at most
 ROW, LEFT, CELLS = 26, 190, 400  # pixels: a learner's line, where the lessons begin, and how wide they are together
-MARKS = {True: ("yes", "connection"), False: ("no", "refused"), None: ("?", "quiet")}
-COLUMNS = 4  # kinds of machines side by side
 
 
 @plot("How far the class is, lesson by lesson.", height=300)
 def how_far(axes: Axes, hand_ins: Sequence[HandIn]) -> str:
     """Plot how many learners have done all of a lesson, have begun it, or have not."""
     everybody = [places(one) for one in hand_ins]
-    counts = {state: [sum(of[place].state == state for of in everybody) for place in range(len(LESSONS))]
-              for state, _, _ in STATES}  # fmt: skip
+    columns = list(zip(*everybody, strict=True)) or [()] * len(LESSONS)
+    counts = {state: [sum(at.state == state for at in column) for column in columns] for state, _, _ in STATES}
     bottom = [0] * len(LESSONS)
     for state, role, words in STATES:
         axes.bar(range(len(LESSONS)), counts[state], bottom=bottom, color=ROLES[role], label=words, width=0.75,
@@ -45,9 +44,9 @@ def how_far(axes: Axes, hand_ins: Sequence[HandIn]) -> str:
     axes.set_ylabel("learners")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
-    lines = (f"{one.name[:2]}: " + ", ".join(f"{counts[state][place]} {words}" for state, _, words in STATES)
-             for place, one in enumerate(LESSONS))  # fmt: skip
-    return f"{len(hand_ins)} learners. Lesson {'; '.join(lines)}."
+    said = [", ".join(f"{counts[state][place]} {words}" for state, _, words in STATES) for place in range(len(LESSONS))]
+    lines = (f"{one.name[:2]}: {at}." for one, at in zip(LESSONS, said, strict=True))
+    return " ".join([f"{len(hand_ins)} learners.", *lines])
 
 
 def who_is_where(hand_ins: Sequence[HandIn], start: int = 0, count: int = 30) -> Drawing:
@@ -78,7 +77,7 @@ def _line(drawing: Drawing, y: float, wide: float, learner: HandIn) -> str:
         drawing.text(LEFT + (place + 0.5) * wide, y + ROW / 2, words, size=11, anchor="middle")
     live, solved = sum(at.live for at in own), sum(at.solved for at in own)
     foreign = elsewhere(learner)
-    words = f"{live} live, {solved - live} earlier" + (f" ({foreign} elsewhere)" if foreign else "")
+    words = f"{live} live, {solved - live} earlier" + f" ({foreign} elsewhere)" * bool(foreign)
     drawing.text(LEFT + CELLS + 12, y + ROW / 2, words, size=12)
     lessons = "; ".join(f"{at.lesson.name[:2]}: {at.predicted} of {at.predictions} predictions, {at.solved} of "
                         f"{at.exercises} exercises" for at in own if at.state != NOTHING)  # fmt: skip
@@ -91,24 +90,24 @@ def missed(axes: Axes, counted: Sequence[Answers]) -> str:
     for place, one in enumerate(counted):
         axes.barh(place, 100 * one.share, color=ROLES["refused"], height=0.65)
         axes.text(100 * one.share + 1, place, f"{one.missed} of {one.given}", va="center", fontsize=9)
-    axes.set_yticks(range(len(counted)), [f"{one.lesson.name[:2]} {one.key}" for one in counted], fontsize=9)
+    axes.set_yticks(range(len(counted)), [_name(one) for one in counted], fontsize=9)
     axes.set_ylim(len(counted) - 0.4, -0.6)
     axes.set_xlim(0, 112)
     axes.set_xticks(range(0, 101, 20))
     axes.set_xlabel("percent of the answers that the learner's own machine did not bear out")
     axes.spines[["top", "right"]].set_visible(False)
-    return " ".join(f"{one.lesson.name[:2]} {one.key}: {one.missed} of {one.given} missed it." for one in counted)
+    return " ".join(f"{_name(one)}: {one.missed} of {one.given} missed it." for one in counted)
 
 
-@plot("One prediction: what the class answered, and what its machines did.", height=280)
+@plot("One prediction: what the class answered, and what its machines did.", height=340)
 def choices(axes: Axes, one: Answers) -> str:
     """Plot how often each choice was predicted, apart by whether the learner's own machine did so."""
     labels, said = [], []
     for place, choice in enumerate(one.choices):
         right, wrong = one.right[choice], one.wrong[choice]
-        axes.barh(place, right, color=ROLES["connection"], height=0.6, label="the machine did so" * (not place))
-        axes.barh(place, wrong, left=right, color=ROLES["refused"], height=0.6, hatch="//", edgecolor="white",
-                  linewidth=0, label="it did otherwise" * (not place))  # fmt: skip
+        axes.barh(place, right, 0.6, color=ROLES["connection"], label="the machine did so" * (not place))
+        axes.barh(place, wrong, 0.6, right, color=ROLES["refused"], hatch="//", edgecolor="white", linewidth=0,
+                  label="it did otherwise" * (not place))  # fmt: skip
         axes.text(right + wrong, place, f"  {right + wrong}", va="center", fontsize=9)
         labels.append(f"{_wrapped(choice)}\n(measured: {one.measured[choice]})")
         said.append(f"{choice!r}: predicted by {right + wrong}, borne out for {right}, "
@@ -118,62 +117,21 @@ def choices(axes: Axes, one: Answers) -> str:
     axes.set_xlim(0, 1 + 1.1 * max((one.right[each] + one.wrong[each] for each in one.choices), default=1))
     axes.set_xlabel("learners who predicted it")
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, frameon=False, fontsize=9)
-    axes.figure.suptitle(_wrapped(f"{one.lesson.name[:2]} {one.key}: {one.question}", 88), fontsize=10, ha="left",
-                         x=0.01)  # fmt: skip
+    axes.figure.suptitle(_wrapped(f"{_name(one)}: {one.question}", 88), x=0.01, fontsize=10, ha="left")
     axes.spines[["top", "right"]].set_visible(False)
     return " ".join([one.question, *said])
 
 
-def _wrapped(text: str, width: int = 34) -> str:
+def _wrapped(text: str, width: int = 40) -> str:
     return "\n".join(textwrap.wrap(_unmarked(text).replace("$", r"\$"), width))
+
+
+def _name(one: Answers) -> str:
+    return f"{one.lesson.name[:2]} {one.key}"
 
 
 def _unmarked(text: str) -> str:
     return re.sub(r"[`*]", "", text)  # a question is Markdown: without its marks
-
-
-def side_by_side(kinds: Sequence[Machines]) -> Drawing:
-    """Draw the passports of the class's kinds of machines side by side; a dashed frame where they differ."""
-    shown, differ = kinds[:COLUMNS], set(differing(kinds))
-    names = list(dict.fromkeys(name for kind in kinds for name in kind.present))
-    drawing = Drawing("The machines of the class, side by side.", "", 760, 74 + 34 * len(names))
-    for place, kind in enumerate(shown):
-        x = 300 + place * 115
-        drawing.text(x, 14, f"kind {place + 1}", bold=True, anchor="middle")
-        drawing.text(x, 34, _count(len(kind.learners), "machine"), "muted", anchor="middle")
-    rest = sum(len(kind.learners) for kind in kinds[COLUMNS:])
-    drawing.text(8, 24, f"and {rest} of other kinds" if rest else "ability", "muted")
-    said = [f"Kind {place}: {_count(len(kind.learners), 'machine')}." for place, kind in enumerate(kinds, 1)]
-    for number, name in enumerate(names):
-        y = 52 + number * 34
-        drawing.line(8, y, 752, y, "quiet")
-        if name in differ:
-            drawing.box(4, y + 3, 752, 28, "descriptor", dashed=True)
-        drawing.text(16, y + 17, _short(name, 26), bold=name in differ)
-        for place, kind in enumerate(shown):
-            word, role = MARKS[kind.present.get(name)]
-            drawing.box(275 + place * 115, y + 6, 50, 22, role, word, mono=False)
-        if name in differ:
-            drawing.text(748, y + 17, "differs", "muted", 11, "end")
-        answers = ", ".join(MARKS[kind.present.get(name)][0] for kind in kinds)
-        said.append(f"{name}: {answers}{'; they differ' if name in differ else ''}.")
-    drawing.alt = " ".join(said)
-    return drawing
-
-
-def values_that_differ(kinds: Sequence[Machines]) -> Table:
-    """Show what the machines said of the abilities in which they differ; of each kind the two most frequent values."""
-    shown = kinds[:COLUMNS]
-    rows = tuple((name, *(_values(kind, name) for kind in shown)) for name in differing(kinds))
-    headings = ("ability", *(f"kind {place}" for place in range(1, len(shown) + 1)))
-    widths = (22, *(20 for _ in shown))
-    return Table("What the machines say where they differ.", headings, rows, widths, mono=False)
-
-
-def _values(kind: Machines, name: str) -> str:
-    values = kind.values.get(name, ())
-    said = [value if len(values) == 1 else f"{value} ({count} times)" for value, count in values[:2]]
-    return "\n".join(said + [f"and {len(values) - 2} other values"] * (len(values) > 2)) or "not said"
 
 
 def answers_table(counted: Iterable[Answers]) -> Table:
@@ -181,22 +139,19 @@ def answers_table(counted: Iterable[Answers]) -> Table:
     rows = []
     for one in counted:
         given = {choice: one.right[choice] + one.wrong[choice] for choice in one.choices}
-        lines = "\n".join(f"{choice}: {given[choice]} / {one.measured[choice]}" for choice in one.choices)
-        key, question = f"{one.lesson.name[:2]} {one.key}", _unmarked(one.question)
-        rows.append((key, question, lines, f"{one.missed} of {one.given}"))
-    headings = ("prediction", "question", "choice: predicted / measured", "missed by")
+        lines = "\n".join(f"{given[choice]} / {one.measured[choice]}: {choice}" for choice in one.choices)
+        rows.append((_name(one), _unmarked(one.question), lines, f"{one.missed} of {one.given}"))
+    headings = ("prediction", "question", "predicted / measured: choice", "missed by")
     return Table("The class's predictions, choice by choice.", headings, tuple(rows), (18, 36, 34, 10), mono=False)
 
 
 def not_merged(merged: Class) -> Table:
     """Show which files do not count, and why."""
-    rows = tuple((one.file, one.because) for one in merged.not_merged) or (("-", "Every file counts."),)
-    return Table("Files that do not count, and why.", ("file", "why"), rows, (38, 58), mono=False)
+    rows = [(one.file, one.because) for one in merged.not_merged[:FILES]] or [("-", "Every file counts.")]
+    if len(merged.not_merged) > FILES:
+        rows.append((f"and {len(merged.not_merged) - FILES} others", "See `not_merged` of the class."))
+    return Table("Files that do not count, and why.", ("file", "why"), tuple(rows), (38, 58), mono=False)
 
 
 def _short(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -15,10 +15,10 @@ def join(ticket: str) -> None:
     print(f"You are {own.learner!r} in this class. Restart all kernels: your exercises have other numbers now.")
 
 
-def hand_in(folder: str = ".") -> None:
-    """Check what stands now once more, write one file for the teacher, and show what it tells. Raises: BadInput."""
+def hand_in(folder: str = ".", lesson: str = "") -> None:
+    """Check what was solved once more, write one file for the teacher, and show what it tells. Raises: BadInput."""
     try:
-        done = handing_in.hand_in(folder)
+        done = handing_in.hand_in(folder, lesson)
     except OSError as error:
         print(f"Nothing was written. {refusal(error)}. Name another folder: hand_in(folder).")
         return

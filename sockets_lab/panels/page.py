@@ -100,7 +100,7 @@ class LessonPage:
 
     def hand_in(self, folder: str = ".") -> None:
         """Write one file with all that was predicted and solved in the course, for the teacher."""
-        hand_in(folder)
+        hand_in(folder, self.about.name)
 
     def end(self) -> None:
         """Let go of what the panels hold, and show that nothing of this lesson is left."""

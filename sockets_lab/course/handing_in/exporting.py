@@ -36,10 +36,12 @@ class HandedIn:
         ]
 
 
-def hand_in(folder: str | Path = ".") -> HandedIn:
-    """Check once more what stands now, and write the learner's file. Raises: BadInput, OSError.
+def hand_in(folder: str | Path = ".", lesson: str = "") -> HandedIn:
+    """Check once more what was solved before, and write the learner's file. Raises: BadInput, OSError.
 
-    Args: folder, where the file goes; an earlier one of the same learner there is replaced.
+    Args: folder, where the file goes; an earlier one of the same learner there is replaced. lesson: the one that is
+    open, whose exercises are looked at even if they were not solved before. Of the others nothing is looked for that
+    the learner has not solved: what is built for one lesson may be what another one asks, by chance.
     """
     who, own = learner(), ticket()
     if not is_name(who):
@@ -47,7 +49,7 @@ def hand_in(folder: str | Path = ".") -> HandedIn:
     if own and own.learner != who:
         raise BadInput(f"Your ticket says {own.learner!r}, but SOCKETS_LAB_LEARNER says {who!r}: unset one of them.")
     left_out: list[str] = []
-    lessons = {one.name: _part(one, who, own, left_out) for one in LESSONS}
+    lessons = {one.name: _part(one, who, own, one.name == lesson, left_out) for one in LESSONS}
     data = sealed(own, shapes.KIND, {
         "kind": shapes.KIND,
         "version": shapes.VERSION,
@@ -80,12 +82,13 @@ def file_name(who: str) -> str:
     return f"hand-in-{safe or 'learner'}{tail}.json"
 
 
-def _part(one: Lesson, who: str, own: Ticket | None, left_out: list[str]) -> dict[str, Any]:
-    results = {}
+def _part(one: Lesson, who: str, own: Ticket | None, is_open: bool, left_out: list[str]) -> dict[str, Any]:
+    results, kept = {}, progress.load(one.name)["exercises"]
     for task in one.questions().EXERCISES:
-        entry = _result(one, task, who, own, left_out)
-        if entry is not None:
-            results[task.key] = entry
+        if is_open or kept.get(task.key):
+            entry = _result(one, task, who, own, left_out)
+            if entry is not None:
+                results[task.key] = entry
     predictions = {}
     for key, pair in progress.load(one.name)["predictions"].items():
         try:

@@ -11,10 +11,10 @@ from typing import Any
 
 from sockets_lab.course.lessons import LESSONS, Lesson
 from sockets_lab.machine import is_name
+from sockets_lab.machine.passport import LINES
 
 KIND, VERSION = "sockets_lab hand-in", 1
 TEXT = 300  # characters of a text, at most
-LINES = 60  # of a passport, at most
 NUMBERS = 40  # personal numbers of a lesson, at most
 LARGEST = 2**53  # of a whole number: what every reader of JSON can hold
 SEAL = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII)
@@ -142,8 +142,10 @@ def _moment(text: Any) -> datetime:
 
 
 def _passport(lines: Any) -> dict[str, tuple[str, bool | None]]:
-    need(isinstance(lines, list) and len(lines) <= LINES, "the passport is no list, or too long")
+    known = {line[0] for line in LINES}
+    need(isinstance(lines, list) and len(lines) <= len(known), "the passport is no list, or too long")
     for line in lines:
         need(isinstance(line, list) and len(line) == 3, "a line of the passport is not name, value, present")
         need(line[2] is None or type(line[2]) is bool, "a line of the passport says neither yes, no nor unknown")
-    return {_text(name, "ability"): (_text(value, "value"), present) for name, value, present in lines}
+        need(isinstance(line[0], str) and line[0] in known, "the passport has an ability that this course does not try")
+    return {name: (_text(value, "value"), present) for name, value, present in lines}

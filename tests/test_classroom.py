@@ -53,9 +53,9 @@ def put(folder, name, data):
 
 def test_of_200_files_180_are_merged_and_20_are_named_in_seconds(made):
     folder, told = made
-    began = time.monotonic()
+    began = time.process_time()  # of this process: others may keep the machine busy
     merged = classroom.merge(folder, told.secret)
-    assert time.monotonic() - began < 20
+    assert time.process_time() - began < 10
     assert sorted(one.learner for one in merged.hand_ins) == sorted(told.learners)
     assert len(merged.hand_ins) == 180
     assert {one.file for one in merged.not_merged} == set(told.spoiled)

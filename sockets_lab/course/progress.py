@@ -7,24 +7,14 @@ be written, progress lasts as long as the kernel; a file that cannot be read is 
 import json
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from platformdirs import user_data_path
-
 from sockets_lab.course.lessons import lesson
+from sockets_lab.machine import folder
 
-Kept = dict[str, dict[str, Any]]  # {"predictions": {key: [predicted, measured]}, "exercises": {key: True}}
+Kept = dict[str, dict[str, Any]]  # {"predictions": {key: [predicted, measured]}, "exercises": {key: evidence}}
 KINDS = ("predictions", "exercises")
 _session: dict[str, Kept] = {}  # what could not be written
-
-
-def folder() -> Path | None:
-    """Return where progress is kept; None where the environment's SOCKETS_LAB_DATA is empty: keep nothing on disk."""
-    chosen = os.environ.get("SOCKETS_LAB_DATA")
-    if chosen is None:
-        return user_data_path("sockets_lab") / "progress"
-    return Path(chosen) if chosen else None
 
 
 def load(name: str) -> Kept:

@@ -66,7 +66,17 @@ def pick(questions: Iterable[K], key: str) -> K:
     return known[key]
 
 
+GIVEN: dict[str, tuple[int, int, int]] = {}  # of each personal number that was asked for: lowest, highest, given
+
+
 def personal_number(key: str, low: int, high: int) -> int:
     """Return a number from low to high (both included) that is this learner's own and the same on every run."""
-    digest = sha256(f"{learner()}/{key}".encode()).digest()
+    number = number_of(learner(), key, low, high)
+    GIVEN[key] = low, high, number
+    return number
+
+
+def number_of(who: str, key: str, low: int, high: int) -> int:
+    """Return the number that a learner of this name has under this key, from low to high (both included)."""
+    digest = sha256(f"{who}/{key}".encode()).digest()
     return low + int.from_bytes(digest[:8], "big") % (high - low + 1)

@@ -18,9 +18,11 @@ from sockets_lab.machine.probes import (
     lowest_port,
     tools,
 )
+from sockets_lab.machine.tickets import Ticket, folder, is_name, read_ticket, ticket
 
 __all__ = [
-    "IP_LOCAL_PORT_RANGE", "OWN_GROUPS", "UNLIMITED", "Ability", "descriptor_limits", "ephemeral_range", "handed_out",
-    "has_dual_stack", "has_ipv6", "has_local_port_range", "has_reuse_port", "has_service_names", "home_address",
-    "home_group", "learner", "loopback_addresses", "lowest_port", "passport", "tools", "try_namespaces",
+    "IP_LOCAL_PORT_RANGE", "OWN_GROUPS", "UNLIMITED", "Ability", "Ticket", "descriptor_limits", "ephemeral_range",
+    "folder", "handed_out", "has_dual_stack", "has_ipv6", "has_local_port_range", "has_reuse_port",
+    "has_service_names", "home_address", "home_group", "is_name", "learner", "loopback_addresses", "lowest_port",
+    "passport", "read_ticket", "ticket", "tools", "try_namespaces",
 ]  # fmt: skip

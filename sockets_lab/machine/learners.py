@@ -6,15 +6,21 @@ from hashlib import sha256
 
 from sockets_lab.errors import BadInput
 from sockets_lab.machine.probes import LOOPBACK, loopback_addresses
+from sockets_lab.machine.tickets import ticket
 
 OWN_GROUPS = 4  # multicast groups of each learner; 65,536 / 4 learners who follow each other share none
 
 
 def learner() -> str:
-    """Return who this is: SOCKETS_LAB_LEARNER in the environment, else the user's number, else the user's name."""
+    """Return who this is: SOCKETS_LAB_LEARNER in the environment, else the ticket's name, else the user's number,
+    else the user's name.
+    """
     named = os.environ.get("SOCKETS_LAB_LEARNER", "").strip()
     if named:
         return named
+    given = ticket()
+    if given:
+        return given.learner
     if hasattr(os, "getuid"):
         return str(os.getuid())
     try:

@@ -4,13 +4,14 @@ from importlib import import_module
 
 from IPython.display import Markdown, display
 
-from sockets_lab.course import atwork, leftovers, progress
+from sockets_lab.course import atwork, handing_in, leftovers, progress
 from sockets_lab.course.lessons import Lesson
 from sockets_lab.course.lessons import lesson as find_lesson
 from sockets_lab.course.questions import pick
 from sockets_lab.errors import refusal
 from sockets_lab.figures.tables import Table, listing
 from sockets_lab.panels import calls, nodecells
+from sockets_lab.panels.handing_in import hand_in
 from sockets_lab.panels.panel import Panel, let_go_of_all
 from sockets_lab.panels.questions import HintBox, PredictionBox
 from sockets_lab.panels.show import Picture, show, show_widget
@@ -68,7 +69,7 @@ class LessonPage:
         """Look into the kernel's tables for what the exercise asks, and say what was seen."""
         found = pick(self.questions.EXERCISES, key).check()
         if found.done:
-            progress.remember(self.about.name, "exercises", key, True)
+            progress.remember(self.about.name, "exercises", key, handing_in.evidence(self.about.name, key, found))
         print(f"{'Done' if found.done else 'Not yet'}: {found.because}")
 
     def text_says(self) -> None:
@@ -96,6 +97,10 @@ class LessonPage:
         """Make this lesson's panel."""
         made: Panel = import_module(f"sockets_lab.panels.{self.about.module}").make()
         return made
+
+    def hand_in(self, folder: str = ".") -> None:
+        """Write one file with all that was predicted and solved in the course, for the teacher."""
+        hand_in(folder, self.about.name)
 
     def end(self) -> None:
         """Let go of what the panels hold, and show that nothing of this lesson is left."""

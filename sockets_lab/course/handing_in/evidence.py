@@ -1,0 +1,67 @@
+"""What is kept of an exercise in the moment when the kernel showed that it is solved.
+
+What a learner builds is gone when the lesson ends. So the check itself leaves a witness: what was seen, when, by whom,
+on which machine, with which personal numbers; sealed at once, where the learner has a ticket.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from sockets_lab.course.handing_in.sealing import sealed
+from sockets_lab.course.handing_in.shapes import TEXT
+from sockets_lab.course.lessons import lesson
+from sockets_lab.course.questions import GIVEN, Found, number_of
+from sockets_lab.machine import Ability, learner, passport, ticket
+
+
+def evidence(name: str, key: str, found: Found) -> dict[str, Any]:
+    """Keep what the kernel has just shown. Args: the lesson's name, the exercise's key, what its check found."""
+    return sealed(ticket(), kind(name, key), {
+        "because": plain(found.because),
+        "learner": learner(),
+        "moment": now(),
+        "numbers": numbers_given(name),
+        "passport": mark((one.name, one.present) for one in passport()),
+    })  # fmt: skip
+
+
+def kind(name: str, key: str) -> str:
+    """Name what the seal of an evidence is for, so that it fits no other exercise."""
+    return f"{name}/{key}"
+
+
+def now() -> str:
+    """Return the moment, UTC, to the second."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def mark(abilities: Iterable[tuple[str, bool | None]]) -> str:
+    """Return 16 hexadecimal digits that are the same for machines with the same abilities."""
+    return sha256(repr(sorted(abilities)).encode()).hexdigest()[:16]
+
+
+def plain(text: str) -> str:
+    """Return a text without line ends and other characters that cannot be seen, not too long to be handed in."""
+    return "".join(one for one in " ".join(text.split()) if one.isprintable())[:TEXT]
+
+
+def numbers_given(name: str) -> dict[str, int]:
+    """Return the personal numbers that this lesson has given in this process."""
+    return {key: number for key, (_, _, number) in _of_lesson(name)}
+
+
+def numbers_of(who: str, name: str) -> dict[str, int]:
+    """Return the personal numbers that a learner of this name has in a lesson."""
+    return {key: number_of(who, key, low, high) for key, (low, high, _) in _of_lesson(name)}
+
+
+def _of_lesson(name: str) -> list[tuple[str, tuple[int, int, int]]]:
+    lesson(name).questions()  # who imports a lesson's questions is given its numbers
+    return [(key, given) for key, given in GIVEN.items() if key.startswith(f"{name[:2]}/")]
+
+
+def passport_lines(abilities: Iterable[Ability]) -> list[list[Any]]:
+    """Return the passport as it is handed in: name, value, present (true, false, null = unknown)."""
+    return [[one.name, plain(one.value), one.present] for one in abilities]

@@ -1,6 +1,7 @@
 """What a lesson's notebook talks to: `lesson("01_descriptors")` begins a lesson. The only part that knows Jupyter."""
 
+from sockets_lab.panels.inspector import inspector
 from sockets_lab.panels.page import LessonPage, lesson
 from sockets_lab.panels.show import show
 
-__all__ = ["LessonPage", "lesson", "show"]
+__all__ = ["LessonPage", "inspector", "lesson", "show"]

@@ -6,12 +6,15 @@ from sockets_lab.figures.marks import ROLES
 from sockets_lab.inspecting import Held, Shown, View
 from sockets_lab.model import SocketRow
 
-HEADINGS = ("Descriptor", "Local and foreign endpoint", "State", "Queues")
+HEADINGS = ("Descriptor", "Endpoints", "State", "Queues")
+SAID = 3  # sockets; of more only the number is said
 NO_ROW = "no row: it has no name yet"
 
 
 def table(view: View) -> str:
     """Return the table's inside: a row for each socket, the newest first."""
+    if not view.sockets:
+        return ""
     head = "".join(f'<th scope="col">{heading}</th>' for heading in HEADINGS)
     return f"<thead><tr>{head}</tr></thead><tbody>{''.join(_row(one, view.at) for one in view.sockets)}</tbody>"
 
@@ -61,8 +64,9 @@ def summary(view: View) -> str:
 
 
 def news(view: View) -> list[str]:
-    """Say what has just changed, a sentence for each socket; nothing at the beginning."""
-    return [_told(one) for one in view.news if one.mark]
+    """Say what has just changed: a sentence for each socket, or how many where they are many; nothing at first."""
+    changed = [one for one in view.news if one.mark]
+    return [f"{len(changed):,} changes."] if len(changed) > SAID else [_told(one) for one in changed]
 
 
 def _told(one: Shown) -> str:

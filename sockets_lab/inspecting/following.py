@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from sockets_lab.inspecting.looking import Eye, Held, eye
 
-SOONEST, LATEST = 0.1, 0.5  # seconds from one look to the next
+SOONEST, LATEST, IDLE = 0.1, 0.5, 2.0  # seconds from one look to the next; the last while the program does nothing
 SHARE = 50  # of the time at most one part in so many is spent looking
 FADE = 4.0  # seconds for which a closed socket is still shown
 MOST = 40  # sockets shown; the newest come first
@@ -55,15 +55,16 @@ class Follower(threading.Thread):
     def __init__(self, tell: Callable[[View], None], ports: Collection[int] = (), everything: bool = False) -> None:
         super().__init__(name="socket inspector", daemon=True)
         self.ports, self.everything = frozenset(ports), everything
-        self.looks = 0
+        self.looks, self.busy = 0, False
         self._tell = tell
         self._serials = itertools.count(1)
         self._known: dict[int, Shown] = {}  # in the order in which they came
         self._told: View | None = None
         self._wake, self._ended = threading.Event(), False
 
-    def wake(self) -> None:
-        """Look again soon: something is about to happen, or just did."""
+    def wake(self, busy: bool = False) -> None:
+        """Look again at once: something is about to happen, or just did. Args: busy, whether the program goes on."""
+        self.busy = busy
         self._wake.set()
 
     def close(self) -> None:
@@ -90,7 +91,7 @@ class Follower(threading.Thread):
                 changed = False
             self.looks += 1
             cost = time.thread_time() - began
-            pause = SOONEST if changed else min(pause * 1.25, LATEST)
+            pause = SOONEST if changed else min(pause * 1.6, LATEST if self.busy else IDLE)
             woken = self._wake.wait(max(pause, SHARE * cost))
             self._wake.clear()
             pause = SOONEST if woken else pause
@@ -139,12 +140,15 @@ class Follower(threading.Thread):
 
     def view(self, now: float, news: list[Shown]) -> View:
         """Choose what to show of what is known."""
-        mine = [one for one in self._known.values() if self.everything or not one.held.ports & self.ports]
+        mine = [one for one in self._known.values() if self._mine(one)]
         live = sum(one.mark != "closed" for one in mine)
         shown = tuple(reversed(mine[-MOST:]))
         more = live - sum(one.mark != "closed" for one in shown)
         hidden = sum(one.mark != "closed" for one in self._known.values()) - live
-        return View(shown, more, hidden, now, tuple(one for one in news if one in shown))
+        return View(shown, more, hidden, now, tuple(one for one in news if self._mine(one)))
+
+    def _mine(self, one: Shown) -> bool:
+        return self.everything or not one.held.ports & self.ports
 
 
 def _same(one: View, other: View) -> bool:

@@ -82,7 +82,7 @@ class LinuxEye:
                 if stat.S_ISSOCK(status.st_mode) and self._type(number, status.st_ino) in TYPES:
                     behind[status.st_ino].append(number)
         self._types = {inode: kind for inode, kind in self._types.items() if inode in behind or kind not in TYPES}
-        rows = self._reader.rows(behind)
+        rows = self._reader.rows(behind, {names.local.port for names in self._ours})
         found = {row.inode: row for row in rows if row.inode}
         held = [
             Held(tuple(numbers), self._types[inode], inode, found.get(inode))

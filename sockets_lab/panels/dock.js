@@ -36,7 +36,7 @@ function initialize({ model }) {
 
   let folded = false, side = "right";
   function place() {
-    const width = folded ? NARROW : "min(400px, 40vw)";
+    const width = folded ? NARROW : "clamp(330px, 32vw, 420px)";
     dock.classList.toggle("folded", folded);
     dock.style.width = width;
     dock.style.left = side === "left" ? "0" : "auto";
@@ -64,7 +64,7 @@ function initialize({ model }) {
   function speak() {
     speaking = null;
     if (!waiting.length) return;
-    said.textContent = waiting.length <= 3 ? waiting.join(" ") : `${waiting.length} changes. ${model.get("summary")}`;
+    said.textContent = waiting.length <= 4 ? waiting.join(" ") : `Many changes. ${model.get("summary")}`;
     waiting = [];
     speaking = setTimeout(speak, SPOKEN);
   }

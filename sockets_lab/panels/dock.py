@@ -7,7 +7,7 @@ something changed; so it follows a cell while the cell runs, and leaves no trace
 import atexit
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import anywidget
 import traitlets
@@ -23,7 +23,7 @@ class Dock(anywidget.AnyWidget):
     """The view and its thread; `close()` ends both. Args: ports of Jupyter's own sockets."""
 
     _esm = (HERE / "dock.js").read_text(encoding="utf-8")
-    shown: "Dock | None" = None  # one for a kernel
+    shown: ClassVar["Dock | None"] = None  # one for a kernel
 
     style = traitlets.Unicode((HERE / "dock.css").read_text(encoding="utf-8")).tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
@@ -43,8 +43,8 @@ class Dock(anywidget.AnyWidget):
         self.follower = Follower(self.draw, ports)
         self.observe(self._changed, names="everything")
         if shell := get_ipython():
-            shell.events.register("pre_run_cell", self._wake)
-            shell.events.register("post_run_cell", self._wake)
+            shell.events.register("pre_run_cell", self._cell_begins)
+            shell.events.register("post_run_cell", self._cell_ends)
         atexit.register(self.close)
         self.follower.start()
 
@@ -60,8 +60,8 @@ class Dock(anywidget.AnyWidget):
             Dock.shown = None
             atexit.unregister(self.close)
             if shell := get_ipython():
-                shell.events.unregister("pre_run_cell", self._wake)
-                shell.events.unregister("post_run_cell", self._wake)
+                shell.events.unregister("pre_run_cell", self._cell_begins)
+                shell.events.unregister("post_run_cell", self._cell_ends)
             self.follower.close()
         super().close()
 
@@ -73,7 +73,10 @@ class Dock(anywidget.AnyWidget):
         self.follower.everything = self.everything
         self.follower.wake()
 
-    def _wake(self, *_: Any) -> None:
+    def _cell_begins(self, _: Any) -> None:
+        self.follower.wake(busy=True)
+
+    def _cell_ends(self, _: Any) -> None:
         self.follower.wake()
 
     def _ipython_display_(self) -> None:

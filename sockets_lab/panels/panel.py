@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import ipywidgets as widgets
 
 from sockets_lab.errors import BadInput, refusal
+from sockets_lab.panels.inspector import look_again
 from sockets_lab.panels.show import Picture, forms
 
 RELEASED = "Everything that this panel held was closed. Use any control to begin again."
@@ -79,6 +80,7 @@ class Panel(widgets.VBox):
                 self.say(f"Refused. {refusal(error)}.", trouble=True)
             except Exception as error:  # noqa: BLE001  a fault of ours: show it here, or nobody sees it
                 self.say(f"This panel has a fault of its own: {type(error).__name__}: {error}", trouble=True)
+            look_again()
 
         return run
 

@@ -37,16 +37,23 @@ class Reader:
         kernel.settimeout(netlink.PATIENCE)
         return kernel
 
-    def rows(self, inodes: Collection[int]) -> list[SocketRow]:
-        """Read the rows of these sockets, and all rows without a descriptor (inode 0). Raises: OSError."""
-        wanted, names = {*inodes, 0}, dict[tuple, Endpoint]()
-        return [
-            sock_diag.row(message, protocol, names)
-            for protocol in sock_diag.PROTOCOLS
-            for family in sock_diag.FAMILIES
-            for message in self._dump(protocol, family)
-            if sock_diag.inode_of(message) in wanted
-        ]
+    def rows(self, inodes: Collection[int], ports: Collection[int] = ()) -> list[SocketRow]:
+        """Read the rows of these sockets, and at their local ports, and at `ports`, those without a descriptor.
+
+        Those have inode 0. Raises: OSError.
+        """
+        names = dict[tuple, Endpoint]()
+        ours, others = [], []
+        for protocol in sock_diag.PROTOCOLS:
+            for family in sock_diag.FAMILIES:
+                for message in self._dump(protocol, family):
+                    inode = sock_diag.inode_of(message)
+                    if inode in inodes:
+                        ours.append(sock_diag.row(message, protocol, names))
+                    elif not inode:
+                        others.append((message, protocol))
+        wanted = {*ports, *(row.local.port for row in ours)}
+        return ours + [sock_diag.row(*one, names) for one in others if sock_diag.port_of(one[0]) in wanted]
 
     def _dump(self, protocol: str, family: int) -> list[bytes]:
         try:

@@ -97,6 +97,11 @@ def inode_of(message: bytes) -> int:
     return int(INODE.unpack_from(message, MESSAGE.size - INODE.size)[0])
 
 
+def port_of(message: bytes) -> int:
+    """Read only the local port of one inet_diag_msg."""
+    return int.from_bytes(message[4:6], "big")
+
+
 def row(
     message: bytes, protocol: str, names: dict[tuple, Endpoint], owners: Mapping[int, tuple[Owner, ...]] | None = None
 ) -> SocketRow:

@@ -45,10 +45,7 @@ def opened(lab, place, notebook, width=1280):
     try:
         page.goto(f"{lab.url}{place}/{notebook}?token={lab.token}&reset")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
-        page.wait_for_function(
-            "() => document.querySelector('[data-status=idle], .jp-NotebookKernelStatus-idle') || document.body.innerText.includes('| Idle')",
-            timeout=60_000,
-        )
+        page.locator("[data-status=idle]").first.wait_for(timeout=60_000)
         yield page
     finally:
         page.close()

@@ -200,6 +200,18 @@ def test_it_follows_while_the_main_thread_is_busy(dock):
     wait_for(lambda: local not in dock.table)
 
 
+def test_the_page_can_ask_for_jupyters_own(dock):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        local = str(Endpoint.of(listener.getsockname()))
+        wait_for(lambda: local in dock.table)
+        dock.follower.ports = frozenset([listener.getsockname()[1]])
+        dock.follower.wake()
+        wait_for(lambda: local not in dock.table)
+        dock._handle_custom_msg({"everything": True}, [])
+        wait_for(lambda: local in dock.table)
+        assert dock.everything
+
+
 def test_nothing_is_sent_while_nothing_changes_and_looks_become_rare(dock):
     quiet = threading.Event()
     dock.observe(lambda _: quiet.set(), names="drawn")

@@ -6,7 +6,7 @@ from sockets_lab.figures.marks import ROLES
 from sockets_lab.inspecting import Held, Shown, View
 from sockets_lab.model import SocketRow
 
-HEADINGS = ("Descriptor", "Endpoints", "State", "Queues")
+HEADINGS = ("Descriptor", "Endpoints", "State, queues")
 SAID = 3  # sockets; of more only the number is said
 NO_ROW = "no row: it has no name yet"
 
@@ -25,9 +25,9 @@ def _row(one: Shown, now: float) -> str:
     kind = f"<small>{held.type}</small>"
     role = f"--role:{ROLES[_role(held)]};--age:{one.at - now:.2f}s"  # an animation that began before now
     cells = (
-        f'<td>{numbers}{kind}</td><td colspan="3">{NO_ROW}</td>' if row is None else
+        f'<td>{numbers}{kind}</td><td colspan="2">{NO_ROW}</td>' if row is None else
         f"<td>{numbers}{kind}</td><td>{_endpoint(str(row.local))}{_foreign(row)}</td>"
-        f"<td>{row.state}</td><td>{_queues(row)}</td>"
+        f"<td>{row.state}<small>{_queues(row)}</small></td>"
     )  # fmt: skip
     mark = ' <span class="gone">closed</span>' if one.mark == "closed" else ""
     return f'<tr class="{one.mark}" style="{role}">{cells.replace("</td>", mark + "</td>", 1)}</tr>'

@@ -57,7 +57,7 @@ function initialize({ model }) {
   }
   fold.onclick = () => { folded = !folded; place(); };
   move.onclick = () => { side = side === "right" ? "left" : "right"; place(); };
-  all.onchange = () => { model.set("everything", all.checked); model.save_changes(); };
+  all.onchange = () => { model.send({ everything: all.checked }); };
   close.onclick = () => { model.send({ closed: true }); giveUp(); };
 
   let waiting = [], speaking = null;
@@ -85,7 +85,12 @@ function initialize({ model }) {
   }
   dock.giveUp = giveUp;
   model.on("change:drawn", draw);
-  model.on("comm_live_update", giveUp); // the kernel was restarted or is gone
+  // A kernel that was restarted or is gone takes its view with it; a connection that comes back brings it back.
+  model.on("comm_live_update", async () => {
+    const whole = await model.widget_manager.get_model(model.get("key"));
+    if (!whole.comm_live) giveUp();
+    else if (gone) { gone = false; document.body.append(dock); place(); draw(); }
+  });
   place();
   draw();
   return giveUp; // the kernel closed it, or its notebook was closed

@@ -26,6 +26,7 @@ class Dock(anywidget.AnyWidget):
     shown: ClassVar["Dock | None"] = None  # one for a kernel
 
     style = traitlets.Unicode((HERE / "dock.css").read_text(encoding="utf-8")).tag(sync=True)
+    key = traitlets.Unicode().tag(sync=True)  # the model's id, by which the page asks whether this kernel still lives
     title = traitlets.Unicode().tag(sync=True)
     everything = traitlets.Bool(False).tag(sync=True)
     table = traitlets.Unicode().tag(sync=True)
@@ -38,10 +39,9 @@ class Dock(anywidget.AnyWidget):
             Dock.shown.close()
         notebook = Path(os.environ.get("JPY_SESSION_NAME", "this kernel")).name
         super().__init__(title=f"Descriptors of {notebook}, and their rows in the kernel's table")
-        Dock.shown = self
+        Dock.shown, self.key = self, self.model_id
         self.on_msg(self._heard)
         self.follower = Follower(self.draw, ports)
-        self.observe(self._changed, names="everything")
         if shell := get_ipython():
             shell.events.register("pre_run_cell", self._cell_begins)
             shell.events.register("post_run_cell", self._cell_ends)
@@ -49,8 +49,9 @@ class Dock(anywidget.AnyWidget):
         self.follower.start()
 
     def draw(self, view: View) -> None:
-        """Send a view to the page; called in the follower's thread."""
+        """Send a view to the page. Only this sets traits, and only the follower's thread calls it: they bear one."""
         with self.hold_sync():
+            self.everything = self.follower.everything
             self.table, self.summary, self.news = figure.table(view), figure.summary(view), figure.news(view)
             self.drawn += 1
 
@@ -66,12 +67,12 @@ class Dock(anywidget.AnyWidget):
         super().close()
 
     def _heard(self, _: Any, content: dict, __: Any) -> None:
+        """Do what somebody chose on the page."""
         if content.get("closed"):
             self.close()
-
-    def _changed(self, _: Any) -> None:
-        self.follower.everything = self.everything
-        self.follower.wake()
+        elif "everything" in content:
+            self.follower.everything = bool(content["everything"])
+            self.follower.wake()
 
     def _cell_begins(self, _: Any) -> None:
         self.follower.wake(busy=True)

@@ -11,6 +11,7 @@ from sockets_lab.course.questions import pick
 from sockets_lab.errors import refusal
 from sockets_lab.figures.tables import Table, listing
 from sockets_lab.panels import calls, nodecells
+from sockets_lab.panels.keys import keep
 from sockets_lab.panels.panel import Panel, let_go_of_all
 from sockets_lab.panels.questions import HintBox, PredictionBox
 from sockets_lab.panels.show import Picture, show, show_widget
@@ -22,6 +23,7 @@ def lesson(name: str) -> "LessonPage":
     Args: name, the notebook's name without its ending. Raises: BadInput.
     """
     let_go_of_all()
+    keep()
     calls.register()
     nodecells.register()
     return LessonPage(find_lesson(name))

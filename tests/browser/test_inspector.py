@@ -44,6 +44,8 @@ def page(lab, server, request):
     page.locator("[data-status=idle]").first.wait_for(timeout=MINUTE)
     page.kind = request.param
     yield page
+    for session in page.request.get(f"{lab.url}api/sessions?token={lab.token}").json():
+        page.request.delete(f"{lab.url}api/sessions/{session['id']}?token={lab.token}")
     page.close()
 
 

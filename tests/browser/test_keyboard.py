@@ -53,6 +53,7 @@ def test_a_prediction_can_be_made_by_the_keyboard_alone(lab):
         page.keyboard.press("Space")
         page.keyboard.press("ArrowDown")
         assert box.get_by_role("radio").nth(1).is_checked()
+        box.locator("button:enabled").wait_for()  # the kernel has heard of the choice
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         box.get_by_text("Committed").wait_for()

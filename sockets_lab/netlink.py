@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence number, port id
 ERROR_NUMBER = struct.Struct("=i")
@@ -31,19 +32,28 @@ def command(protocol: int, kind: int, payload: bytes, flags: int = 0) -> None:
         pass
 
 
-def ask(protocol: int, kind: int, payload: bytes, dump: bool, flags: int = 0) -> Iterator[bytes]:
+def opened(protocol: int) -> socket.socket:
+    """Open a netlink socket, for one question or for many."""
+    kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+    kernel.settimeout(PATIENCE)
+    return kernel
+
+
+def ask(protocol: int, kind: int, payload: bytes, dump: bool, flags: int = 0,
+        through: socket.socket | None = None) -> Iterator[bytes]:  # fmt: skip
     """Send one request and yield the payload of each message of the answer.
 
     Args:
         protocol: the netlink protocol, such as NETLINK_SOCK_DIAG; kind: the type of the request's message.
         dump: ask for all there are, in several parts up to NLMSG_DONE; False: for one, in one part.
         flags: more NLM_F_... flags of the request.
+        through: a netlink socket that stays open; after an error it may hold rests of the answer: open another.
     Raises: OSError, with the number that the kernel answers, or EMSGSIZE where a part came cut off;
         Interrupted, after the last message.
     """
     flags |= NLM_F_REQUEST | (NLM_F_DUMP if dump else 0)
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol) as kernel:
-        kernel.settimeout(PATIENCE)
+    asking: AbstractContextManager[socket.socket] = nullcontext(through) if through else opened(protocol)
+    with asking as kernel:
         kernel.send(HEADER.pack(HEADER.size + len(payload), kind, flags, 1, 0) + payload)
         more, torn = True, False
         while more:

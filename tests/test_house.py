@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "sockets_lab"
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if path.parent.name == "notebooks" and path.name[0].isdigit()]
-JUPYTER = {"ipywidgets", "IPython", "ipykernel"}
+JUPYTER = {"ipywidgets", "IPython", "ipykernel", "anywidget"}
 PICTURES = {"matplotlib", "numpy", "PIL"}
 GROUND = {"errors": 0, "model": 1, "guard": 2}
 WITNESSES = {"table", "machine", "netlink"}

@@ -516,7 +516,7 @@ def refusing(monkeypatch):
     """Let the kernel refuse netlink with an errno, for the families that are given."""
 
     def refuse_with(number, *families):
-        def ask(protocol, kind, payload, dump):
+        def ask(protocol, kind, payload, dump, through=None):
             if not families or payload[0] in families:
                 raise OSError(number, os.strerror(number))
             yield from ()

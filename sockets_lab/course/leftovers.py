@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import psutil
 
 from sockets_lab import descriptors
+from sockets_lab.inspecting import Follower
 
 JUPYTER = {"ipykernel", "zmq", "IPython", "tornado"}  # their threads come when they like, and are not the lesson's
 
@@ -16,7 +17,7 @@ class Held:
 
     sockets: dict[int, str]
     ports: frozenset[int]
-    threads: dict[int | None, str]  # without Jupyter's own
+    threads: dict[int | None, str]  # without Jupyter's own and the inspector's
     processes: dict[int, str]
 
 
@@ -26,9 +27,14 @@ def held() -> Held:
     return Held(
         {entry.inode: f"descriptor {entry.number}, {entry.type} {entry.local or ''}".strip() for entry in sockets},
         frozenset(entry.local.port for entry in sockets if entry.local and entry.foreign is None),
-        {one.ident: one.name for one in threading.enumerate() if type(one).__module__.split(".")[0] not in JUPYTER},
+        {one.ident: one.name for one in threading.enumerate() if not _of_the_house(one)},
         {child.pid: child.name() for child in _children()},
     )
+
+
+def _of_the_house(thread: threading.Thread) -> bool:
+    """Tell whether a thread is Jupyter's, or the inspector's, who looks on for as long as the learner likes."""
+    return type(thread).__module__.split(".")[0] in JUPYTER or isinstance(thread, Follower)
 
 
 def _children() -> list[psutil.Process]:

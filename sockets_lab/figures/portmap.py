@@ -25,6 +25,7 @@ LEGEND = (
     (TAKEN, "occupied in another way"),
     (HANDED, "just now handed out by the kernel"),
 )
+BACKGROUND = bytes(NAME if mark & NAMED else mark & RANGE for mark in range(256))  # a port's color by its mark
 
 
 def map_of_ports(drawn: PortMap, found: Probe | None = None, handed_out: Iterable[int] = ()) -> Drawing:
@@ -58,7 +59,7 @@ def _down(row: int) -> float:
 def _cells(drawn: PortMap, handed_out: Iterable[int]) -> bytes:
     """Choose a color for each port; what is occupied covers its neighbors too, or nobody would see it."""
     marks = drawn.marks()
-    cells = bytearray(NAME if mark & NAMED else mark & RANGE for mark in marks)
+    cells = bytearray(marks.translate(BACKGROUND))
     for port in handed_out:
         cells[port] = HANDED
     for color, bit in ((TAKEN, OCCUPIED), (OPEN, WAITING)):

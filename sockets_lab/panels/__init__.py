@@ -1,7 +1,8 @@
 """What a lesson's notebook talks to: `lesson("01_descriptors")` begins a lesson. The only part that knows Jupyter."""
 
 from sockets_lab.panels.handing_in import hand_in, join
+from sockets_lab.panels.inspector import inspector
 from sockets_lab.panels.page import LessonPage, lesson
 from sockets_lab.panels.show import show
 
-__all__ = ["LessonPage", "hand_in", "join", "lesson", "show"]
+__all__ = ["LessonPage", "hand_in", "inspector", "join", "lesson", "show"]

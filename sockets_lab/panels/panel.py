@@ -13,6 +13,8 @@ from typing import Any, ClassVar
 import ipywidgets as widgets
 
 from sockets_lab.errors import BadInput, refusal
+from sockets_lab.panels.inspector import look_again
+from sockets_lab.panels.keys import keep
 from sockets_lab.panels.show import Picture, forms
 
 RELEASED = "Everything that this panel held was closed. Use any control to begin again."
@@ -25,9 +27,12 @@ class Panel(widgets.VBox):
     purpose = ""  # what it is for, in a few words; the same on every run
 
     def __init__(self, *controls: widgets.Widget) -> None:
+        keep()
         self.picture: Picture | None = None
         self.canvas = widgets.HTML()
         self.line = widgets.HTML()
+        self.canvas.add_class("sockets-lab-picture")
+        self.line.add_class("sockets-lab-line")
         super().__init__([*controls, self.line, self.canvas])
         self.add_class("sockets-lab-panel")
         self.add_class(f"panel-{type(self).__name__.lower()}")
@@ -79,6 +84,7 @@ class Panel(widgets.VBox):
                 self.say(f"Refused. {refusal(error)}.", trouble=True)
             except Exception as error:  # noqa: BLE001  a fault of ours: show it here, or nobody sees it
                 self.say(f"This panel has a fault of its own: {type(error).__name__}: {error}", trouble=True)
+            look_again()
 
         return run
 

@@ -51,10 +51,12 @@ def state_mask(protocol: str, states: frozenset[str] | None) -> int:
     return sum(1 << number for number, name in STATES[protocol].items() if states is None or name in states)
 
 
-def dump(protocol: str, family: int, states: frozenset[str] | None = None, port: int = 0) -> list[bytes]:
+def dump(protocol: str, family: int, states: frozenset[str] | None = None, port: int = 0,
+         through: socket.socket | None = None) -> list[bytes]:  # fmt: skip
     """Return one inet_diag_msg a socket, unread, for all sockets of one protocol and family.
 
-    Args: states: names to keep, None = all; port: the local port to keep, 0 = all.
+    Args: states: names to keep, None = all; port: the local port to keep, 0 = all; through: a netlink socket
+            that stays open.
     Returns: none where the kernel has no IPv6. Raises: OSError.
     """
     socket_id = SOCKET_ID.pack(port.to_bytes(2, "big"), b"", b"", b"", 0, ANY_COOKIE)
@@ -63,7 +65,7 @@ def dump(protocol: str, family: int, states: frozenset[str] | None = None, port:
     for _ in range(TRIES):
         found = []
         try:
-            found.extend(netlink.ask(NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, request, dump=True))
+            found.extend(netlink.ask(NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, request, dump=True, through=through))
             break
         except netlink.Interrupted:
             continue
@@ -93,6 +95,11 @@ def get(four_tuple: FourTuple) -> bytes | None:
 def inode_of(message: bytes) -> int:
     """Read only the inode of one inet_diag_msg; 0 = no descriptor stands for this socket."""
     return int(INODE.unpack_from(message, MESSAGE.size - INODE.size)[0])
+
+
+def port_of(message: bytes) -> int:
+    """Read only the local port of one inet_diag_msg."""
+    return int.from_bytes(message[4:6], "big")
 
 
 def row(

@@ -86,6 +86,14 @@ def find(four_tuple: FourTuple) -> SocketRow | None:
     return next((row for row in rows if [_unmapped(row.local), _unmapped(row.foreign)] == wanted), None)
 
 
+def at_port(port: int, protocol: str = "tcp") -> list[SocketRow]:
+    """Find all rows with this local port, whatever their address, without owners."""
+    _checked((protocol,), None)
+    if source() == "psutil":
+        return [row for row in psutil_table.rows((protocol,), owners=False) if row.local.port == port]
+    return _rows({protocol: list(_messages(protocol, None, port))}, owners=False)
+
+
 def holders(endpoint: Endpoint, protocol: str = "tcp") -> list[SocketRow]:
     """Find, with owners, all rows at this local port whose local address is this one, or a wildcard that covers it.
 

@@ -11,7 +11,7 @@ from sockets_lab.bench import naming
 from sockets_lab.bench.log import Line, answer_text, printed, script
 from sockets_lab.bench.places import Place, Places
 from sockets_lab.bench.seats import Left, Seat
-from sockets_lab.bench.views import View, changes, look
+from sockets_lab.bench.views import Pair, View, changes, nearest, read
 from sockets_lab.errors import BadInput, Refused, attempt
 
 REMEMBERED = 100  # closed connections that are followed until the kernel has forgotten them
@@ -29,6 +29,8 @@ class Table:
         self.lock = threading.RLock()
         self.names = naming.Names(self.places, self.seats)
         self._last, self._facts = View(), dict[str, tuple]()
+        self._near: list[Pair] = []
+        self._near_to: tuple = ()  # for which socket, among which, that was found
         self._written = ""  # the script of what was closed
 
     def __enter__(self) -> Self:
@@ -49,6 +51,11 @@ class Table:
             if changed := self._changed():
                 self.log.append(Line("", changes=changed))
             return self._last
+
+    @property
+    def seen(self) -> View:
+        """The last look."""
+        return self._last
 
     def again(self) -> bool:
         """Look, and tell whether anything is different from the last look."""
@@ -126,9 +133,15 @@ class Table:
 
     def _changed(self) -> tuple[str, ...]:
         """Look at the table, and tell what is different."""
-        if self.chosen in self.seats:
-            self.seats[self.chosen].look()
-        self._last = look(self.seats, self.left, self.chosen, self.places.at)
+        seat = self.seats.get(self.chosen or "")
+        renamed = seat is not None and seat.look()
+        for _ in range(2):
+            to = (seat, len(self.seats), *self.left, next(reversed(self.seats), None))
+            if renamed or to != self._near_to:
+                self._near, self._near_to = nearest([*self.seats.values(), *self.left.values()], seat), to
+            # A connect that was on its way may have got its name meanwhile.
+            renamed = any([half.look() for pair in self._near for half in pair if isinstance(half, Seat)])  # noqa: C419
+        self._last = read(self._near, self.seats, self.chosen, self.places.at)
         for name in (*self._last.gone, *list(self.left)[:-REMEMBERED]):
             self.left.pop(name, None)
         return changes(self._facts, self._last)

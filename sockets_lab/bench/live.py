@@ -11,7 +11,7 @@ import socket
 from sockets_lab.bench import opening, options
 from sockets_lab.bench.holding import Table
 from sockets_lab.bench.places import HERE
-from sockets_lab.bench.seats import Left, Seat
+from sockets_lab.bench.seats import Left, Seat, mirrored
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.fourtuples.connecting import ready
 from sockets_lab.model import Endpoint
@@ -46,15 +46,23 @@ class Bench(Table):
                         f"{name}.setblocking(False)", prints="")  # fmt: skip
             return name
 
+    def pair(self, client_at: str = HERE, server_at: str = HERE) -> tuple[str, str, str]:
+        """Make a whole connection by the usual calls. Returns: the names of listener, client and accepted socket."""
+        with self.lock:
+            server = str(self.create(place=server_at, name="server"))
+            self.bind(server)
+            self.listen(server)
+            client = str(self.create(place=client_at, name="client"))
+            self.connect(client, server)
+            return server, client, str(self.accept(server, "served"))
+
     def set_option(self, name: str, option: str, value: int) -> int | Refused:
         """Set a socket option. Returns: what the kernel says when it is asked for it again."""
         known = options.found(option)
         packed, code = options.packed(known, options.checked(known, value))
         with self.lock:
             seat = self._seat(name)
-            done = attempt(seat.sock.setsockopt, *known.numbers, packed)
-            if not isinstance(done, Refused):
-                done = attempt(options.read_back, seat.sock, known)
+            done = attempt(options.apply, seat.sock, known, packed)
             said = "" if isinstance(done, Refused) else f"done; it now reads {done}"
             self._write(f"{name}.setsockopt({known.code}, {code})", done, said, prints="")
             answer: int | Refused = done
@@ -175,6 +183,8 @@ class Bench(Table):
             if seat.key and seat.local and seat.foreign:
                 self.left[name] = Left(name, seat.place, seat.local, seat.foreign, seat.serves)
             del self.seats[name]
+            others = (one.name for one in self.seats.values() if seat.key and one.key == mirrored(seat.key))
+            self.chosen = next(others, next(reversed(self.seats), None))
             return self._do(f"{name}.close()", seat.sock.close)
 
     def _heard(self, seat: Seat, size: int) -> bytes | Refused:

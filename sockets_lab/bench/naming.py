@@ -29,7 +29,7 @@ class Names:
         """Begin anew."""
         self.used: set[str] = set()
         self.kept: dict[str, tuple[str, Endpoint]] = {}  # variable -> place, endpoint
-        self._numbers = itertools.count(1)
+        self._number = 1  # of the next socket without a name of its own
 
     def new(self, wanted: str = "") -> str:
         """Return a name that is free: the one wanted, or it with a number, or the next of s1, s2, ..."""
@@ -39,7 +39,9 @@ class Names:
         if wanted:
             numbered = itertools.chain([wanted], (f"{wanted}{number}" for number in itertools.count(2)))
             return next(name for name in numbered if name not in self.used)
-        return next(name for name in (f"s{number}" for number in self._numbers) if name not in self.used)
+        while f"s{self._number}" in self.used:
+            self._number += 1
+        return f"s{self._number}"
 
     def keep(self, seat: Seat) -> str:
         """Make a variable for the name of a socket."""

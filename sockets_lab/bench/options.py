@@ -1,5 +1,6 @@
 """The socket options that can be set on a bench: how each is called in Python, and what it takes."""
 
+import errno
 import socket
 import struct
 from dataclasses import dataclass
@@ -25,10 +26,10 @@ class Option:
 
     @property
     def numbers(self) -> tuple[int, int]:
-        """Raises: BadInput, where this system's Python does not have it."""
+        """Raises: OSError (ENOPROTOOPT), where this system does not have it."""
         level, number = getattr(socket, self.level, None), getattr(socket, self.name, None)
         if level is None or number is None:
-            raise BadInput(f"This system has no {self.name}: choose another option.")
+            raise OSError(errno.ENOPROTOOPT, f"this system has no {self.name}")
         return int(level), int(number)
 
 
@@ -67,6 +68,12 @@ def packed(option: Option, value: int) -> tuple[int | bytes, str]:
     if option.name == "SO_LINGER":
         return struct.pack("ii", 1, value), f'struct.pack("ii", 1, {value})'
     return value, str(value)
+
+
+def apply(sock: socket.socket, option: Option, value: int | bytes) -> int:
+    """Set an option; return what the kernel made of it. Raises: OSError."""
+    sock.setsockopt(*option.numbers, value)
+    return read_back(sock, option)
 
 
 def read_back(sock: socket.socket, option: Option) -> int:

@@ -1,6 +1,7 @@
 """Where a socket of a bench lives: in this machine's network stack, or in that of a node of a lab."""
 
 import socket
+from collections.abc import Sequence
 from typing import Protocol
 
 from sockets_lab import guard, table
@@ -23,7 +24,7 @@ class Place(Protocol):
     def socket(self, family: int, type: int) -> socket.socket: ...
     def destination(self, endpoint: Endpoint) -> Endpoint: ...
     def find(self, name: FourTuple) -> SocketRow | None: ...
-    def at_port(self, protocol: str, port: int) -> list[SocketRow]: ...
+    def at_port(self, protocol: str, port: int, states: Sequence[str] | None = None) -> list[SocketRow]: ...
 
 
 class Here:
@@ -43,9 +44,9 @@ class Here:
         """Find one TCP connection by its exact name."""
         return table.find(name)
 
-    def at_port(self, protocol: str, port: int) -> list[SocketRow]:
-        """List the rows with this local port."""
-        return table.at_port(port, protocol)
+    def at_port(self, protocol: str, port: int, states: Sequence[str] | None = None) -> list[SocketRow]:
+        """List the rows with this local port, in these states."""
+        return table.at_port(port, protocol, states)
 
 
 class OnNode:
@@ -58,15 +59,15 @@ class OnNode:
         return self.node.socket(family, type)
 
     def destination(self, endpoint: Endpoint) -> Endpoint:
-        allowed: Endpoint = self.node.call("sockets_lab.guard", "destination", endpoint)
+        allowed: Endpoint = self.node.run(guard.destination, endpoint)
         return allowed
 
     def find(self, name: FourTuple) -> SocketRow | None:
         found: SocketRow | None = self.node.call("sockets_lab.table", "find", name)
         return found
 
-    def at_port(self, protocol: str, port: int) -> list[SocketRow]:
-        found: list[SocketRow] = self.node.call("sockets_lab.table", "at_port", port, protocol)
+    def at_port(self, protocol: str, port: int, states: Sequence[str] | None = None) -> list[SocketRow]:
+        found: list[SocketRow] = self.node.call("sockets_lab.table", "at_port", port, protocol, states)
         return found
 
 
@@ -87,6 +88,8 @@ class Places:
         if self.lab is None:
             self.lab = Lab(fallback=True, aside=True, **NODES)
             self._nodes = {node.name: OnNode(node) for node in self.lab.nodes}
+            for node in self._nodes.values():  # the first thing that a node does takes a moment: now, not in mid-play
+                node.destination(Endpoint(node.address, 0))
         return self._nodes[name]
 
     def at(self, address: str, beside: Place) -> Place:

@@ -9,6 +9,8 @@ from sockets_lab.model import Endpoint, FourTuple, SocketRow
 
 Key = tuple[str, int, str, int]  # a connection's name in plain parts, quick to compare: local, then foreign
 
+WAITING = ("LISTEN", "CLOSE", "SYN_SENT")  # of a TCP socket that does not know its other end
+
 
 @dataclass
 class Seat:
@@ -26,6 +28,7 @@ class Seat:
     listens: bool = False
     local: Endpoint | None = None
     foreign: Endpoint | None = None
+    key: Key | None = None  # the name of its connection; None where it has none, or does not know it yet
 
     def look(self) -> bool:
         """Ask the kernel for the socket's names again, and tell whether they are others than before."""
@@ -33,14 +36,9 @@ class Seat:
         self.local = _renewed(self.local, self.sock.getsockname)
         # A connection that has ended keeps its name here: in TIME_WAIT the table still shows it under that name.
         self.foreign = _renewed(self.foreign, self.sock.getpeername) or self.foreign
+        if self.protocol == "TCP" and self.local and self.foreign:
+            self.key = (self.local.address, self.local.port, self.foreign.address, self.foreign.port)
         return self.key != before
-
-    @property
-    def key(self) -> Key | None:
-        """The name of its connection; None where it has none, or does not know it yet."""
-        if self.protocol != "TCP" or not self.local or not self.foreign:
-            return None
-        return (self.local.address, self.local.port, self.foreign.address, self.foreign.port)
 
     def row(self) -> SocketRow | None:
         """Find its row in the table of its place; None where there is none."""
@@ -50,7 +48,7 @@ class Seat:
             row = self.place.find(FourTuple(self.local, self.foreign))
             ours = row is not None and (row.inode in (None, self.inode) or row.state == "TIME_WAIT")
             return row if ours else None
-        rows = self.place.at_port(self.protocol.lower(), self.local.port)
+        rows = self.place.at_port(self.protocol.lower(), self.local.port, WAITING if self.protocol == "TCP" else None)
         return next((row for row in rows if row.inode == self.inode or self._fits(row)), None)
 
     def _fits(self, row: SocketRow) -> bool:

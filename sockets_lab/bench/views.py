@@ -9,6 +9,7 @@ from sockets_lab.errors import attempt
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 
 MOST = 6  # connections and single sockets in one picture
+STRANGERS = 2  # of one listener, in one picture
 UNACCEPTED = ("SYN_RECV", "ESTABLISHED", "CLOSE_WAIT")
 At = Callable[[str, Place], Place]
 
@@ -74,24 +75,24 @@ class View:
 Pair = tuple[Seat | Left | None, Seat | Left | None]  # the client's half, the server's half
 
 
-def look(seats: dict[str, Seat], left: dict[str, Left], chosen: str | None, at: At) -> View:
-    """Read the neighbourhood of a socket. Only its rows are asked for, however many sockets the bench has."""
-    near: list[Pair] = []
-    if chosen in seats:
-        seats[chosen].look()
-    for _ in range(2):  # a connect that was on its way may have got its name meanwhile
-        near = _nearest(_pairs([*seats.values(), *left.values()]), seats.get(chosen or ""))
-        renamed = [half.look() for pair in near for half in pair if isinstance(half, Seat)]
-        if not any(renamed):
-            break
+def read(near: list[Pair], seats: dict[str, Seat], chosen: str | None, at: At) -> View:
+    """Read the rows of a neighbourhood, and no others, however many sockets the bench has."""
     units = [unit for pair in near if (unit := _unit(pair, at))]
-    halves: list[Seat | Left] = [*seats.values(), *left.values()]
-    known = {half.key for half in halves if half.key}
     for seat in [half for pair in near for half in pair if isinstance(half, Seat) and half.listens]:
-        units += _strangers(seat, known)
+        units += _strangers(seat, units)
     shown = {end.name for unit in units for end in unit.ends}
     gone = tuple(half.name for pair in near for half in pair if isinstance(half, Left) and half.name not in shown)
-    return View(tuple(units), chosen if chosen in seats else None, sum(name not in shown for name in seats), gone)
+    hidden = len(seats) - sum(name in seats for name in shown)
+    return View(tuple(units), chosen if chosen in seats else None, hidden, gone)
+
+
+def nearest(halves: Iterable[Seat | Left], chosen: Seat | None) -> list[Pair]:
+    """Choose what is drawn: the chosen socket, what belongs to it, and of the others the latest."""
+    pairs = _pairs(halves)
+    if len(pairs) <= MOST:
+        return pairs
+    ranked = sorted(range(len(pairs)), key=lambda place: (_far(pairs[place], chosen), -place))
+    return [pairs[place] for place in sorted(ranked[:MOST])]
 
 
 def changes(facts: dict[str, tuple], view: View) -> tuple[str, ...]:
@@ -135,21 +136,17 @@ def _pairs(halves: Iterable[Seat | Left]) -> list[Pair]:
     return pairs
 
 
-def _nearest(pairs: list[Pair], chosen: Seat | None) -> list[Pair]:
-    """Keep the chosen socket, what belongs to it, and of the others the latest."""
-    if len(pairs) <= MOST:
-        return pairs
-    ranked = sorted(range(len(pairs)), key=lambda place: (_far(pairs[place], chosen), -place))
-    return [pairs[place] for place in sorted(ranked[:MOST])]
-
-
 def _far(pair: Pair, chosen: Seat | None) -> int:
-    if chosen is None or chosen in pair:
+    """Say how near a connection or socket is to the chosen one: 0 it is that, 3 nothing joins them."""
+    if chosen is None or chosen is pair[0] or chosen is pair[1]:
         return 0
-    ports = {end.port for end in (chosen.local, chosen.foreign) if end}
-    theirs = {end.port for half in pair if half for end in (half.local, half.foreign) if end}
-    listens = any(isinstance(half, Seat) and half.listens for half in pair)
-    return (1 if listens else 2) if ports & theirs else 3
+    half = pair[0] or pair[1]
+    assert half is not None
+    for mine in (chosen.local, chosen.foreign):
+        for theirs in (half.local, half.foreign):
+            if mine is not None and theirs is not None and mine.port == theirs.port:
+                return 1 if isinstance(half, Seat) and half.listens else 2
+    return 3
 
 
 def _unit(pair: Pair, at: At) -> Unit | None:
@@ -191,12 +188,13 @@ def _nameless(row: SocketRow, place: str) -> End:
     return End("", place, "TCP", standing, None, row.local, row.foreign, row)
 
 
-def _strangers(listener: Seat, known: set[Key]) -> list[Unit]:
-    """Find connections that wait at a listener and come from no socket of the bench."""
-    rows = listener.place.at_port("tcp", listener.local.port) if listener.local else []
-    found = []
-    for row in rows:
-        key = (row.foreign.address, row.foreign.port, row.local.address, row.local.port)
-        if row.inode == 0 and row.state in UNACCEPTED and key not in known and mirrored(key) not in known:
-            found.append(Unit("connection", None, _nameless(row, listener.place.name)))
-    return found[:2]
+def _strangers(listener: Seat, units: list[Unit]) -> list[Unit]:
+    """Find connections that wait at a listener and are in none of these units: they come from somewhere else."""
+    ends = {end.name: end for unit in units for end in unit.ends}
+    row = ends[listener.name].row if listener.name in ends else None
+    seen = {(end.local, end.foreign) for unit in units for end in unit.ends if end.standing == "waits"}
+    if row is None or row.receive_queue is None or row.receive_queue <= len(seen) or listener.local is None:
+        return []
+    rows = listener.place.at_port("tcp", listener.local.port, UNACCEPTED)
+    found = [row for row in rows if row.inode == 0 and (row.local, row.foreign) not in seen]
+    return [Unit("connection", None, _nameless(row, listener.place.name)) for row in found[:STRANGERS]]

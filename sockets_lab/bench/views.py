@@ -154,9 +154,11 @@ def _unit(pair: Pair, at: At) -> Unit | None:
     ends = [end for end in (client, server) if end]
     if not ends:
         return None  # both halves were closed, and the kernel has forgotten them
-    (one,) = ends if len(ends) == 1 else (ends[0],)
+    one = ends[0]
+    if one.listens:
+        return Unit("listener", None, one)
     if one.protocol == "UDP" or one.foreign is None:
-        return Unit("listener" if one.listens else "single", client, server)
+        return Unit("single", client, server)
     if len(ends) == 1:
         half = next(half for half in pair if half)
         other = _other(one, at(one.foreign.address, half.place))

@@ -32,13 +32,13 @@ class Controls:
         self.backlog = widgets.IntText(5, description="Backlog", layout={"width": "120px"}, style=SHORT)
         self.to = widgets.Combobox(
             description="To", placeholder="a socket, or 127.0.0.1:8080", ensure_option=False,
-            layout={"width": "230px"}, style=SHORT,
+            layout={"width": "215px"}, style=SHORT,
         )  # fmt: skip
         self.data = _text("Data", "hello", "180px", "what to send")
         self.times = widgets.IntText(1, description="times", layout={"width": "120px"}, style=SHORT)
         self.size = widgets.IntText(65536, description="at most", layout={"width": "130px"}, style=SHORT)
-        self.option = _dropdown("Option", list(OPTIONS), "220px")
-        self.value = widgets.IntText(1, description="Value", layout={"width": "120px"}, style=SHORT)
+        self.option = _dropdown("Option", list(OPTIONS), "205px")
+        self.value = widgets.IntText(1, description="Value", layout={"width": "100px"}, style=SHORT)
         recipes = {recipe.title: key for key, recipe in RECIPES.items()}
         self.recipe = _dropdown("Recipe", list(recipes.items()), "440px")
         self.written = widgets.ToggleButton(
@@ -74,7 +74,7 @@ def log_page(lines: Iterable[Line]) -> str:
     # A column in reverse keeps the end in sight while lines are added.
     return (
         '<div role="log" aria-label="log of the bench" tabindex="0" style="display:flex;flex-direction:column-reverse;'
-        'max-height:190px;overflow:auto;border:1px solid var(--jp-border-color2, #BDBDBD);padding:4px 8px">'
+        'max-height:160px;overflow:auto;border:1px solid var(--jp-border-color2, #BDBDBD);padding:4px 8px">'
         f'<table style="font-size:12px;line-height:1.4;width:100%">{earlier}<thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
@@ -91,5 +91,5 @@ def _row(line: Line) -> str:
     code = escape(line.code) if line.code else "<i>(by itself)</i>"
     return (
         f'<tr><td style="{CELL}{MONO}">{code}</td><td style="{CELL}{color}">{said}</td>'
-        f'<td style="{CELL}">{changed}</td></tr>'
+        f'<td style="{CELL}white-space:nowrap">{changed}</td></tr>'
     )

@@ -23,7 +23,7 @@ def shows(page, panel, pattern):
     """Wait until the diagram says this; fail with what it says instead."""
     deadline = time.monotonic() + 20
     while not re.search(pattern, picture(panel)):
-        assert time.monotonic() < deadline, picture(panel)
+        assert time.monotonic() < deadline, f"{picture(panel)}\n{panel.inner_text()}"
         page.wait_for_timeout(50)
 
 

@@ -31,7 +31,7 @@ def _listening(backlog: int = 5) -> tuple[Step, ...]:
     return (
         Step("create", ("server",)),
         Step("bind", ("server",), "The server has a name now; the kernel chose its port."),
-        Step("listen", ("server", backlog), "Its row says LISTEN, and the empty squares are the room in its queue."),
+        Step("listen", ("server", backlog), "Its row says LISTEN, and the empty circles are the room in its queue."),
         Step("create", ("client",)),
     )
 

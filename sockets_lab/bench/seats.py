@@ -48,7 +48,8 @@ class Seat:
             row = self.place.find(FourTuple(self.local, self.foreign))
             ours = row is not None and (row.inode in (None, self.inode) or row.state == "TIME_WAIT")
             return row if ours else None
-        rows = self.place.at_port(self.protocol.lower(), self.local.port, WAITING if self.protocol == "TCP" else None)
+        states = None if self.protocol == "UDP" else ("LISTEN",) if self.listens else WAITING
+        rows = self.place.at_port(self.protocol.lower(), self.local.port, states)
         return next((row for row in rows if row.inode == self.inode or self._fits(row)), None)
 
     def _fits(self, row: SocketRow) -> bool:

@@ -48,7 +48,7 @@ class BenchPanel(Panel):
     def _rows(self) -> list[widgets.HBox]:
         of, act = self.controls, self.act
         return [
-            row(of.place, of.protocol, of.family, self.fit("create", "Create", self.create, "A new socket, by socket()"),
+            row(of.place, of.protocol, of.family, self.fit("create", "Create", self.create, "A new socket"),
                 self.button("A connected pair", self.pair, "A listener, a client, and the accepted socket: six calls")),
             row(of.chosen, of.address, of.port, self.fit("bind", "Bind", self.bind, "Give it this name"),
                 of.backlog, self.fit("listen", "Listen", act("listen", of.backlog), "Let others connect to it"),
@@ -81,8 +81,8 @@ class BenchPanel(Panel):
         while self.replay.done < len(self.replay.recipe.steps) - LEFT_TO_DO:
             self.replay.step()
         self.refresh()
-        self.say("A client is connected and has sent five bytes, and nobody has accepted it. Choose **server** and click "
-                 "Accept, or click Next step; or clear the bench and begin with your own.")  # fmt: skip
+        self.say("A client is connected and has sent five bytes, and nobody has accepted it. Choose **server** and "
+                 "click Accept, or click Next step; or clear the bench and begin with your own.")  # fmt: skip
 
     def act(self, method: str, *fields: widgets.Widget) -> Callable[[], None]:
         """Return an action: a method of the bench on the chosen socket, with what the fields say."""
@@ -195,6 +195,7 @@ class BenchPanel(Panel):
         """Draw the chosen socket's neighbourhood, its rows and the log as they are now."""
         with self.bench.lock:
             view, of = self.bench.seen, self.controls
+            self.draw(diagram(view))  # first of all, as each of these is a message of its own to the page
             if list(of.chosen.options) != list(self.bench.seats) or of.chosen.value != view.chosen:
                 self.refreshing = True
                 of.chosen.options, of.chosen.value = list(self.bench.seats), view.chosen
@@ -205,7 +206,6 @@ class BenchPanel(Panel):
             fits = fitting(view.end(view.chosen))
             for name, button in self.fits.items():
                 button.button_style = "primary" if name in fits else ""
-            self.draw(diagram(view))
             self.table.value = bench_table(view).html() if view.units else ""
             self.diary.value = log_page(self.bench.log)
             if of.written.value:

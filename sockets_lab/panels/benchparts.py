@@ -1,6 +1,7 @@
 """What the panel of the bench is made of: its controls, row by row, and the log as a page shows it."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from html import escape
 
 import ipywidgets as widgets
@@ -8,7 +9,7 @@ import ipywidgets as widgets
 from sockets_lab.bench import HERE, NODES, OPTIONS, RECIPES, Line
 
 SHORT = {"description_width": "initial"}
-SHOWN = 40  # lines of the log on the page; a script has them all
+SHOWN = 25  # lines of the log on the page; a script has them all
 CELL = "padding:1px 12px 1px 0;vertical-align:top;text-align:left;"
 MONO = "font-family:var(--jp-code-font-family, monospace);"
 COPY = (
@@ -42,7 +43,7 @@ class Controls:
         recipes = {recipe.title: key for key, recipe in RECIPES.items()}
         self.recipe = _dropdown("Recipe", list(recipes.items()), "440px")
         self.written = widgets.ToggleButton(
-            False, description="Show as a script", tooltip="The whole log as a Python program", layout={"width": "150px"}
+            False, description="Show as a script", tooltip="The log as a Python program", layout={"width": "150px"}
         )
         self.script = widgets.Textarea(layout={"width": "98%", "height": "320px"})
         self.paper = widgets.VBox([widgets.HTML(COPY), self.script], layout={"display": "none"})
@@ -80,6 +81,7 @@ def log_page(lines: Iterable[Line]) -> str:
     )
 
 
+@lru_cache(SHOWN * 2)
 def _row(line: Line) -> str:
     refused = line.is_refused and line.answer.name not in ("EINPROGRESS", "EAGAIN")
     color = "color:var(--jp-error-color1, #D32F2F);" * refused

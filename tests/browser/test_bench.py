@@ -4,7 +4,6 @@ import re
 import statistics
 import time
 
-P95 = 0.1  # seconds from a click to the changed picture
 TRIALS = 40
 
 
@@ -105,28 +104,42 @@ def test_a_click_changes_the_picture_at_once(lab):
         panel = lab.panel(page)
         press(panel, "A connected pair")
         shows(page, panel, "served")
-        took = page.evaluate(CLICKS, {"trials": TRIALS, "label": "Send"})
+        both = page.evaluate(CLICKS, TRIALS)
+        bare, took = sorted(both["bare"]), sorted(both["took"])
         assert len(took) == TRIALS
-        print(f"click to changed picture: median {statistics.median(took):.0f} ms, 95th {sorted(took)[-3]:.0f} ms")
-        assert sorted(took)[int(0.95 * TRIALS) - 1] <= P95 * 1000 * PATIENCE
+        ratio = statistics.median(took) / statistics.median(bare)
+        print(f"bare {statistics.median(bare):.0f} ms; to a changed picture {statistics.median(took):.0f} ms, "
+              f"{ratio:.2f} times that; 95th percentile {took[int(0.95 * TRIALS)]:.0f} ms")  # fmt: skip
+        assert ratio <= SLOWER
 
 
-PATIENCE = 5  # a machine that does other things meanwhile is slower; alone it is to be 1
-CLICKS = """async ({trials, label}) => {
+SLOWER = 3  # times the bare round trip; measured where nothing else runs it is about 1.3, and less than 100 ms
+CLICKS = """async trials => {
     const panel = [...document.querySelectorAll('.sockets-lab-panel')].at(-1);
-    const button = [...panel.querySelectorAll('button')].find(one => one.textContent.trim() === label);
-    const took = [];
-    for (let trial = 0; trial < trials; trial++) {
-        const before = panel.querySelector('svg').getAttribute('aria-label');
-        const started = performance.now();
-        button.click();
-        while (panel.querySelector('svg').getAttribute('aria-label') === before) {
-            if (performance.now() - started > 20000) throw new Error('the picture did not change: ' + before);
-            await new Promise(resolve => setTimeout(resolve, 1));
+    const button = [...panel.querySelectorAll('button')].find(one => one.textContent.trim() === 'Send');
+    const option = [...panel.querySelectorAll('select')].find(one => one.textContent.includes('SO_REUSEADDR'));
+    const picture = () => panel.querySelector('svg').getAttribute('aria-label');
+    const sentence = () => panel.querySelector('[role=status]')?.textContent;
+    const rest = time => new Promise(resolve => setTimeout(resolve, time));
+    const timed = async (act, look) => {
+        const before = look(), started = performance.now();
+        act();
+        while (look() === before) {
+            if (performance.now() - started > 20000) throw new Error('nothing changed: ' + before);
+            await rest(1);
         }
         await new Promise(requestAnimationFrame);
-        took.push(performance.now() - started);
-        await new Promise(resolve => setTimeout(resolve, 50));
+        const took = performance.now() - started;
+        await rest(150);
+        return took;
+    };
+    const bare = [], took = [];
+    for (let trial = 0; trial < trials; trial++) {
+        bare.push(await timed(() => {
+            option.selectedIndex = (trial + 1) % 5;
+            option.dispatchEvent(new Event('change', {bubbles: true}));
+        }, sentence));
+        took.push(await timed(() => button.click(), picture));
     }
-    return took;
+    return {bare, took};
 }"""

@@ -17,7 +17,7 @@ from sockets_lab import table
 from sockets_lab.bench import HERE, OPTIONS, RECIPES, Bench, Follower, Replay, fitting
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.figures.bench import bench as diagram
-from sockets_lab.figures.bench import bench_table
+from sockets_lab.figures.benchrows import bench_table
 from sockets_lab.machine import descriptor_limits, has_ipv6, try_namespaces
 from sockets_lab.panels import bench as panels
 
@@ -278,7 +278,7 @@ def test_half_closed_goes_on_in_one_direction(bench):
 @linux
 def test_a_full_buffer_stops_the_sender_until_somebody_reads(bench):
     _, client, served = bench.pair()
-    taken = bench.fill(client)
+    taken = bench.fill(client, patience=1)
     view = bench.view(client)
     unread, sent = view.end(served).row.receive_queue, view.end(client).row.send_queue
     assert unread > 0

@@ -9,7 +9,8 @@ from sockets_lab.bench.live import Bench
 from sockets_lab.bench.log import Line
 from sockets_lab.bench.options import OPTIONS
 from sockets_lab.bench.places import HERE, NODES
-from sockets_lab.bench.recipes import RECIPES, Recipe, Replay, Step
+from sockets_lab.bench.recipes import RECIPES, Recipe, Step
+from sockets_lab.bench.replaying import Replay
 from sockets_lab.bench.views import End, Unit, View
 
 __all__ = [

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from sockets_lab.bench import naming
+from sockets_lab.bench.changes import changes
 from sockets_lab.bench.log import Line, answer_text, printed, script
 from sockets_lab.bench.places import Place, Places
 from sockets_lab.bench.seats import Left, Seat
-from sockets_lab.bench.views import Pair, View, changes, nearest, read
+from sockets_lab.bench.views import Pair, View, nearest, read
 from sockets_lab.errors import BadInput, Refused, attempt
 
 REMEMBERED = 100  # closed connections that are followed until the kernel has forgotten them

@@ -10,6 +10,7 @@ import socket
 
 from sockets_lab.bench import opening, options
 from sockets_lab.bench.holding import Table
+from sockets_lab.bench.log import spelled
 from sockets_lab.bench.places import HERE
 from sockets_lab.bench.seats import Left, Seat, mirrored
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
@@ -138,20 +139,23 @@ class Bench(Table):
         if not isinstance(data, bytes) or not isinstance(times, int) or not 0 <= len(data) * times <= LARGEST:
             raise BadInput(f"pass bytes to send, such as b'hello', and how often, up to {LARGEST} bytes in all.")
         with self.lock:
-            seat, spelled = self._seat(name), _spelled(data, times)
+            seat, code = self._seat(name), spelled(data, times)
             if to:
-                endpoint, code = self.names.target(seat, to)
-                return self._do(f"{name}.sendto({spelled}, {code})", seat.sock.sendto, data * times, endpoint.sockaddr)
-            return self._do(f"{name}.send({spelled})", seat.sock.send, data * times)
+                endpoint, target = self.names.target(seat, to)
+                return self._do(f"{name}.sendto({code}, {target})", seat.sock.sendto, data * times, endpoint.sockaddr)
+            return self._do(f"{name}.send({code})", seat.sock.send, data * times)
 
-    def fill(self, name: str, data: bytes = b"x" * 10_000) -> int:
-        """Send again and again until the kernel takes no more. Returns: the bytes that it took."""
+    def fill(self, name: str, data: bytes = b"x" * 10_000, patience: float = MOMENT) -> int:
+        """Send again and again until the kernel takes no more. Returns: the bytes that it took.
+
+        Args: patience: seconds in which what it holds may move on; a busy machine needs more of them.
+        """
         if not isinstance(data, bytes) or not 0 < len(data) <= LARGEST:
             raise BadInput("pass some bytes, such as b'hello', with which to fill what holds them.")
         with self.lock:
             seat = self._seat(name)
-            taken, refused = opening.fill(seat.sock, data, MOMENT)
-            self._write(f"taken, why = fill({name}, {_spelled(data)})", refused, f"{taken:,} bytes, then {refused}",
+            taken, refused = opening.fill(seat.sock, data, patience)
+            self._write(f"taken, why = fill({name}, {spelled(data)})", refused, f"{taken:,} bytes, then {refused}",
                         "print(why)", refused)  # fmt: skip
             return int(taken)
 
@@ -197,10 +201,3 @@ class Bench(Table):
         said = opening.short(data)
         self._write(code, data, f"{said} from {Endpoint.of(sender)}", "print(short(data))", said)
         return data
-
-
-def _spelled(data: bytes, times: int = 1) -> str:
-    """Write bytes as Python does, a long row of the same one as a product."""
-    if len(data) > 40 and data == data[:1] * len(data):
-        return f"{data[:1]!r} * {len(data) * times}"
-    return repr(data) + f" * {times}" * (times != 1)

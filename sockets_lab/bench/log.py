@@ -41,6 +41,13 @@ def answer_text(answer: Any) -> str:
     return str(answer) if isinstance(answer, Refused) else str(opening.short(answer))
 
 
+def spelled(data: bytes, times: int = 1) -> str:
+    """Write bytes as Python does, a long row of the same one as a product."""
+    if len(data) > 40 and data == data[:1] * len(data):
+        return f"{data[:1]!r} * {len(data) * times}"
+    return repr(data) + f" * {times}" * (times != 1)
+
+
 def printed(answer: Any) -> str:
     """Return what a script prints for an answer: a refusal's name, or the value; for None nothing."""
     if answer is None:

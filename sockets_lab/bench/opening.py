@@ -43,12 +43,15 @@ def refused():  # type: ignore[no-untyped-def]
         print("done: this time it was not refused")
 
 
-def fill(sock, data, patience=0.1):  # type: ignore[no-untyped-def]
+def fill(sock, data, patience=0.3):  # type: ignore[no-untyped-def]
     """Send the data again and again until the kernel takes no more for a while. Return the bytes taken, and why."""
-    taken = 0
-    while True:
+    taken, refused, why = 0, 0, ""
+    while refused < 2:
         try:
             taken += sock.send(data)
+            refused = 0
         except OSError as error:
-            if not select.select([], [sock], [], patience)[1] or name(error.errno) != "EAGAIN":
-                return taken, name(error.errno)
+            why = name(error.errno)
+            refused += 1 if why == "EAGAIN" else 2
+            select.select([], [sock], [], patience if refused == 1 else 0)
+    return taken, why

@@ -1,16 +1,13 @@
 """The panel of the bench: sockets to create, name, connect, fill and close by hand, and what the kernel says of it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import ipywidgets as widgets
 
-from sockets_lab.bench import HERE, OPTIONS, RECIPES, Bench, Follower, Replay, fitting
-from sockets_lab.errors import BadInput, Refused
-from sockets_lab.figures.bench import bench as diagram
-from sockets_lab.figures.bench import bench_table
-from sockets_lab.panels.benchparts import Controls, log_page, row
-from sockets_lab.panels.panel import Panel
+from sockets_lab.bench import HERE, OPTIONS, RECIPES, Replay
+from sockets_lab.errors import BadInput
+from sockets_lab.panels.benchparts import row
+from sockets_lab.panels.benchview import BenchView
 
 FIRST = "before accept"  # the recipe of the first picture
 LEFT_TO_DO = 2  # of its steps
@@ -23,29 +20,18 @@ def make() -> "BenchPanel":
     return panel
 
 
-class BenchPanel(Panel):
-    """A bench of real sockets. `bench` is the model behind it, which a notebook's own cells may use too."""
+class BenchPanel(BenchView):
+    """All that can be done by hand: one button for each call, and the recipes."""
 
     purpose = "create, connect, fill, break and close real sockets, and watch their states, queues and names"
 
     def __init__(self) -> None:
-        self.bench = Bench()
-        self.replay: Replay | None = None
-        self.follower: Follower | None = None
-        self.refreshing = False
-        self.controls = controls = Controls()
-        self.fits: dict[str, widgets.Button] = {}
-        self.table, self.diary = widgets.HTML(), widgets.HTML()
-        super().__init__(*self._rows())
-        self.children = (*self.children[:-1], self.diary, controls.paper, self.canvas, self.table)  # type: ignore[has-type]
-        controls.chosen.observe(self.picked, "value")
-        self.follow(controls.place, self.go)
-        self.follow(controls.written, self.write)
-        self.follow(controls.option, self.propose)
-        self.follow(controls.recipe, self.begin_recipe)
-        self.refresh()
+        super().__init__()
+        self.follow(self.controls.place, self.go)
+        self.follow(self.controls.option, self.propose)
+        self.follow(self.controls.recipe, self.begin_recipe)
 
-    def _rows(self) -> list[widgets.HBox]:
+    def rows(self) -> list[widgets.HBox]:
         of, act = self.controls, self.act
         return [
             row(of.place, of.protocol, of.family, self.fit("create", "Create", self.create, "A new socket"),
@@ -155,75 +141,9 @@ class BenchPanel(Panel):
         self.release()
         self.say("The bench is empty.")
 
-    def picked(self, _: object) -> None:
-        """Show another socket, where somebody chose it; not where `refresh` did."""
-        if not self.refreshing:
-            self.guarded(self.choose)()
-
-    def choose(self) -> None:
-        self.bench.view(self.controls.chosen.value)
-        self.refresh()
-
     def propose(self) -> None:
         """Offer a value for another option, and say what it takes."""
         option = OPTIONS[self.controls.option.value]
         self.controls.value.value = option.sample
         self.say(f"{option.name} takes: {option.takes}.")
 
-    def write(self) -> None:
-        """Show the log as a script, or put it away."""
-        self.controls.paper.layout.display = "" if self.controls.written.value else "none"
-        self.refresh()
-
-    def name(self) -> str:
-        if self.controls.chosen.value is None:
-            raise BadInput("The bench is empty: create a socket first.")
-        return str(self.controls.chosen.value)
-
-    def done(self, answer: Any) -> None:
-        """Show how things are now, and what was answered."""
-        self.refresh()
-        self.say(self.told(), trouble=isinstance(answer, Refused))
-
-    def told(self) -> str:
-        """Say in words what the last line of the log was."""
-        lines = [line for line in self.bench.log if line.code]
-        line = next((line for line in reversed(lines) if not line.code.startswith("at_")), None)
-        return f"`{line.code}`: {line.said}." if line else ""
-
-    def refresh(self) -> None:
-        """Draw the chosen socket's neighbourhood, its rows and the log as they are now."""
-        with self.bench.lock:
-            view, of = self.bench.seen, self.controls
-            self.draw(diagram(view))  # first of all, as each of these is a message of its own to the page
-            if list(of.chosen.options) != list(self.bench.seats) or of.chosen.value != view.chosen:
-                self.refreshing = True
-                of.chosen.options, of.chosen.value = list(self.bench.seats), view.chosen
-                self.refreshing = False
-            named = tuple(end.name for end in view.ends if end.name and end.local and end.descriptor is not None)
-            if of.to.options != named:
-                of.to.options = named
-            fits = fitting(view.end(view.chosen))
-            for name, button in self.fits.items():
-                button.button_style = "primary" if name in fits else ""
-            self.table.value = bench_table(view).html() if view.units else ""
-            self.diary.value = log_page(self.bench.log)
-            if of.written.value:
-                of.script.value = self.bench.script()
-        if self.follower is None and self.bench.seats:
-            self.follower = Follower(self.look)
-
-    def look(self) -> bool:
-        """Draw anew if anything changed that nobody did here; the follower asks this."""
-        with self.bench.lock:
-            if changed := self.bench.again():
-                self.refresh()
-        return changed
-
-    def release(self) -> bool:
-        if self.follower is not None:
-            self.follower.end()
-        self.follower, self.replay = None, None
-        held = self.bench.close_all()
-        self.refresh()
-        return held

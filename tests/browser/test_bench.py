@@ -83,7 +83,7 @@ def test_recipes_nodes_and_what_changes_by_itself(lab):
         press(panel, "Clear the bench")
         panel.get_by_text("The bench is empty", exact=False).first.wait_for()
         panel.get_by_label("Recipe").select_option("A full receive buffer: send would wait")
-        press(panel, *["Next step"] * 11)
+        press(panel, *["Next step"] * 10)
         panel.get_by_text("Both queues are full").wait_for()
         shows(page, panel, r"client \(descriptor \d+\): [^;]* not confirmed; and served [^;]* unread")
         lab.shot(panel, "bench_full_dark")

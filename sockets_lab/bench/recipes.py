@@ -67,7 +67,7 @@ RECIPES = {
     ),
     "full accept queue": Recipe(
         "SYN_SENT: the accept queue is full",
-        "The third client is neither connected nor refused: it waits, and its kernel asks again each second.",
+        "The second client is neither connected nor refused: it waits, and its kernel asks again by itself.",
         (
             *_listening(0),
             Step("connect", ("client", "server"), "A backlog of 0 still has room for one, on Linux."),

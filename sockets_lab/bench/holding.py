@@ -76,6 +76,7 @@ class Table:
         with self.lock:
             if name not in self.seats and name not in self.left and name in self.names.used:
                 return "gone"
+            self.places.look_anew()
             seat = self.left[name] if name in self.left else self._seat(name)
             if isinstance(seat, Seat):
                 seat.look()
@@ -134,6 +135,7 @@ class Table:
 
     def _changed(self) -> tuple[str, ...]:
         """Look at the table, and tell what is different."""
+        self.places.look_anew()
         seat = self.seats.get(self.chosen or "")
         renamed = seat is not None and seat.look()
         for _ in range(2):

@@ -28,9 +28,12 @@ class Place(Protocol):
 
 
 class Here:
-    """This machine's own network stack."""
+    """This machine's own network stack. Where its table cannot be asked for single rows, it is read once a look."""
 
     name, address, code = HERE, "127.0.0.1", "socket"
+
+    def __init__(self) -> None:
+        self._rows: list[SocketRow] | None = None
 
     def socket(self, family: int, type: int) -> socket.socket:
         """Make a socket. Raises: OSError."""
@@ -42,11 +45,25 @@ class Here:
 
     def find(self, name: FourTuple) -> SocketRow | None:
         """Find one TCP connection by its exact name."""
-        return table.find(name)
+        if table.source() == "netlink":
+            return table.find(name)
+        return next((row for row in self._all() if row.protocol == "tcp" and row.four_tuple == name), None)
 
     def at_port(self, protocol: str, port: int, states: Sequence[str] | None = None) -> list[SocketRow]:
         """List the rows with this local port, in these states."""
-        return table.at_port(port, protocol, states)
+        if table.source() == "netlink":
+            return table.at_port(port, protocol, states)
+        rows = (row for row in self._all() if row.protocol == protocol and row.local.port == port)
+        return [row for row in rows if states is None or row.state in states]
+
+    def look_anew(self) -> None:
+        """Forget what was read for the last look."""
+        self._rows = None
+
+    def _all(self) -> list[SocketRow]:
+        if self._rows is None:
+            self._rows = table.snapshot()
+        return self._rows
 
 
 class OnNode:
@@ -91,6 +108,10 @@ class Places:
             for node in self._nodes.values():  # the first thing that a node does takes a moment: now, not in mid-play
                 node.destination(Endpoint(node.address, 0))
         return self._nodes[name]
+
+    def look_anew(self) -> None:
+        """Let the next question be answered by the table as it is then."""
+        self._here.look_anew()
 
     def at(self, address: str, beside: Place) -> Place:
         """Return the place with this address: a node, else the place from which one looks."""

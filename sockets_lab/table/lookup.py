@@ -86,6 +86,15 @@ def find(four_tuple: FourTuple) -> SocketRow | None:
     return next((row for row in rows if [_unmapped(row.local), _unmapped(row.foreign)] == wanted), None)
 
 
+def at_port(port: int, protocol: str = "tcp", states: Iterable[str] | None = None) -> list[SocketRow]:
+    """Find all rows with this local port, whatever their address, without owners. Args and errors: as `snapshot`."""
+    kept = _checked((protocol,), states)
+    if source() == "psutil":
+        rows = psutil_table.rows((protocol,), owners=False)
+        return [row for row in rows if row.local.port == port and (kept is None or row.state in kept)]
+    return _rows({protocol: list(_messages(protocol, kept, port))}, owners=False)
+
+
 def holders(endpoint: Endpoint, protocol: str = "tcp") -> list[SocketRow]:
     """Find, with owners, all rows at this local port whose local address is this one, or a wildcard that covers it.
 

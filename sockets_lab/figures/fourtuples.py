@@ -30,7 +30,7 @@ def both_ends(listener: SocketRow | None, number: int | None, connections: Seque
     drawing.line(8, 92, 752, 92, "quiet", dashed=True)
     for at, name_at in ((39, 186), (721, 574)):
         drawing.text(at, 107, "descriptor", "muted", size=11, anchor="middle")
-        drawing.text(name_at, 107, "local name and state", "muted", size=11, anchor="middle")
+        drawing.text(name_at, 107, "local endpoint and state", "muted", size=11, anchor="middle")
     if not connections:
         drawing.text(380, TOP + 20, "no client is here", "muted", anchor="middle")
         said.append("No client is here.")

@@ -101,7 +101,7 @@ def _extras(header: Header, field: Field) -> Iterator[Part]:
 def _words(drawing: Drawing, left: float, top: float, width: float, part: Part, shining: bool) -> None:
     name = SHORT.get(part.field, part.name) if width < 60 else part.name
     middle, room = left + width / 2 - 0.5, max(int(width / 6.7), 3)
-    drawing.text(middle, top + 10, name[:room], "ink", 11, "middle")
+    drawing.text(middle, top + 10, name[:room], "ink", 11, "middle", mono=width < 40)  # there, as narrow as it gets
     value = part.value if len(part.value) <= room + 1 else f"{part.value[: room - 2]}.."
     drawing.text(middle, top + 24, value, size=11, anchor="middle", bold=shining or value not in ("0", "0x0000"),
                  mono=True)  # fmt: skip

@@ -12,7 +12,7 @@ from sockets_lab.model import Endpoint
 ROW, TOP = 72, 40  # pixels from one socket to the next; where the first one stands
 BOX, NUMBER = 50, 50  # a box's height; the width of a descriptor's box
 LEFT, RIGHT, WIDTH = 64, 474, 222  # where the boxes of senders and receivers begin, and how wide they are
-ACROSS, CELL = 30, 25  # numbered datagrams in one line, and the width of each
+ACROSS, CELL = 20, 37.5  # numbered datagrams in one line, and the width of each
 
 
 def bench(seats: Sequence[Seat], nobody: Endpoint | None, sending: Sending | None = None) -> Drawing:

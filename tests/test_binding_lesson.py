@@ -12,7 +12,7 @@ from sockets_lab import binding, machine
 from sockets_lab.course import binding as course
 from sockets_lab.errors import Refused
 from sockets_lab.figures import binding as figures
-from sockets_lab.figures.marks import Box, Text
+from sockets_lab.figures.marks import ROLES, Box, Text
 from sockets_lab.model import Endpoint
 from sockets_lab.panels import binding as panels
 
@@ -154,7 +154,7 @@ def test_a_chosen_port_is_asked_for(hand):
 def test_mistakes_are_told_and_open_nothing(hand, address, port, sentence):
     hand.panel.address.value, hand.panel.port.value = address, port
     said = hand.click("Bind")
-    assert "jp-error-color1" in hand.panel.line.value
+    assert ROLES["refused"] in hand.panel.line.value
     assert sentence in said
     assert "fault of its own" not in said
     assert hand.panel.sock is None

@@ -43,20 +43,6 @@ def test_png_has_twice_the_pixels_and_is_not_empty(drawing):
     assert tuple(image[0, 0, :3]) == (1, 1, 1)  # on white
 
 
-def contrast(color: str, paper: float) -> float:
-    """Return the contrast ratio of WCAG 2 between a color and a gray paper of that luminance."""
-    parts = [int(color[n : n + 2], 16) / 255 for n in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    light = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-    return (max(light, paper) + 0.05) / (min(light, paper) + 0.05)
-
-
-@pytest.mark.parametrize("role", ROLES)
-def test_every_role_can_be_seen_on_white_and_on_the_dark_theme(role):
-    assert contrast(ROLES[role], 1.0) > 2
-    assert contrast(ROLES[role], 0.006) > 3
-
-
 def test_a_plot_is_an_image_with_its_text_equivalent():
     @plot("A line.", 400, 200)
     def line(axes, values):

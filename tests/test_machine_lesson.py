@@ -86,8 +86,8 @@ def test_the_map_shows_every_lesson_and_its_progress():
     drawing = figures.course_map(begun)
     for one in LESSONS:
         assert f"{one.name[:2]} {one.title}: 1 of 3 predictions made, 0 of 2 exercises solved." in drawing.alt
-    roles = [{box.role for box in boxes(figures.course_map(each))} for each in (fresh, begun, done)]
-    assert roles == [{"quiet"}, {"descriptor"}, {"connection"}]
+    looks = [{(box.role, box.dashed) for box in boxes(figures.course_map(each))} for each in (fresh, begun, done)]
+    assert looks == [{("quiet", False)}, {("connection", True)}, {("connection", False)}]
     for text in [mark for mark in drawing.marks if isinstance(mark, Text)]:
         (box,) = [box for box in boxes(drawing) if 0 < text.x - box.x < box.width and 0 < text.y - box.y < box.height]
         assert extent(text)[1] <= box.x + box.width, text.text

@@ -2,6 +2,7 @@
 
 from sockets_lab.bench import HERE, End, Unit, View
 from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.marks import role_of
 
 ROW, TOP, BOX = 84, 44, 66  # pixels: from one line to the next, to the first one, a box's height
 NUMBER = 96  # width of a descriptor's box
@@ -148,13 +149,7 @@ def _number(drawing: Drawing, y: float, side: int, end: End) -> None:
 
 
 def _role(end: End) -> str:
-    if end.row is None:
-        return "quiet"
-    if end.listens:
-        return "listener"
-    if end.protocol == "UDP" or not end.foreign:
-        return "endpoint"
-    return "refused" if end.state in ENDED else "connection"
+    return "refused" if end.state in ENDED and end.foreign else role_of(end.row)
 
 
 def _queues(end: End) -> tuple[tuple[str, int], ...]:

@@ -62,11 +62,11 @@ def bound_socket(trial: BindTrial | None, reaches: Sequence[Reach] = (), listeni
     drawing.text(120, 18, "a client on this machine", "muted", anchor="middle")
     drawing.text(120, 38, "knocks at", bold=True, anchor="middle")
     drawing.text(580, 18, "the kernel", "muted", anchor="middle")
-    drawing.text(580, 38, "the socket and its name", bold=True, anchor="middle")
+    drawing.text(580, 38, "the socket and its endpoint", bold=True, anchor="middle")
     if trial is None:
         drawing.text(580, middle, "no socket is open", "muted", anchor="middle")
         return drawing
-    role = "refused" if trial.refused else "listener" if listening or trial.protocol == "udp" else "endpoint"
+    role = "refused" if trial.refused else "listener" if listening and trial.protocol == "tcp" else "endpoint"
     lines, row = _socket_lines(trial), "none"
     if trial.row:
         row = f"{trial.row.protocol} {trial.row.local} {trial.row.state}"
@@ -106,7 +106,7 @@ def names_by_call(conversation: Conversation) -> Drawing:
     """Draw both names of every socket of a conversation after every call; one color a port number."""
     steps = conversation.names
     drawing = Drawing("The names of the sockets of one conversation, call by call.", "", WIDTH, TOP + len(steps) * ROW)
-    for x, text in ((10, "after this call"), (355, "local name"), (617, "foreign name")):
+    for x, text in ((10, "after this call"), (355, "local endpoint"), (617, "foreign endpoint")):
         drawing.text(x, 38, text, bold=True, anchor="start" if x == 10 else "middle")
     said = []
     for number, step in enumerate(steps):
@@ -121,7 +121,7 @@ def names_by_call(conversation: Conversation) -> Drawing:
 
 def _ports(steps: Iterable[Names]) -> dict[int, str]:
     """Give the server's port one color, the client's another."""
-    roles = {"server": "listener", "client": "descriptor"}
+    roles = {"server": "listener", "client": "connection"}
     named = [(step.who, step.local) for step in steps if step.who in roles]
     return {local.port: roles[who] for who, local in named if isinstance(local, Endpoint)}
 

@@ -7,8 +7,8 @@ from typing import Any
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.headers import TCP, Field, Header
 
-ROLES = {"Ethernet": "quiet", "ARP": "descriptor", "IPv4": "endpoint", "UDP": "connection", "TCP": "listener",
-         "ICMPv4": "descriptor"}  # fmt: skip
+ROLES = {"Ethernet": "quiet", "ARP": "endpoint", "IPv4": "endpoint"}  # one color for each layer:
+CARRIED = "connection"  # what IP carries, and brings from port to port
 LIT, WRONG = "packet", "refused"
 BIT, ROW = 22.5, 36  # pixels of one bit, and of one row of 32
 HEXADECIMAL = ("checksum", "ethertype")
@@ -44,12 +44,12 @@ def rows_of_32(drawing: Drawing, x: float, y: float, header: Header, lit: Collec
                bit: float = BIT) -> float:  # fmt: skip
     """Draw a header, the first bit on the left. Args: lit, wrong: fields by name. Returns: where it ends."""
     for number in range(0, 32, 8):
-        drawing.text(x + number * bit + 3, y, str(number), "muted", 10)
-    drawing.text(x + 32 * bit - 3, y, "31", "muted", 10, "end")
+        drawing.text(x + number * bit + 3, y, str(number), "muted", 11)
+    drawing.text(x + 32 * bit - 3, y, "31", "muted", 11, "end")
     y += 10
     for part in _parts(header, bit):
         shining = part.field in lit
-        role = LIT if shining else WRONG if part.field in wrong else ROLES.get(header.name(), "quiet")
+        role = LIT if shining else WRONG if part.field in wrong else ROLES.get(header.name(), CARRIED)
         pieces = list(_pieces(part.begin, part.end))
         widest = max(pieces, key=lambda piece: piece[1] - piece[0])
         for begin, end in pieces:
@@ -59,7 +59,7 @@ def rows_of_32(drawing: Drawing, x: float, y: float, header: Header, lit: Collec
             if (begin, end) == widest:
                 _words(drawing, left, top, width, part, shining)
             elif width >= 6.7 * (len(part.name) + 2):
-                drawing.text(left + width / 2, top + ROW / 2 - 1, f"({part.name})", "muted", 10, "middle")
+                drawing.text(left + width / 2, top + ROW / 2 - 1, f"({part.name})", "muted", 11, "middle")
     return y + (8 * header.size + 31) // 32 * ROW + 6
 
 
@@ -101,7 +101,7 @@ def _extras(header: Header, field: Field) -> Iterator[Part]:
 def _words(drawing: Drawing, left: float, top: float, width: float, part: Part, shining: bool) -> None:
     name = SHORT.get(part.field, part.name) if width < 60 else part.name
     middle, room = left + width / 2 - 0.5, max(int(width / 6.7), 3)
-    drawing.text(middle, top + 10, name[:room], "ink", 9 if width < 40 else 10.5, "middle")
+    drawing.text(middle, top + 10, name[:room], "ink", 11, "middle", mono=width < 40)  # there, as narrow as it gets
     value = part.value if len(part.value) <= room + 1 else f"{part.value[: room - 2]}.."
     drawing.text(middle, top + 24, value, size=11, anchor="middle", bold=shining or value not in ("0", "0x0000"),
                  mono=True)  # fmt: skip

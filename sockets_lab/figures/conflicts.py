@@ -13,7 +13,7 @@ MOST_LINES = 8  # of holders: more would run out of the picture
 GRID_LEFT, GRID_CELL = 470, (68, 26)
 ENDINGS = {
     "all worked": ("connection", "both"), "bind 2": ("refused", "bind 2"),
-    "listen 1": ("descriptor", "listen 1"), "listen 2": ("descriptor", "listen 2"),
+    "listen 1": ("endpoint", "listen 1"), "listen 2": ("endpoint", "listen 2"),
 }  # fmt: skip
 COLUMNS = {  # of the whole matrix: protocols, when they listen -> heading
     ("TCP", "no"): ("TCP", "nobody listens"), ("TCP", "at once"): ("TCP", "listen at once"),
@@ -23,7 +23,7 @@ COLUMNS = {  # of the whole matrix: protocols, when they listen -> heading
 SMALL = 15  # pixels of one cell of the whole matrix
 LEGEND = (
     (8, "connection", "", "both get the port"), (180, "refused", "b", "bind 2 is refused"),
-    (350, "descriptor", "l", "bound, may not listen"), (550, "quiet", "-", "not to be had here"),
+    (350, "endpoint", "l", "bound, may not listen"), (550, "quiet", "-", "not to be had here"),
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def meeting(outcome: Outcome, options: Mapping[tuple[str, str], Outcome] | None 
     height = bottom + max(196 if options else 0, 40 + 18 * len(held))
     drawing = Drawing("Two programs ask for one port.", "", 760, height)
     drawing.line(LANES[1], 68, LANES[1], bottom - 12, "quiet", dashed=True)
-    drawing.box(LANES[1] - 75, 16, 150, 50, "listener", "the kernel", f"port {outcome.port or 'none'}")
+    drawing.box(LANES[1] - 75, 16, 150, 50, "quiet", "the kernel", f"port {outcome.port or 'none'}")
     for lane, name, claim in ((0, "program 1", outcome.first), (2, "program 2", outcome.second)):
         _program(drawing, LANES[lane], name, claim)
         drawing.line(LANES[lane], 106, LANES[lane], bottom - 12, "quiet", dashed=True)
@@ -52,7 +52,7 @@ def meeting(outcome: Outcome, options: Mapping[tuple[str, str], Outcome] | None 
 def _program(drawing: Drawing, x: float, name: str, claim: Claim) -> None:
     place = f"{claim.protocol} {claim.address}{' (IPv6 only)' if claim.ipv6_only else ''}"
     options = " ".join(option for option in claim.options if option.startswith("SO_"))
-    drawing.box(x - 120, 8, 240, 96, "endpoint", name, place, *([] if options else ["no option"]), *options.split())
+    drawing.box(x - 120, 8, 240, 96, "quiet", name, place, *([] if options else ["no option"]), *options.split())
 
 
 def _step(drawing: Drawing, y: float, step: Step, outcome: Outcome) -> str:
@@ -146,13 +146,13 @@ def whole_matrix(cells: Iterable[Cell]) -> Drawing:
         drawing.text(250 + n * 108, 14, words[0], anchor="middle", bold=True, size=12)
         drawing.text(250 + n * 108, 32, words[1], "muted", anchor="middle", size=11)
         for side, label in enumerate("-12B"):
-            drawing.text(250 + n * 108 + (side - 1.5) * SMALL, 53, label, "muted", size=10, anchor="middle")
+            drawing.text(250 + n * 108 + (side - 1.5) * SMALL, 53, label, "muted", size=11, anchor="middle")
     said = []
     for row, pair in enumerate(PAIRS):
         y = 62 + row * 74
         drawing.text(8, y + 2 * SMALL, pair, size=12)
         for n, label in enumerate("-12B"):
-            drawing.text(250 - 2 * SMALL - 8, y + (n + 0.5) * SMALL, label, "muted", size=10, anchor="middle")
+            drawing.text(250 - 2 * SMALL - 8, y + (n + 0.5) * SMALL, label, "muted", size=11, anchor="middle")
         for column, where in enumerate(COLUMNS):
             if grid := grids.get((pair, *where)):
                 _small_grid(drawing, 250 + column * 108 - 2 * SMALL, y, grid)
@@ -182,4 +182,4 @@ def _small_grid(drawing: Drawing, x: float, y: float, cells: Iterable[Cell]) -> 
 def _small_cell(drawing: Drawing, x: float, y: float, role: str, letter: str) -> None:
     drawing.box(x + 1, y + 1, SMALL - 2, SMALL - 2, role)
     if letter:
-        drawing.text(x + SMALL / 2, y + SMALL / 2, letter, size=10, anchor="middle", bold=True)
+        drawing.text(x + SMALL / 2, y + SMALL / 2, letter, size=11, anchor="middle", bold=True)

@@ -12,7 +12,7 @@ from sockets_lab.model import Endpoint
 ROW, TOP = 72, 40  # pixels from one socket to the next; where the first one stands
 BOX, NUMBER = 50, 50  # a box's height; the width of a descriptor's box
 LEFT, RIGHT, WIDTH = 64, 474, 222  # where the boxes of senders and receivers begin, and how wide they are
-ACROSS, CELL = 30, 25  # numbered datagrams in one line, and the width of each
+ACROSS, CELL = 20, 37.5  # numbered datagrams in one line, and the width of each
 
 
 def bench(seats: Sequence[Seat], nobody: Endpoint | None, sending: Sending | None = None) -> Drawing:
@@ -103,8 +103,8 @@ def losses(found: Loss) -> Drawing:
             line, column = divmod(place, ACROSS)
             x, top = 4 + column * CELL, y + 14 + line * 26
             there = number in came
-            drawing.box(x, top, CELL - 3, 22, "connection" if there else "refused", dashed=not there)
-            drawing.text(x + (CELL - 3) / 2, top + 11, str(number), "ink", 10, "middle")
+            drawing.box(x, top, CELL - 3, 22, "packet" if there else "refused", dashed=not there)
+            drawing.text(x + (CELL - 3) / 2, top + 11, str(number), "ink", 11, "middle")
         y += 30 + ((count - 1) // ACROSS + 1) * 26
     told = "it does not tell here" if found.dropped is None else str(found.dropped)
     used = "" if found.waiting is None else f"{found.waiting} of "
@@ -149,7 +149,8 @@ def hearing(found: OnePeer) -> Table:
         if when == "dissolved" and found.dissolved is not None:
             rows.append((when, f"{found.dissolved.name}: not possible here", "", " and ".join(heard) or "nobody"))
             continue
-        names = (row.state, f"{row.foreign}") if row else ("no row: the kernel took its port back", "")
+        foreign = f"{row.foreign}" if row and row.foreign.port else "-"
+        names = (row.state if row else "no row: the kernel took its port back", foreign)
         rows.append((when, *names, " and ".join(heard) or "nobody"))
     told = found.stranger_told.name if found.stranger_told else "nothing"
     rows.append(("", "the stranger, not heard, was told:", told, ""))

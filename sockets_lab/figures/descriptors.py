@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from sockets_lab.descriptors import Entry
 from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.marks import role_of
 from sockets_lab.model import SocketRow
 
 ROW = 46  # pixels from one descriptor to the next
@@ -41,7 +42,7 @@ def numbers_and_sockets(entries: Iterable[Entry], rows: Mapping[int, SocketRow] 
 def _socket(drawing: Drawing, y: int, inode: int, same: list[Entry], row: SocketRow | None) -> str:
     """Draw one socket with all its descriptors; return the sentence that says the same."""
     middle = y + (ROW * len(same) - ROW + BOX) / 2
-    role = "quiet" if row is None else "listener" if row.state == "LISTEN" else "connection"
+    role = role_of(row)
     drawing.box(215, middle - BOX / 2, 150, BOX, role, f"{same[0].type} {inode}")
     for number, entry in enumerate(same):
         center = y + number * ROW + BOX / 2

@@ -173,7 +173,7 @@ def _said(row: SocketRow | None) -> str:
 
 def _frame(drawing: Drawing, place: int, name: str, what: str) -> float:
     left = 4 + place * APART
-    drawing.box(left, 6, HOST, HEIGHT - 40, "endpoint")
+    drawing.box(left, 6, HOST, HEIGHT - 40, "quiet")
     drawing.text(left + 12, 24, name, size=15, bold=True)
     drawing.text(left + 34, 24, what, "muted", 12)
     return left + 12

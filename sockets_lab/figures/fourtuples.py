@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.marks import role_of
 from sockets_lab.figures.tables import Table
 from sockets_lab.fourtuples import Connection, Delivery, End, TupleTrials
 from sockets_lab.model import SocketRow
@@ -30,7 +31,7 @@ def both_ends(listener: SocketRow | None, number: int | None, connections: Seque
     drawing.line(8, 92, 752, 92, "quiet", dashed=True)
     for at, name_at in ((39, 186), (721, 574)):
         drawing.text(at, 107, "descriptor", "muted", size=11, anchor="middle")
-        drawing.text(name_at, 107, "local name and state", "muted", size=11, anchor="middle")
+        drawing.text(name_at, 107, "local endpoint and state", "muted", size=11, anchor="middle")
     if not connections:
         drawing.text(380, TOP + 20, "no client is here", "muted", anchor="middle")
         said.append("No client is here.")
@@ -83,7 +84,7 @@ def _connection(drawing: Drawing, y: float, connection: Connection, delivery: De
 def _end(drawing: Drawing, y: float, place: tuple[int, int], number_at: int, end: End, woken: tuple[int, ...]) -> None:
     left, width = place
     middle = y + BOX / 2
-    role = "quiet" if end.row is None else "connection" if end.state == "ESTABLISHED" else "refused"
+    role = role_of(end.row)
     # The short arrow says that a number leads to a socket; without a number there is none.
     if end.descriptor is not None:
         wakes = end.descriptor in woken
@@ -98,7 +99,7 @@ def _end(drawing: Drawing, y: float, place: tuple[int, int], number_at: int, end
         drawing.box(left, y, width, BOX, role, "", dashed=True)
         drawing.text(left + width / 2, middle, "no row in the table", "muted", anchor="middle")
         return
-    drawing.box(left, y, width, BOX, role, dashed=end.descriptor is None)
+    drawing.box(left, y, width, BOX, role, dashed=end.descriptor is None or end.state == "SYN_SENT")
     drawing.text(left + width / 2, y + 13, str(end.four_tuple.local), anchor="middle", bold=True, mono=True)
     unread = f", {end.unread} bytes" if end.unread else ""
     drawing.text(left + width / 2, y + 31, f"{end.state}{unread}", "muted", size=11, anchor="middle")

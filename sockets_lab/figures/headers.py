@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sockets_lab.crafting import Outcome, Trial
 from sockets_lab.crafting.outcomes import names
 from sockets_lab.errors import BadInput
-from sockets_lab.figures.bitrows import LIT, ROLES, rows_of_32, spoken, written
+from sockets_lab.figures.bitrows import CARRIED, LIT, ROLES, rows_of_32, spoken, written
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.octets import microscope
 from sockets_lab.figures.tables import Table
@@ -15,11 +15,11 @@ __all__ = ["beside", "microscope", "readers", "surveyed"]
 
 PORTS = {"source_port", "destination_port"}
 NARROW = 11.4  # pixels of one bit, where two headers stand side by side
-COLUMN, FIRST = 47, 146  # pixels of a column in the table of readers, where the first begins
+COLUMN, FIRST = 48.8, 124  # pixels of a column in the table of readers, where the first begins
 PARTS = "Ip.ReasmReqds"
 FIELDS = (  # header, fields in the order of the bytes, as short words
-    ("Ethernet", ("to", "from", "type")), ("IPv4", ("TTL", "protocol", "checksum", "from", "to")),
-    ("TCP, UDP", ("from port", "to port", "flags", "checksum")), ("", ("data",)),
+    ("Ethernet", ("to", "from", "type")), ("IPv4", ("TTL", "protocol", "check- sum", "from", "to")),
+    ("TCP, UDP", ("from port", "to port", "flags", "check- sum")), ("", ("data",)),
 )  # fmt: skip
 READERS: tuple[tuple[str, set[int], set[int]], ...] = (  # who, what it reads, what it changes: numbers of columns
     ("a switch", {0, 1}, set()), ("a router", {0, 2, 7}, {0, 1, 3, 5}), ("a firewall", {4, 6, 7, 8, 9, 10}, set()),
@@ -57,27 +57,28 @@ def readers() -> Drawing:
     Source: RFC 1812 section 5 (routers), RFC 3022 section 4.1 (translation), IEEE 802.1D (switches).
     """
     title = "Who reads which field of a packet on its way, and who changes it."
-    drawing = Drawing(title, "", 760, 60 + 34 * len(READERS))
+    drawing = Drawing(title, "", 760, 66 + 34 * len(READERS))
     x, columns = float(FIRST), []
     for header, fields in FIELDS:
         width = COLUMN * len(fields)
         if header:
-            role = ROLES.get(header, "connection")
+            role = ROLES.get(header, CARRIED)
             drawing.box(x, 4, width - 2, 22, role)
             drawing.text(x + width / 2, 15, header, size=12, anchor="middle", bold=True)
         for number, field in enumerate(fields):
-            drawing.text(x + number * COLUMN + COLUMN / 2 - 1, 40, field, size=9.5, anchor="middle")
-            columns.append(f"{header.replace(', ', ' or ')} {field}".strip())
+            for line, word in enumerate(field.split()):
+                drawing.text(x + number * COLUMN + COLUMN / 2 - 1, 36 + 13 * line, word, size=11, anchor="middle")
+            columns.append(f"{header.replace(', ', ' or ')} {field.replace('- ', '')}".strip())
         x += width
     said = []
     for line, (who, reads, changes) in enumerate(READERS):
-        y = 54 + 34 * line
+        y = 60 + 34 * line
         drawing.text(4, y + 14, who, size=12)
         for column in reads | changes:
             changed = column in changes
-            drawing.box(FIRST + column * COLUMN, y, COLUMN - 2, 28, LIT if changed else "endpoint")
+            drawing.box(FIRST + column * COLUMN, y, COLUMN - 2, 28, LIT if changed else "quiet")
             drawing.text(FIRST + column * COLUMN + COLUMN / 2 - 1, y + 14, "changes" if changed else "reads",
-                         size=10, anchor="middle")  # fmt: skip
+                         size=11, anchor="middle")  # fmt: skip
         said.append(f"{who.capitalize()} reads {', '.join(columns[one] for one in sorted(reads))}" + (
             f"; changes {', '.join(columns[one] for one in sorted(changes))}." if changes else "."))  # fmt: skip
     drawing.alt = " ".join(said)

@@ -2,8 +2,8 @@
 
 from html import escape
 
-from sockets_lab.figures.marks import ROLES
-from sockets_lab.inspecting import Held, Shown, View
+from sockets_lab.figures.marks import ROLES, role_of
+from sockets_lab.inspecting import Shown, View
 from sockets_lab.model import SocketRow
 
 HEADINGS = ("Descriptor", "Endpoints", "State, queues")
@@ -23,7 +23,7 @@ def _row(one: Shown, now: float) -> str:
     held, row = one.held, one.held.row
     numbers = "".join(f"<b>{number}</b>" for number in held.numbers) or "none"
     kind = f"<small>{held.type}</small>"
-    role = f"--role:{ROLES[_role(held)]};--age:{one.at - now:.2f}s"  # an animation that began before now
+    role = f"--role:{ROLES[role_of(row)]};--age:{one.at - now:.2f}s"  # an animation that began before now
     cells = (
         f'<td>{numbers}{kind}</td><td colspan="2">{NO_ROW}</td>' if row is None else
         f"<td>{numbers}{kind}</td><td>{_endpoint(str(row.local))}{_foreign(row)}</td>"
@@ -31,10 +31,6 @@ def _row(one: Shown, now: float) -> str:
     )  # fmt: skip
     mark = ' <span class="gone">closed</span>' if one.mark == "closed" else ""
     return f'<tr class="{one.mark}" style="{role}">{cells.replace("</td>", mark + "</td>", 1)}</tr>'
-
-
-def _role(held: Held) -> str:
-    return "quiet" if held.row is None else "listener" if held.row.state == "LISTEN" else "connection"
 
 
 def _endpoint(text: str) -> str:

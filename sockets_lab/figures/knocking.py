@@ -11,7 +11,7 @@ from sockets_lab.knocking.knocks import LATE, OPENED, REFUSED, SHUT, STEP, WRONG
 from sockets_lab.nodes import Node
 
 WIDTH, LEFT = 760, 132  # pixels: the picture; where the first event stands
-COLUMN, BOX = 62, 54  # from one event to the next; an event's box
+COLUMN, BOX = 70, 66  # from one event to the next; an event's box
 MOST = (WIDTH - LEFT) // COLUMN  # events drawn; earlier ones are counted
 HEAD, EVENT, BAND = 30, 44, 18  # above the lanes; an event's height; that of the band that says "open"
 QUIET = 52.0  # a lane's height, without its words, where the others have come and this one has not
@@ -117,7 +117,7 @@ def _event(drawing: Drawing, left: float, top: float, event: Event) -> None:
     first = top + EVENT / 2 - 13 * (len(words) - 1) / 2
     for line, word in enumerate(words):
         port = line == 0 and event.knock is not None
-        drawing.text(left + BOX / 2, first + 13 * line, word, "ink", 9 if port else 10, "middle", not port, mono=port)
+        drawing.text(left + BOX / 2, first + 13 * line, word, "ink", 11, "middle", not port, mono=port)
 
 
 def _sentence(event: Event, after: float, hosts: Iterable[Node], steps: int) -> str:

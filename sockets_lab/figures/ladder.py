@@ -87,7 +87,7 @@ def _lines(drawing: Drawing, hosts: Mapping[str, str], bottom: float) -> dict[st
     apart = (RIGHT - LEFT) / (len(hosts) - 1)
     places = {address: LEFT + place * apart for place, address in enumerate(hosts)}
     for address, x in places.items():
-        drawing.box(x - BOX / 2, 2, BOX, 42, "endpoint", hosts[address], address)
+        drawing.box(x - BOX / 2, 2, BOX, 42, "quiet", hosts[address], address)
         drawing.line(x, 46, x, bottom, "quiet")
     return places
 
@@ -98,7 +98,7 @@ def _arrow(drawing: Drawing, y: float, step: Step, places: Mapping[str, float]) 
     ends = [places[message.destination]] if message.destination else [x for x in places.values() if x != start]
     for end in ends:
         drawing.line(start, y, end, y, role, arrow=True)
-    drawing.text(4, y, step.when, "muted", 10)
+    drawing.text(4, y, step.when, "muted", 11)
     if message.ports:
         ahead = 1 if ends[0] > start else -1
         for x, side, port in ((start, -ahead, message.ports[0]), (ends[0], ahead, message.ports[1])):

@@ -87,7 +87,7 @@ def cost_of_connect(axes: Axes, cost: ConnectCost) -> str:
     """Plot microseconds for a connect over the share of the range in use, and where half of it lies."""
     whole = cost.ports or 100
     last = cost.used[-1] if cost.used else 0
-    for even, role in ((True, "connection"), (False, "refused")):
+    for even, role in ((True, "connection"), (False, "packet")):
         chosen = [place for place, share in enumerate(cost.even) if (share > 0.5) == even]
         if not chosen:
             continue

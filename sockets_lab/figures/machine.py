@@ -24,7 +24,7 @@ def passport_card(abilities: Sequence[Ability], chosen: str = "") -> Drawing:
         y = TOP + number * ROW
         drawing.line(8, y, 752, y, "quiet")
         if ability.name == chosen:
-            drawing.box(62, y + 3, 694, ROW - 6, "descriptor", dashed=True)
+            drawing.box(62, y + 3, 694, ROW - 6, "ink", dashed=True)
         mark, role = MARKS[ability.present]
         drawing.box(8, y + 9, 46, ROW - 18, role, mark, mono=False)
         drawing.text(70, y + 15, ability.name, bold=True)
@@ -46,7 +46,7 @@ def course_map(standings: Sequence[Standing]) -> Drawing:
     drawing = Drawing("The map of the course, and what you have done so far.", "", 760, rows * (high + GAP))
     for number, standing in enumerate(standings):
         x, y = number % IN_A_ROW * (wide + GAP), number // IN_A_ROW * (high + GAP) + 2
-        drawing.box(x + 1, y, wide - 2, high, _progress_role(standing))
+        drawing.box(x + 1, y, wide - 2, high, _role(standing), dashed=_begun(standing))
         title = textwrap.wrap(f"{standing.lesson.name[:2]}  {standing.lesson.title}", 27)
         for line, text in enumerate(title):
             drawing.text(x + 14, y + 18 + line * 18, text, bold=True)
@@ -62,8 +62,10 @@ def course_map(standings: Sequence[Standing]) -> Drawing:
     return drawing
 
 
-def _progress_role(standing: Standing) -> str:
-    if not standing.predicted + standing.solved:
-        return "quiet"
-    whole = (standing.predicted, standing.solved) == (standing.predictions, standing.exercises)
-    return "connection" if whole else "descriptor"
+def _role(standing: Standing) -> str:
+    return "connection" if standing.predicted + standing.solved else "quiet"
+
+
+def _begun(standing: Standing) -> bool:
+    whole = (standing.predictions, standing.exercises)
+    return standing.predicted + standing.solved > 0 and (standing.predicted, standing.solved) != whole

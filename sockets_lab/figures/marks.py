@@ -1,20 +1,26 @@
 """What a diagram is made of: boxes, text, lines, pictures; and the colors, named by role.
 
-A listener looks the same in every lesson because no mark names a color's value. The palette is Okabe and Ito's, which
-color-blind people can tell apart.
+A listener looks the same in every lesson because no mark names a color's value; `figures.legend` draws what each one
+means. The palette is Okabe and Ito's, moved as little as it takes to stand out from white and from the dark theme, and
+for color-blind people to tell any two apart.
 """
 
 from dataclasses import dataclass
 
+from sockets_lab.model import SocketRow
+
 ROLES = {
-    "listener": "#0072B2",
-    "connection": "#009E73",
-    "endpoint": "#56B4E9",
-    "descriptor": "#E69F00",
-    "packet": "#CC79A7",
-    "refused": "#D55E00",
-    "quiet": "#808080",
+    "listener": "#0F67A9",
+    "connection": "#109643",
+    "endpoint": "#3198F3",
+    "descriptor": "#CB8500",
+    "packet": "#C67BB7",
+    "refused": "#B44400",
+    "quiet": "#7E7E7E",
 }
+INKS = {"ink": "#212121", "muted": "#5C5C5C"}  # on white
+SHARE = 0.6  # of a role's color in a word of that role; the rest is ink, as small text needs more contrast than a shape
+SMALLEST = 11  # pixels of text: JupyterLab's own smallest. Diagrams are drawn, so they stay sharp when enlarged
 TINT = 0.16  # how strongly a box is filled with the color of its edge: legible under dark and under light text
 
 
@@ -61,6 +67,13 @@ class Pixels:
 
 
 Mark = Box | Text | Line | Pixels
+
+
+def role_of(row: SocketRow | None) -> str:
+    """Return the role of a socket: it listens, it has a connection or one peer, it has a name, it has none."""
+    if row is None:
+        return "quiet"
+    return "listener" if row.state == "LISTEN" else "connection" if row.foreign.port else "endpoint"
 
 
 def arrowhead(line: Line) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sockets_lab.classic import Classic, Host, ThirdNode, View
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.marks import role_of
 from sockets_lab.figures.tables import Table
 from sockets_lab.model import FourTuple, SocketRow
 
@@ -89,7 +90,7 @@ def _host(drawing: Drawing, host: Host, side: int, top: float, bottom: float, it
     left = 4 if side == 0 else WIDTH - 4 - HOST
     numbers = left + MARGIN if side == 0 else left + HOST - MARGIN - NUMBER
     sockets = left + HOST - MARGIN - SOCKET if side == 0 else left + MARGIN
-    drawing.box(left, top, HOST, bottom - top, "endpoint")
+    drawing.box(left, top, HOST, bottom - top, "quiet")
     drawing.text(left + MARGIN, top + 18, host.name, bold=True, size=15)
     drawing.text(left + MARGIN + 22, top + 18, host.address, mono=True, size=14)
     _cable(drawing, host.cable, side, left, top + 18)
@@ -97,10 +98,10 @@ def _host(drawing: Drawing, host: Host, side: int, top: float, bottom: float, it
     if host.cable:
         said.append(f"Its cable is {host.cable}.")
     if items:
-        drawing.text(numbers + NUMBER / 2, top + 48, "number", "muted", 12, "middle")
+        drawing.text(numbers + NUMBER / 2, top + 48, "descriptor", "muted", 12, "middle")
         drawing.text(sockets + SOCKET / 2, top + 48, "socket, in this node's table", "muted", 12, "middle")
     else:
-        drawing.text(left + HOST / 2, top + 58, "no socket, no number", "muted", anchor="middle")
+        drawing.text(left + HOST / 2, top + 58, "no socket, no descriptor", "muted", anchor="middle")
         said.append("Its socket table is empty.")
     for item in items:
         said.append(_socket(drawing, host, item, side, numbers, sockets))
@@ -116,16 +117,15 @@ def _cable(drawing: Drawing, cable: str, side: int, left: float, y: float) -> No
 
 def _socket(drawing: Drawing, host: Host, item: Item, side: int, numbers: float, sockets: float) -> str:
     row, top = item.row, item.y - item.height / 2
-    role = "listener" if row.state == "LISTEN" else "connection" if row.foreign.port else "quiet"
-    drawing.box(sockets, top, SOCKET, item.height, role)
+    drawing.box(sockets, top, SOCKET, item.height, role_of(row))
     for place, text in enumerate(item.lines):
         mono = place == 1 or text.startswith("to ")
         drawing.text(sockets + 10, top + 15 + LINE * place, text, size=12, bold=place == 0, mono=mono)
     known = " and ".join(map(str, item.numbers))
     label = known or ("?" if host.busy or row.inode is None else "none" if row.inode == 0 else "outside")
-    drawing.box(numbers, item.y - 16, NUMBER, 32, "descriptor", dashed=not known)
+    drawing.box(numbers, item.y - 16, NUMBER, 32, "descriptor" if known else "quiet", dashed=not known)
     drawing.text(numbers + NUMBER / 2, item.y, label.replace(" and ", ", "), "ink" if known else "muted",
-                 13 if len(label) < 6 else 10, "middle", bold=bool(known), mono=bool(known))  # fmt: skip
+                 13 if len(label) < 6 else 11, "middle", bold=bool(known), mono=bool(known))  # fmt: skip
     if known:
         start, end = (numbers + NUMBER, sockets - 3) if side == 0 else (numbers, sockets + SOCKET + 3)
         drawing.line(start, item.y, end, item.y, "descriptor", arrow=True)

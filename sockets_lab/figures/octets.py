@@ -3,7 +3,7 @@
 import textwrap
 
 from sockets_lab.errors import BadInput
-from sockets_lab.figures.bitrows import LIT, ROLES, WRONG, rows_of_32, spoken, written
+from sockets_lab.figures.bitrows import CARRIED, LIT, ROLES, WRONG, rows_of_32, spoken, written
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.headers import Check, Header, Packet, Seen, build, checks
 
@@ -43,7 +43,7 @@ def _find(packet: Packet, layer: int, name: str) -> Seen:
 def _octets(drawing: Drawing, y: float, packet: Packet, seen: Seen, wrong: list[Check]) -> float:
     """Draw the bytes; return where they end."""
     data, x = build(packet), LEFT
-    roles = [ROLES.get(layer.name(), "quiet") for layer in packet.layers for _ in range(layer.size)]
+    roles = [ROLES.get(layer.name(), CARRIED) for layer in packet.layers for _ in range(layer.size)]
     for layer, place in zip(packet.layers, packet.ranges, strict=True):
         drawing.box(x, y - 6, 12, 12, roles[place.start])
         text = f"{layer.name()} {layer.size}"

@@ -22,6 +22,6 @@ def png(cells: bytes, width: int, palette: Sequence[Color], scale: int = 1) -> b
 
 
 def rgba(color: str, opacity: float = 1.0) -> Color:
-    """Turn "#0072B2" and an opacity from 0 to 1 into a palette's color."""
+    """Turn "#" and six digits and an opacity from 0 to 1 into a palette's color."""
     red, green, blue = bytes.fromhex(color.removeprefix("#"))
     return red, green, blue, round(opacity * 255)

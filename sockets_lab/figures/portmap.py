@@ -41,7 +41,7 @@ def map_of_ports(drawn: PortMap, found: Probe | None = None, handed_out: Iterabl
     if drawn.ephemeral:
         low, high = (port // SIDE for port in drawn.ephemeral)
         drawing.line(LEFT + SIZE + 9, _down(low), LEFT + SIZE + 9, _down(high + 1), "packet")
-    drawing.line(LEFT + SIZE + 18, _down(DYNAMIC.low // SIDE), LEFT + SIZE + 18, _down(SIDE), "refused", dashed=True)
+    drawing.line(LEFT + SIZE + 18, _down(DYNAMIC.low // SIDE), LEFT + SIZE + 18, _down(SIDE), "quiet", dashed=True)
     y = _facts(drawing, found) if found else TOP
     _legend(drawing, drawn, max(y + 16, TOP))
     drawing.alt = "\n".join([
@@ -78,7 +78,7 @@ def _facts(drawing: Drawing, found: Probe) -> float:
     x, y = LEFT + (column + 0.5) * SIZE / SIDE, _down(row) + 0.75
     drawing.line(LEFT, y, max(x - 8, LEFT), y, "muted", dashed=True)
     drawing.line(x, TOP, x, max(y - 8, TOP), "muted", dashed=True)
-    drawing.box(x - 7, y - 7, 14, 14, "refused")
+    drawing.box(x - 7, y - 7, 14, 14, "ink")
     drawing.text(COLUMN, 14, f"port {found.asked.port} = {row} x 256 + {column}", bold=True)
     bound = f"refused, {found.bound.name}" if isinstance(found.bound, Refused) else f"gave {found.bound}"
     reached = f" ({found.reached.name})" if isinstance(found.reached, Refused) else ""
@@ -102,7 +102,7 @@ def _legend(drawing: Drawing, drawn: PortMap, y: float) -> None:
     y += len(LEGEND) * 20 + 6
     given = "not told by this system" if drawn.ephemeral is None else "{}-{}".format(*drawn.ephemeral)
     for role, dashed, words in (("packet", False, f"the kernel's range: {given}"),
-                                ("refused", True, "the text's: 49152-65535")):  # fmt: skip
+                                ("quiet", True, "the text's: 49152-65535")):  # fmt: skip
         drawing.line(COLUMN + 6, y - 7, COLUMN + 6, y + 7, role, dashed)
         drawing.text(COLUMN + 20, y, words, size=12)
         y += 20

@@ -29,7 +29,7 @@ def sixteen_bits(port: int) -> Drawing:
     for place, bit in enumerate(f"{number:016b}"):
         x = 60 + place * BIT + (20 if place > 7 else 0)
         drawing.box(x, 32, BIT - 4, 36, "packet" if bit == "1" else "quiet", bit)
-        drawing.text(x + BIT / 2 - 2, 82, str(2 ** (15 - place)), "muted", 10, "middle")
+        drawing.text(x + BIT / 2 - 2, 82, str(2 ** (15 - place)), "muted", 11, "middle")
     drawing.text(60, 104, f"byte {high}", bold=True)
     drawing.text(60 + 8 * BIT + 20, 104, f"byte {low}", bold=True)
     drawing.text(60, 132, f"{high} x 256 + {low} = {number}", size=15, bold=True, mono=True)
@@ -91,13 +91,13 @@ def handed_out(axes: "Axes", measured: Measured) -> str:
     lanes = len(measured.handouts)
     for lane, handout in enumerate(measured.handouts):
         heights = [lane + 0.08 + 0.84 * place / max(len(handout.ports), 1) for place in range(len(handout.ports))]
-        for odd, role, marker in ((0, "listener", "o"), (1, "refused", "^")):
+        for odd, role, marker in ((0, "connection", "o"), (1, "packet", "^")):
             dots = [(port, y) for port, y in zip(handout.ports, heights, strict=True) if port % 2 == odd]
             axes.plot([port for port, _ in dots], [y for _, y in dots], marker, color=ROLES[role], markersize=2,
                       label=("even numbers", "odd numbers")[odd] if lane == 0 else None)  # fmt: skip
     bars = [("the text: only these", TEXT_EPHEMERAL["only the last range"], "quiet")]
     if measured.system:
-        bars.append(("the system: these", measured.system, "packet"))
+        bars.append(("the system: these", measured.system, "listener"))
     for number, (words, (low, high), role) in enumerate(bars):
         axes.plot((low, high), (lanes + 0.25 + number * 0.4,) * 2, color=ROLES[role], linewidth=3)
         axes.text(low - 600, lanes + 0.25 + number * 0.4, words, ha="right", va="center", size=9)

@@ -5,14 +5,13 @@ from io import BytesIO
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgba
+from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import FancyBboxPatch
 
-from sockets_lab.figures.marks import ROLES, TINT, Box, Line, Mark, Pixels, Text, arrowhead
+from sockets_lab.figures.marks import INKS, ROLES, SHARE, TINT, Box, Line, Mark, Pixels, Text, arrowhead
 
-INK = {"ink": "#212121", "muted": "#616161"}
 POINTS_PER_PIXEL = 0.68  # matplotlib's DejaVu runs wider than a browser's sans-serif, so a little under 0.72
 SCALE = 2  # PNG pixels per CSS pixel: sharp on a projector
 
@@ -31,7 +30,14 @@ def render(marks: Iterable[Mark], width: int, height: int) -> bytes:
 
 def color(role: str) -> str:
     """Return a role's color on white."""
-    return INK.get(role) or ROLES[role]
+    return INKS.get(role) or ROLES[role]
+
+
+def text_color(role: str) -> tuple[float, ...]:
+    """Return the color of words on white: a role's is mixed with ink."""
+    share = SHARE if role in ROLES else 1.0
+    pairs = zip(to_rgb(color(role)), to_rgb(INKS["ink"]), strict=True)
+    return tuple(share * one + (1 - share) * other for one, other in pairs)
 
 
 def _plot_box(axes: Axes, box: Box) -> None:
@@ -43,7 +49,7 @@ def _plot_box(axes: Axes, box: Box) -> None:
 
 def _plot_text(axes: Axes, text: Text) -> None:
     axes.text(
-        text.x, text.y, text.text.replace("$", r"\$"), color=color(text.role),
+        text.x, text.y, text.text.replace("$", r"\$"), color=text_color(text.role),
         size=text.size * POINTS_PER_PIXEL, weight="bold" if text.bold else "normal", va="center_baseline",
         ha={"start": "left", "middle": "center", "end": "right"}[text.anchor],
         family="DejaVu Sans Mono" if text.mono else "DejaVu Sans")  # fmt: skip

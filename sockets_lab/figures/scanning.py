@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 SIDE = 256  # ports in a row of the map
 NONE, REFUSED, OPEN, SILENT, OTHER, MET = range(6)  # indexes into the palette
-PALETTE = (rgba(ROLES["quiet"], 0.08), rgba(ROLES["quiet"], 0.5), rgba(ROLES["listener"]), rgba(ROLES["refused"]),
-           rgba(ROLES["descriptor"]), rgba(ROLES["packet"]))  # fmt: skip
+PALETTE = (rgba(ROLES["quiet"], 0.08), rgba(ROLES["refused"], 0.3), rgba(ROLES["listener"]), rgba(ROLES["quiet"]),
+           rgba(ROLES["refused"]), rgba(ROLES["packet"]))  # fmt: skip
 COLORS = {"open": OPEN, "refused": REFUSED, "filtered": SILENT, "open or filtered": SILENT, "undecided": NONE}
 TWO = (rgba(ROLES["quiet"], 0), rgba(ROLES["packet"]), rgba(ROLES["connection"]))  # nobody, who scans, who does not
 SCANNER, CLIENT = 1, 2
@@ -40,7 +40,7 @@ def map_of_results(scan: Scan | None) -> Drawing:
 def as_they_came(axes: "Axes", series: Mapping[str, Sequence[Attempt]]) -> str:
     """Plot attempts, each series from its own beginning. Args: series: by name, at most three."""
     told = []
-    for (name, attempts), role in zip(series.items(), ("listener", "packet", "connection"), strict=False):
+    for (name, attempts), role in zip(series.items(), ("packet", "quiet", "connection"), strict=False):
         begin = min((one.time for one in attempts), default=0.0)
         times = [one.time - begin for one in attempts]
         axes.plot(times, [one.port for one in attempts], ".", markersize=3, color=ROLES[role], label=name)
@@ -125,7 +125,7 @@ def _map(drawing: Drawing, x: float, y: float, size: int, scan: Scan | None) -> 
     drawing.text(x, y - 22, "row = high byte of the port, column = low byte", size=12)
     drawing.pixels(x, y, size, size, png(bytes(cells), SIDE, PALETTE, 2))
     for row in (0, 64, 128, 192):
-        drawing.text(x - 4, y + row * size / SIDE + 4, str(row * SIDE), "muted", 10, "end")
+        drawing.text(x - 4, y + row * size / SIDE + 4, str(row * SIDE), "muted", 11, "end")
     if scan is None:
         return "No scan yet."
     named = {"open": scan.open, "no answer": scan.silent, "false opens, asked again": scan.met_itself}
@@ -178,8 +178,8 @@ def _defence(drawing: Drawing, x: float, y: float, strips: Strips, threshold: in
         drawing.text(x, upper - 10, words, size=12)
         drawing.pixels(x, upper, width, high, image)
         drawing.line(x, upper + high, x + width, upper + high, "quiet")
-        drawing.text(x - 4, upper + 5, end, "muted", 10, "end")
-        drawing.text(x - 4, upper + high - 5, "0", "muted", 10, "end")
+        drawing.text(x - 4, upper + 5, end, "muted", 11, "end")
+        drawing.text(x - 4, upper + high - 5, "0", "muted", 11, "end")
     line = low + BARS * (1 - threshold / top)
     drawing.line(x, line, x + width, line, "refused", dashed=True)
     drawing.text(x + width, low - 10, f"threshold {threshold}", "ink", 12, "end")
@@ -188,8 +188,8 @@ def _defence(drawing: Drawing, x: float, y: float, strips: Strips, threshold: in
         at = x + strips.column(alarm.time)
         drawing.line(at, y, at, y + DOTS, "refused")
         drawing.line(at, low, at, low + BARS, "refused")
-    drawing.text(x, low + BARS + 12, "0 s", "muted", 10)
-    drawing.text(x + width, low + BARS + 12, f"{strips.length:.1f} s", "muted", 10, "end")
+    drawing.text(x, low + BARS + 12, "0 s", "muted", 11)
+    drawing.text(x + width, low + BARS + 12, f"{strips.length:.1f} s", "muted", 11, "end")
     _legend(drawing, x, low + BARS + 34)
     told = f"{_several(strips.scans, 'scan')}: {judged}."
     drawing.text(x, low + BARS + 58, told, bold=True)

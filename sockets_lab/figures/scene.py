@@ -58,7 +58,7 @@ def scene(scene: Scene) -> Drawing:
     for (name, address), left in zip(scene.addresses.items(), (4, WIDTH - 4 - NODE), strict=True):
         first, groups = _first(scene, name), _groups(scene, name)
         height = TOP + first.height + GAP + sum(group.height + GAP for group in groups) + 2
-        drawing.box(left, 4, NODE, height, "endpoint")
+        drawing.box(left, 4, NODE, height, "quiet")
         drawing.text(left + PAD + 2, 22, name, bold=True, size=15)
         drawing.text(left + PAD + 22, 22, address, mono=True, size=14)
         said.append(f"Node {name} has the address {address}. {', '.join(first.lines)}.")

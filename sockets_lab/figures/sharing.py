@@ -23,8 +23,8 @@ def who_got_what(axes: Any, *results: Shared) -> str:
         name = f"{result.protocol.upper()}, {result.option}"
         for number, count in enumerate(result.counts, 1):
             came = [place for place, got in enumerate(result.went_to, 1) if got == number]
-            color = ROLES["connection" if number == 1 else "listener"]
-            axes.scatter(came, [len(labels)] * len(came), s=16, color=color)
+            role = "connection" if result.protocol == "tcp" else "packet"
+            axes.scatter(came, [len(labels)] * len(came), s=16, color=ROLES[role])
             labels.append(f"{name}: socket {number}, {count} in all")
         said.append(f"{name}: {' and '.join(map(str, result.counts))} {what} for the sockets as they were bound.")
     axes.set_yticks(range(len(labels)), labels, fontsize=9)
@@ -41,7 +41,7 @@ def one_socket_two_programs(result: Inherited) -> Drawing:
     state = next((row.state for row in result.rows), "")
     drawing.box(275, 20, 210, 56, "listener", "one socket", f"127.0.0.1:{result.port} {state}".strip())
     for x, name, pid in ((10, "first", result.first_pid), (570, "second", result.second_pid)):
-        drawing.box(x, 20, 180, 56, "descriptor", f"{name} program", f"process {pid}")
+        drawing.box(x, 20, 180, 56, "quiet", f"{name} program", f"process {pid}")
     drawing.line(190, 48, 273, 48, "descriptor", arrow=True)
     drawing.line(570, 48, 487, 48, "descriptor", arrow=True)
     drawing.text(380, 104, "clients in the order they came, and who accepted each", "muted", anchor="middle")

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
 
-from sockets_lab.figures.marks import ROLES, TINT, Box, Line, Mark, Pixels, Text, arrowhead
+from sockets_lab.figures.marks import ROLES, SHARE, TINT, Box, Line, Mark, Pixels, Text, arrowhead
 
-INK = {"ink": "var(--jp-content-font-color1, #212121)", "muted": "var(--jp-content-font-color2, #616161)"}
+INK = "var(--jp-content-font-color1, #212121)"
+INKS = {"ink": INK, "muted": f"color-mix(in srgb, {INK} 72%, transparent)"}
 MONO = "var(--jp-code-font-family, monospace)"
 SANS = "var(--jp-content-font-family, sans-serif)"
 
@@ -24,7 +25,12 @@ def render(marks: Iterable[Mark], width: int, height: int, alt: str) -> str:
 
 def color(role: str) -> str:
     """Return a role's color; inks follow the page's theme."""
-    return INK.get(role) or ROLES[role]
+    return INKS.get(role) or ROLES[role]
+
+
+def text_color(role: str) -> str:
+    """Return the color of words: a role's is mixed with the theme's ink, darker on white and lighter on black."""
+    return INKS.get(role) or f"color-mix(in srgb, {ROLES[role]} {SHARE:.0%}, {INK})"
 
 
 def _svg_box(box: Box) -> str:
@@ -36,7 +42,7 @@ def _svg_box(box: Box) -> str:
 
 def _svg_text(text: Text) -> str:
     weight, font = "bold " if text.bold else "", MONO if text.mono else SANS
-    style = f"fill:{color(text.role)};font:{weight}{text.size}px {font}"
+    style = f"fill:{text_color(text.role)};font:{weight}{text.size}px {font}"
     return (f'<text x="{text.x:g}" y="{text.y:g}" text-anchor="{text.anchor}" dominant-baseline="central" '
             f'style="{style}">{escape(text.text)}</text>')  # fmt: skip
 

@@ -7,6 +7,7 @@ from html import escape
 import ipywidgets as widgets
 
 from sockets_lab.bench import HERE, NODES, OPTIONS, RECIPES, Line
+from sockets_lab.figures.svg import text_color
 
 SHORT = {"description_width": "initial"}
 SHOWN = 25  # lines of the log on the page; a script has them all
@@ -84,7 +85,7 @@ def log_page(lines: Iterable[Line]) -> str:
 @lru_cache(SHOWN * 2)
 def _row(line: Line) -> str:
     refused = line.is_refused and line.answer.name not in ("EINPROGRESS", "EAGAIN")
-    color = "color:var(--jp-error-color1, #D32F2F);" * refused
+    color = f"color:{text_color('refused')};" * refused
     changed = "<br>".join(escape(change) for change in line.changes)
     said = escape(line.said)
     if line.is_refused:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import ipywidgets as widgets
 
 from sockets_lab.errors import BadInput, refusal
+from sockets_lab.figures.svg import text_color
 from sockets_lab.panels.inspector import look_again
 from sockets_lab.panels.keys import keep
 from sockets_lab.panels.show import Picture, forms
@@ -48,7 +49,7 @@ class Panel(widgets.VBox):
 
     def say(self, sentence: str, trouble: bool = False) -> None:
         """Put a sentence under the controls; screen readers speak it. Text in `backticks` is set as code."""
-        color = "var(--jp-error-color1, #D32F2F)" if trouble else "inherit"
+        color = text_color("refused") if trouble else "inherit"
         self.line.value = f'<div role="status" style="color:{color};line-height:1.5">{inline(sentence)}</div>'
 
     def release(self) -> bool:

@@ -2,7 +2,7 @@
 
 From the environment, each with a default:
 SOCKETS_LAB_CLASS           "simple": users that only the hub knows, all processes as the user who starts it, one
-                            password for all: for trying. "system": the host's own users, each a user of their own: for real
+                            password for all: for trying. "system": the host's own users, each with own rights: for real
 SOCKETS_LAB_CLASS_NAMES     a file with one name a line; without it learner01 to learner30 ("simple" only)
 SOCKETS_LAB_CLASS_FOLDER    where the hub keeps what it needs, and simple users their homes: ./class
 SOCKETS_LAB_CLASS_PASSWORD  the simple users' password, 8 characters or more; without it one is made, and printed
@@ -18,7 +18,6 @@ from pathlib import Path
 from sockets_lab.machine import home_address, home_group
 
 c = get_config()  # noqa: F821  JupyterHub gives it to the file
-HERE = Path(__file__).resolve().parent
 KIND = os.environ.get("SOCKETS_LAB_CLASS", "simple")
 FOLDER = Path(os.environ.get("SOCKETS_LAB_CLASS_FOLDER", "class")).resolve()
 NAMES = os.environ.get("SOCKETS_LAB_CLASS_NAMES")
@@ -77,15 +76,11 @@ if own_proxy.exists():
     c.ConfigurableHTTPProxy.command = [str(own_proxy)]
 
 # A learner's server
-c.Spawner.cmd = [sys.executable, str(HERE / "own_server.py")]
+c.Spawner.cmd = [sys.executable, str(Path(__file__).resolve().with_name("own_server.py"))]
 c.Spawner.default_url = "/lab/tree/sockets-lab/notebooks/00_start_here.ipynb"
 c.Spawner.start_timeout = 300  # seconds: thirty at once take turns on a few cores
 c.Spawner.http_timeout = 300
 c.JupyterHub.concurrent_spawn_limit = len(names)
-c.Spawner.environment = {
-    "SOCKETS_LAB_LEARNER": lambda spawner: spawner.user.name,  # own address, own numbers in the exercises
-    "JUPYTER_CONFIG_PATH": str(HERE),  # jupyter_server_config.py: kernels talk through files
-}
 
 c.Authenticator.allowed_users = names
 if KIND == "simple":
@@ -96,4 +91,4 @@ if KIND == "simple":
         c.Spawner.args = ["--allow-root"]
     c.SimpleLocalProcessSpawner.home_dir_template = str(FOLDER / "homes" / "{username}")
     # Short, because the address of a Unix-domain socket has room for about a hundred characters
-    c.Spawner.environment["JUPYTER_RUNTIME_DIR"] = lambda spawner: str(FOLDER / "run" / spawner.user.name)
+    c.Spawner.environment = {"JUPYTER_RUNTIME_DIR": lambda spawner: str(FOLDER / "run" / spawner.user.name)}

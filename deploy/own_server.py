@@ -34,5 +34,9 @@ def give(course: Path, home: Path) -> list[Path]:
 if __name__ == "__main__":
     home = Path.home()
     give(COURSE, home)
+    # The learner's name gives own addresses and own numbers in the exercises; beside this file stands what lets kernels
+    # talk over files. What the hub itself has set is left as it is.
+    os.environ.setdefault("SOCKETS_LAB_LEARNER", os.environ.get("JUPYTERHUB_USER", ""))
+    os.environ.setdefault("JUPYTER_CONFIG_PATH", str(Path(__file__).resolve().parent))
     os.chdir(home)
     os.execv(sys.executable, [sys.executable, "-m", "jupyterhub.singleuser", *sys.argv[1:]])

@@ -107,6 +107,7 @@ class Learner:
     def __init__(self, hub: Hub, name: str) -> None:
         self.hub, self.name = hub, name
         self.web = requests.Session()
+        self.web.headers["Connection"] = "close"  # the proxy ends idle connections, which may be just when we ask
         self.base = f"{hub.url}/user/{name}"
 
     def log_in(self, password: str = PASSWORD) -> requests.Response:

@@ -1,7 +1,7 @@
 """Slides and handouts that need no network, and whose pictures carry their text. How they are used: teaching.md.
 
 nbconvert otherwise loads reveal.js, require.js, jQuery, fonts, icons, MathJax and mermaid from the web. The first three
-stand beside the slides, put there once by npm. The lessons have no formulas and no mermaid diagrams: where the templates
+stand beside the slides, put there once by npm. The lessons have no formulas and no mermaid diagrams: where templates
 call these, they find something that does nothing.
 """
 

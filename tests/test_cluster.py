@@ -39,8 +39,8 @@ def pod(monkeypatch) -> dict:
         server = Server()
 
     async def make() -> dict:
-        learner = spawner.KubeSpawner(config=Config({"KubeSpawner": wanted}), hub=Hub(), user=User(), orm_spawner=Row(name=""),
-                                      _mock=True)  # fmt: skip
+        learner = spawner.KubeSpawner(config=Config({"KubeSpawner": wanted}), hub=Hub(), user=User(),
+                                      orm_spawner=Row(name=""), _mock=True)  # fmt: skip
         learner.api_token, learner.oauth_client_id = "token", "client"
         learner.get_env = lambda: {"JUPYTERHUB_USER": "ada"}
         async with ApiClient() as client:
@@ -50,11 +50,11 @@ def pod(monkeypatch) -> dict:
 
 
 def test_a_learners_pod_may_make_namespaces_and_gains_no_privilege(pod):
-    container = pod["spec"]["containers"][0]
-    assert container["securityContext"]["seccompProfile"] == {"type": "Unconfined"}
-    assert container["securityContext"]["allowPrivilegeEscalation"] is False
-    assert not container["securityContext"].get("privileged")
-    assert "capabilities" not in container["securityContext"] or "add" not in container["securityContext"]["capabilities"]
+    context = pod["spec"]["containers"][0]["securityContext"]
+    assert context["seccompProfile"] == {"type": "Unconfined"}
+    assert context["allowPrivilegeEscalation"] is False
+    assert not context.get("privileged")
+    assert "add" not in context.get("capabilities", {})
 
 
 def test_a_learners_pod_starts_the_server_that_gives_the_course(pod):

@@ -53,3 +53,14 @@ def test_requirements_are_exact():
 def test_a_lesson_says_how_long_it_takes(one):
     first = json.loads((ROOT / "notebooks" / f"{one.name}.ipynb").read_text(encoding="utf-8"))["cells"][0]
     assert f"About {one.minutes} minutes" in "".join(first["source"])
+
+
+def test_the_teaching_guide_knows_each_lesson():
+    guide = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    entries = {number: (int(minutes), text) for number, minutes, text in
+               re.findall(r"^### (\d\d) .+ · (\d+) minutes\n(.+?)(?=^##)", guide, re.MULTILINE | re.DOTALL)}  # fmt: skip
+    for one in LESSONS:
+        minutes, text = entries[one.name[:2]]
+        assert minutes == one.minutes, one.name
+        for part in ("Goal", "They believe", "Ask", "Projector", "Differs"):
+            assert f"**{part}**" in text, f"{one.name}: {part}"

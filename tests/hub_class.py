@@ -36,21 +36,24 @@ def missing() -> str | None:
 class Hub:
     """A JupyterHub as the teacher's one line starts it, at a loopback address and in a folder of its own."""
 
-    def __init__(self, folder: Path, names: list[str]) -> None:
-        self.folder, self.process = folder, None
+    def __init__(self, folder: Path, names: list[str], kind: str = "simple", inside: tuple[str, ...] = ()) -> None:
+        """Args: inside: a command that runs the hub's command, given behind it, in surroundings of its own."""
+        self.folder, self.inside, self.process = folder, inside, None
         self.address = f"127.{os.getpid() >> 16 & 63}.{os.getpid() >> 8 & 255}.{os.getpid() & 255}"
         self.url = f"http://{self.address}:8000"
         (folder / "names").write_text("\n".join(names))
         self.environment = os.environ | {
-            "SOCKETS_LAB_CLASS_FOLDER": str(folder), "SOCKETS_LAB_CLASS_NAMES": str(folder / "names"),
-            "SOCKETS_LAB_CLASS_PASSWORD": PASSWORD, "SOCKETS_LAB_CLASS_URL": self.url}  # fmt: skip
+            "SOCKETS_LAB_CLASS": kind, "SOCKETS_LAB_CLASS_FOLDER": str(folder),
+            "SOCKETS_LAB_CLASS_NAMES": str(folder / "names"), "SOCKETS_LAB_CLASS_PASSWORD": PASSWORD,
+            "SOCKETS_LAB_CLASS_URL": self.url}  # fmt: skip
         for inherited in ("SOCKETS_LAB_LEARNER", "SOCKETS_LAB_DATA"):  # of the tests, not of a learner
             self.environment.pop(inherited, None)
 
     def start(self) -> float:
         """Start it. Returns: seconds until it answers."""
         began = time.monotonic()
-        command = [sys.executable, "-m", "jupyterhub", "-f", str(ROOT / "deploy" / "jupyterhub_config.py"),
+        config = ROOT / "deploy" / "jupyterhub_config.py"
+        command = [*self.inside, sys.executable, "-m", "jupyterhub", "-f", str(config),
                    f"--JupyterHub.hub_ip={self.address}",
                    f"--ConfigurableHTTPProxy.api_url=http://{self.address}:8001"]  # fmt: skip
         with (self.folder / "log").open("ab") as log:
@@ -89,7 +92,8 @@ class Hub:
                 about = process.environ()
             except psutil.Error:
                 continue
-            if about.get("JUPYTER_RUNTIME_DIR", "").startswith(str(self.folder)) and "JUPYTERHUB_USER" in about:
+            ours = about.get("JUPYTERHUB_API_URL", "").startswith(f"http://{self.address}:")
+            if ours and "JUPYTERHUB_USER" in about:
                 found.append((about["JUPYTERHUB_USER"], process))
         return found
 

@@ -10,7 +10,8 @@ from sockets_lab.course.lessons import LESSONS
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "notebooks").rglob("*.ipynb"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")),
+         ROOT / "deploy" / "README.md", *sorted((ROOT / "notebooks").rglob("*.ipynb"))]  # fmt: skip
 
 
 def prose(path: Path) -> str:
@@ -34,6 +35,7 @@ def test_the_table_of_lessons_is_the_courses():
 
 def test_both_commands_stand_there_for_both_kinds_of_system():
     commands = re.findall(r"^    (python3 -m venv|cmd /c .py -m venv)(.+)$", README, re.MULTILINE)
+    commands = [one for one in commands if "deploy" not in one[1]]  # a class takes a Linux host
     assert len(commands) == 4
     for _, rest in commands:
         assert "pip install -r requirements.txt" in rest
@@ -41,12 +43,24 @@ def test_both_commands_stand_there_for_both_kinds_of_system():
 
 
 def test_requirements_are_exact():
-    for name in ("requirements.txt", "tests/requirements.txt"):
+    for name in ("requirements.txt", "tests/requirements.txt", "deploy/requirements.txt"):
         for line in (ROOT / name).read_text(encoding="utf-8").splitlines():
-            assert re.fullmatch(r"#.*|-e \.|-r \.\./requirements\.txt|[\w-]+==[\d.]+", line), f"{name}: {line}"
+            known = re.fullmatch(r"#.*|-e \.|-r \.\./(deploy/)?requirements\.txt|[\w-]+==[\d.]+", line)
+            assert known, f"{name}: {line}"
 
 
 @pytest.mark.parametrize("one", LESSONS, ids=lambda one: one.name)
 def test_a_lesson_says_how_long_it_takes(one):
     first = json.loads((ROOT / "notebooks" / f"{one.name}.ipynb").read_text(encoding="utf-8"))["cells"][0]
     assert f"About {one.minutes} minutes" in "".join(first["source"])
+
+
+def test_the_teaching_guide_knows_each_lesson():
+    guide = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    found = re.findall(r"^### (\d\d) [^\n]+ · (\d+) minutes\n(.+?)(?=^##)", guide, re.MULTILINE | re.DOTALL)
+    entries = {number: (int(minutes), text) for number, minutes, text in found}
+    for one in LESSONS:
+        minutes, text = entries[one.name[:2]]
+        assert minutes == one.minutes, one.name
+        for part in ("Goal", "They believe", "Ask", "Projector", "Differs"):
+            assert f"**{part}**" in text, f"{one.name}: {part}"

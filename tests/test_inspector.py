@@ -12,7 +12,7 @@ import psutil
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
-from sockets_lab import panels
+from sockets_lab import panels, table
 from sockets_lab.course import leftovers
 from sockets_lab.descriptors import tcp_pair
 from sockets_lab.figures import inspector as figure
@@ -261,3 +261,22 @@ def test_a_program_that_ends_ends_its_inspector():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60,
                           env=os.environ)  # fmt: skip
     assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
+
+
+@pytest.mark.skipif(table.source() != "netlink", reason="only Linux has this eye")
+def test_it_sees_where_the_table_of_descriptors_is_larger_than_its_limit():
+    program = (
+        "import os, resource, socket\n"
+        "from sockets_lab.inspecting import looking\n"
+        "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+        "more = min(3000, hard)\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))\n"
+        "os.close(os.dup2(0, more - 1))\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))\n"
+        "eye = looking.LinuxEye()\n"
+        "with socket.create_server(('127.0.0.1', 0)) as sock:\n"
+        "    print([held.row.state for held in eye.look() if held.row])\n"
+        "eye.close()\n"
+    )
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "['LISTEN']\n", done.stderr

@@ -17,6 +17,7 @@ from sockets_lab import descriptors, table
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 
 TYPES = ("TCP", "UDP")
+AT_ONCE = 256  # numbers asked about in one call: no more than the process may have open (poll(2), EINVAL)
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,20 @@ class LinuxEye:
         from sockets_lab.table.reader import out_of_the_way
 
         self._status = out_of_the_way(os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC))
-        self._reader = table.Reader()
-        self._asked = select.poll()
+        try:
+            self._reader = table.Reader()
+        except BaseException:
+            os.close(self._status)
+            raise
+        self._asked: list[select.poll] = []
         self._size = 0
         self._types: dict[int, str] = {}  # by inode: what a socket is stays
         self._ours: set[FourTuple] = set()  # connections that this process held
-        self.look()  # a system that cannot do this says so now
+        try:
+            self.look()  # a system that cannot do this says so now
+        except BaseException:
+            self.close()
+            raise
 
     def look(self) -> list[Held]:
         """Read both tables. Raises: OSError."""
@@ -96,9 +105,11 @@ class LinuxEye:
         at = text.index(b"FDSize:") + 7
         size = int(text[at : text.index(b"\n", at)])  # how many numbers the kernel has room for now
         for number in range(self._size, size):
-            self._asked.register(number, 0)
+            if number % AT_ONCE == 0:
+                self._asked.append(select.poll())
+            self._asked[-1].register(number, 0)
         self._size = max(self._size, size)
-        closed = {number for number, event in self._asked.poll(0) if event & select.POLLNVAL}
+        closed = {number for asked in self._asked for number, event in asked.poll(0) if event & select.POLLNVAL}
         return [number for number in range(self._size) if number not in closed]
 
     def _type(self, number: int, inode: int) -> str:

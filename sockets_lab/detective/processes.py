@@ -15,6 +15,7 @@ from typing import Any
 from sockets_lab.detective.program import READY
 
 PROGRAM = str(Path(__file__).with_name("program.py"))
+HOME = str(Path(__file__).parents[2])  # so that a program finds this package, installed or not
 STARTING, STOPPING = 15.0, 5.0  # seconds, on a busy machine
 TICK = 0.005  # seconds
 
@@ -33,7 +34,7 @@ class _Process:
         assert self.popen.stdin
         assert self.popen.stdout
         self.lifeline, self.log = self.popen.stdin, self.popen.stdout
-        self.lifeline.write(json.dumps(settings | {"path": sys.path}) + "\n")
+        self.lifeline.write(json.dumps(settings | {"path": [HOME, *sys.path]}) + "\n")
         self.lifeline.flush()
         self.ears = threading.Thread(target=self._listen, daemon=True)
         self.ears.start()

@@ -5,18 +5,32 @@ import importlib.util
 from sockets_lab.detective import customers
 from sockets_lab.detective.case import Case
 from sockets_lab.detective.faults.fault import Fault
+from sockets_lab.fourtuples.connecting import until
 
 LEECHES = ("browser", "tablet", "kiosk", "scanner")
+MOST_LEECHES = 4
 FEWEST, MOST = 24, 40  # descriptors of a service that leaks
 SHORT = 0.3  # seconds: customers who come while the machine is being broken do not wait long
 
 
 def full_backlog(case: Case) -> None:
-    """Let the service attend to one client at a time, without a deadline, and let the clients say nothing."""
+    """Let the service attend to one client at a time, without a deadline, and let the clients say nothing.
+
+    The service takes its first client when it likes, which makes room for one more: so clients come until all is full.
+    """
     backlog = case.random.randrange(1, 5)
     case.serve(at_once=1, backlog=backlog, patience=None)
     name, target = case.random.choice(LEECHES), list(case.endpoint.sockaddr)
-    case.add(case.A, name, role="visitor", target=target, count=30, says="", source=case.source)
+    for number in range(1, MOST_LEECHES + 1):
+        case.add(case.A, f"{name}-{number}", role="visitor", target=target, count=30, says="", source=case.source)
+        if until(lambda: _is_full(case), SHORT):
+            break
+
+
+def _is_full(case: Case) -> bool:
+    """Tell whether the listener has one connection more than its backlog; where the table does not tell, hope so."""
+    rows = [row for row in case.B.table(("tcp",)) if row.state == "LISTEN" and row.local == case.endpoint]
+    return all(row.receive_queue is None or row.receive_queue > (row.send_queue or 0) for row in rows)
 
 
 def leak(case: Case) -> None:

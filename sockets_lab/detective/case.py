@@ -1,7 +1,6 @@
 """A case: a machine that is really broken, in a lab of its own, with a customer who complains."""
 
 from collections.abc import Iterable
-from contextlib import ExitStack
 from functools import partial
 from random import Random
 from typing import Any, Self
@@ -27,7 +26,7 @@ class Case:
     Args: name: of the place, such as "bakery"; seed: of all that is drawn by lot: the same seed, the same machine.
     lab, A, B: the lab and its nodes. programs: what runs on them, or should, by name. protocol, endpoint: what the
         customers use, and where they look for the service. shut: endpoints that nobody may reach, also after a repair.
-    Raises: OSError, LabUnavailable's reasons aside: where there are no namespaces the lab falls back to loopback.
+    Where there are no namespaces, the lab falls back to loopback.
     """
 
     def __init__(self, name: str, seed: str, aside: bool = False) -> None:
@@ -35,11 +34,9 @@ class Case:
         self.protocol, self.answer = "tcp", f"the {name} thanks you"
         self.programs: dict[str, Program] = {}
         self.shut: tuple[Endpoint, ...] = ()
-        with ExitStack() as held:
-            self.lab = held.enter_context(nodes.Lab(A=CUSTOMER, B=SERVER, fallback=True, aside=aside))
-            self.A, self.B = self.lab["A"], self.lab["B"]
-            self.endpoint = Endpoint(self.B.address, self.random.randrange(5000, 9000))
-            self._held = held.pop_all()
+        self.lab = nodes.Lab(A=CUSTOMER, B=SERVER, fallback=True, aside=aside)
+        self.A, self.B = self.lab["A"], self.lab["B"]
+        self.endpoint = Endpoint(self.B.address, self.random.randrange(5000, 9000))
 
     @property
     def complaint(self) -> str:
@@ -129,7 +126,7 @@ class Case:
 
     def close(self) -> None:
         """End the machine, with all its programs; harmless when done twice."""
-        self._held.close()
+        self.lab.close()
 
     def __enter__(self) -> Self:
         return self

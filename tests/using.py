@@ -3,32 +3,24 @@
 import html
 import re
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Iterator
 from io import BytesIO
 
 import ipywidgets as widgets
 from matplotlib.image import imread
 
 from sockets_lab.figures.drawing import Drawing
-from sockets_lab.panels.panel import Panel
+from sockets_lab.panels.panel import Panel, within
 
 
 def click(panel: Panel, label: str) -> str:
     """Click the button with that label; return what the panel then says, without its markup."""
-    next(one for one in _controls(panel) if isinstance(one, widgets.Button) and one.description == label).click()
+    next(one for one in within(panel) if isinstance(one, widgets.Button) and one.description == label).click()
     return said(panel)
 
 
 def said(panel: Panel) -> str:
     """Return the panel's sentence as a reader sees it."""
     return html.unescape(re.sub("<[^>]+>", "", panel.line.value))
-
-
-def _controls(box: widgets.Box) -> Iterator[widgets.Widget]:
-    for child in box.children:
-        if isinstance(child, widgets.Box):
-            yield from _controls(child)
-        yield child
 
 
 def texts_inside(drawing: Drawing) -> None:

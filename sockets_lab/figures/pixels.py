@@ -17,7 +17,9 @@ def png(cells: bytes, width: int, palette: Sequence[Color], scale: int = 1) -> b
     image = Image.frombytes("P", size, cells)
     image.putpalette(bytes(part for color in palette for part in color), "RGBA")
     buffer = BytesIO()
-    image.resize((size[0] * scale, size[1] * scale), Image.Resampling.NEAREST).save(buffer, "PNG")
+    image.resize((size[0] * scale, size[1] * scale), Image.Resampling.NEAREST).save(
+        buffer, "PNG", compress_level=1  # large squares pack well with little work, and a panel waits for this
+    )
     return buffer.getvalue()
 
 

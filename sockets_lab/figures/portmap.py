@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterable
+from functools import cache
 
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
@@ -94,10 +95,15 @@ def _facts(drawing: Drawing, found: Probe) -> float:
     return TOP + len(lines) * 19
 
 
+@cache
+def _swatch(color: int) -> bytes:
+    return png(bytes([color]), 1, PALETTE)
+
+
 def _legend(drawing: Drawing, drawn: PortMap, y: float) -> None:
     drawing.line(COLUMN, y - 12, 750, y - 12, "quiet")
     for number, (color, words) in enumerate(LEGEND):
-        drawing.pixels(COLUMN, y + number * 20, 12, 12, png(bytes([color]), 1, PALETTE))
+        drawing.pixels(COLUMN, y + number * 20, 12, 12, _swatch(color))
         drawing.text(COLUMN + 20, y + number * 20 + 6, words, size=12)
     y += len(LEGEND) * 20 + 6
     given = "not told by this system" if drawn.ephemeral is None else "{}-{}".format(*drawn.ephemeral)

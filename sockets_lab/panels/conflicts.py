@@ -1,8 +1,10 @@
 """The panel of lesson 04: two real programs, all options, the outcome, and the matrix measured on this machine."""
 
+from dataclasses import replace
+
 import ipywidgets as widgets
 
-from sockets_lab.conflicts import Claim, SecondProgram, matrix, reason, stage, vary_options
+from sockets_lab.conflicts import Claim, Outcome, SecondProgram, matrix, reason, stage, vary_options
 from sockets_lab.figures.conflicts import meeting, whole_matrix
 from sockets_lab.panels.panel import Panel
 
@@ -64,6 +66,7 @@ class ConflictPanel(Panel):
 
     def __init__(self) -> None:
         self.program: SecondProgram | None = None
+        self.varied: dict[tuple, dict] = {}  # what each pair's other choices came to, measured when it was first chosen
         self.swapping = False
         self.boxes = (ClaimBox("Program 1"), ClaimBox("Program 2"))
         acts = [
@@ -80,7 +83,7 @@ class ConflictPanel(Panel):
             self.meet()
 
     def meet(self) -> None:
-        """Stage what the controls say, in two processes, and show every other choice of options beside it."""
+        """Stage what the controls say, in two processes, and show what every other choice of options came to."""
         first, second = (box.claim() for box in self.boxes)
         self.program = self.program or SecondProgram()
         try:
@@ -89,9 +92,16 @@ class ConflictPanel(Panel):
             self.release()
             self.say("The second program has ended. Use any control, and another one starts.", trouble=True)
             return
-        self.draw(meeting(outcome, vary_options(first, second)))
+        self.draw(meeting(outcome, self.vary(first, second)))
         ending = f"`{outcome.ending}` is refused" if outcome.refused else "Every call worked"
         self.say(f"{ending}. {reason(outcome)}")
+
+    def vary(self, first: Claim, second: Claim) -> dict[tuple[str, str], Outcome]:
+        """Return the outcome of every other choice of options; it is measured once for each pair."""
+        pair = tuple(replace(claim, reuse_address=False, reuse_port=False) for claim in (first, second))
+        if pair not in self.varied:
+            self.varied[pair] = vary_options(first, second)
+        return self.varied[pair]
 
     def swap(self) -> None:
         self.swapping = True

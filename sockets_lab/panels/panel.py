@@ -5,7 +5,8 @@ much as its first picture needs; `release` lets go of everything, and the next c
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from html import escape
 from typing import Any, ClassVar
@@ -76,21 +77,41 @@ class Panel(widgets.VBox):
 
         @wraps(action)
         def run() -> None:
-            self.say("")
-            try:
-                action()
-            except BadInput as mistake:
-                self.say(str(mistake), trouble=True)
-            except OSError as error:
-                self.say(f"Refused. {refusal(error)}.", trouble=True)
-            except Exception as error:  # noqa: BLE001  a fault of ours: show it here, or nobody sees it
-                self.say(f"This panel has a fault of its own: {type(error).__name__}: {error}", trouble=True)
+            with self.at_once():
+                self.say("")
+                try:
+                    action()
+                except BadInput as mistake:
+                    self.say(str(mistake), trouble=True)
+                except OSError as error:
+                    self.say(f"Refused. {refusal(error)}.", trouble=True)
+                except Exception as error:  # noqa: BLE001  a fault of ours: show it here, or nobody sees it
+                    self.say(f"This panel has a fault of its own: {type(error).__name__}: {error}", trouble=True)
             look_again()
 
         return run
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Tell the page about an action's changes together, the picture first.
+
+        Told one by one, each is a message that the page waits for while the kernel is still at work on the picture.
+        """
+        with ExitStack() as held:
+            for widget in (*within(self), self.line, self.canvas):  # they are let go from the last to the first
+                held.enter_context(widget.hold_sync())
+            yield
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict]:  # type: ignore[override]
         return forms(self, f"Panel: {self.purpose}. Run this cell to use it.", self.picture)
+
+
+def within(box: widgets.Box) -> Iterator[widgets.Widget]:
+    """Go through all widgets in a box, and in the boxes within it."""
+    for child in box.children:
+        yield child
+        if isinstance(child, widgets.Box):
+            yield from within(child)
 
 
 def inline(text: str) -> str:

@@ -18,6 +18,7 @@ def occupied(protocol: str = "tcp") -> dict[int, list[SocketRow]]:
 
 # The bits of one byte of `PortMap.marks`; the lowest two hold the index of the port's range in RANGES.
 RANGE, NAMED, OCCUPIED, WAITING, EPHEMERAL = 3, 4, 8, 16, 32
+HANDED_OUT = bytes(mark | EPHEMERAL for mark in range(256))  # each mark with one bit more
 SIDE = 256  # a port's row and column in the picture are the two bytes of its header field
 
 
@@ -39,11 +40,10 @@ class PortMap:
     def marks(self) -> bytes:
         """Return one byte a port, 256 rows of 256: row = high byte of the port, column = low byte."""
         marks = bytearray().join(bytes([index]) * len(each) for index, each in enumerate(RANGES))
-        low, high = self.ephemeral or (1, 0)
-        for bit, ports in (
-            (NAMED, self.named or ()), (OCCUPIED, self.occupied), (WAITING, self.waiting),
-            (EPHEMERAL, range(low, high + 1)),
-        ):  # fmt: skip
+        if self.ephemeral:  # in one go: it is half of all ports, and a panel waits for this
+            given = slice(self.ephemeral[0], self.ephemeral[1] + 1)
+            marks[given] = marks[given].translate(HANDED_OUT)
+        for bit, ports in ((NAMED, self.named or ()), (OCCUPIED, self.occupied), (WAITING, self.waiting)):
             for port in ports:
                 marks[port] |= bit
         return bytes(marks)

@@ -28,6 +28,9 @@ SETTINGS = {
 }
 MINUTE = 60_000  # Playwright counts milliseconds
 CODE = "jupyterapp.shell.currentWidget.content.widgets.map(one => one.model).filter(cell => cell.type === 'code')"
+# The kernel has answered: an indicator on the page may say so before the notebook knows its kernel
+IDLE = """() => { const book = window.jupyterapp?.shell.currentWidget;
+    return book?.context?.isReady && book.sessionContext.session?.kernel?.status === 'idle'; }"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,12 +45,17 @@ class Lab:
         self.browser, self.url, self.token = browser, url, token
 
     @contextlib.contextmanager
-    def lesson(self, name: str, dark: bool = False, width: int = 1280, height: int = 900) -> Iterator:
-        """Open a lesson in a fresh kernel, choose Run All from the menu, wait until it is done, and yield the page."""
+    def lesson(
+        self, name: str, dark: bool = False, width: int = 1280, height: int = 900, place: str = "doc/tree"
+    ) -> Iterator:
+        """Open a lesson in a fresh kernel, choose Run All from the menu, wait until it is done, and yield the page.
+
+        Args: place: "doc/tree" for JupyterLab, "notebooks" for Notebook 7, which the same server has.
+        """
         page = self.browser.new_page(viewport={"width": width, "height": height})
         try:
-            page.goto(f"{self.url}doc/tree/{name}.ipynb?token={self.token}&reset")
-            page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
+            page.goto(f"{self.url}{place}/{name}.ipynb?token={self.token}&reset")
+            page.wait_for_function(IDLE, timeout=MINUTE)
             theme = "JupyterLab Dark" if dark else "JupyterLab Light"  # always said: the server remembers the last one
             page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
             self.run_all(page)
@@ -63,7 +71,7 @@ class Lab:
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         page.wait_for_function(f"() => {CODE}.every(cell => cell.executionCount !== null)", timeout=2 * MINUTE)
-        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=MINUTE)
+        page.wait_for_function(IDLE, timeout=MINUTE)
         errors = page.evaluate(
             f"""() => {CODE}.filter(cell => !(cell.getMetadata('tags') || []).includes('raises-exception'))
                 .flatMap(cell => cell.outputs.toJSON()).filter(output => output.output_type === 'error')
@@ -113,8 +121,8 @@ def server(tmp_path_factory) -> Iterator[dict]:
     environment = os.environ | {key: str(place / name) for key, name in folders.items()}
     environment["SOCKETS_LAB_DATA"] = str(place / "progress")
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0",
-               "--expose-app-in-browser", "--IdentityProvider.token=t",
-               f"--ServerApp.root_dir={place / 'notebooks'}"]  # fmt: skip
+               "--expose-app-in-browser", "--JupyterNotebookApp.expose_app_in_browser=True",
+               "--IdentityProvider.token=t", f"--ServerApp.root_dir={place / 'notebooks'}"]  # fmt: skip
     log = (place / "log").open("wb")
     with log, subprocess.Popen(command, env=environment, stdout=log, stderr=log) as process:
         try:

@@ -2,6 +2,7 @@
 
 import socket
 
+import ipywidgets as widgets
 import pytest
 from using import click
 
@@ -49,6 +50,19 @@ def test_errors_are_shown_in_the_panel(error, sentence):
     assert 'role="status"' in panel.line.value
     panel.button("Go", lambda: panel.say("fine")).click()
     assert "fine" in panel.line.value
+
+
+def test_an_action_tells_the_page_once_of_each_part_and_of_the_picture_first(panel, monkeypatch):
+    click(panel, "Open")
+    told = []
+
+    def send_state(widget: widgets.Widget, key: object = None) -> None:
+        told.append(widget)
+
+    monkeypatch.setattr(widgets.Widget, "send_state", send_state)
+    click(panel, "Duplicate")
+    assert told[:2] == [panel.canvas, panel.line]
+    assert len(told) == len(set(told)) > 2
 
 
 def test_what_is_said_is_text_and_never_markup():

@@ -288,11 +288,11 @@ class TestCables:
     def test_a_slow_cable_takes_its_time(self, fresh):
         client, server = connected(fresh)
         with client, server:
-            fast = self.duration(client, server)
             assert fresh.A.slow(1_000_000) is None
-            assert self.duration(client, server) > max(0.3, 3 * fast)  # 50,000 bytes at 1 Mbit/s take 0.4 s
+            slow = self.duration(client, server)
+            assert slow > 0.3  # 50,000 bytes at 1 Mbit/s take 0.4 s
             assert fresh.A.mend() is None
-            assert self.duration(client, server) < 0.3
+            assert min(self.duration(client, server) for _ in range(5)) < slow / 3  # the best: other programs are busy
 
     def duration(self, client, server) -> float:
         began, got = time.monotonic(), 0
@@ -439,7 +439,7 @@ class TestRefused:
         return json.loads(done.stdout)
 
     def test_as_a_container_does_it(self):
-        told, seconds, left = min((self.tried([*REFUSING, "-c", TRY]) for _ in range(3)),
+        told, seconds, left = min((self.tried([*REFUSING, "-c", TRY]) for _ in range(5)),
                                   key=lambda one: one[1])  # fmt: skip
         assert told[:2] == ["unshare", "EPERM"]
         assert "as in most containers" in told[2]

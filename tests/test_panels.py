@@ -56,8 +56,9 @@ def test_an_action_tells_the_page_once_of_each_part_and_of_the_picture_first(pan
     click(panel, "Open")
     told = []
 
-    def send_state(widget: widgets.Widget, key: object = None) -> None:
-        told.append(widget)
+    def send_state(widget: widgets.Widget, key: set[str]) -> None:
+        if key:  # the names of what changed
+            told.append(widget)
 
     monkeypatch.setattr(widgets.Widget, "send_state", send_state)
     click(panel, "Duplicate")

@@ -61,6 +61,7 @@ def test_an_action_tells_the_page_once_of_each_part_and_of_the_picture_first(pan
             told.append(widget)
 
     monkeypatch.setattr(widgets.Widget, "send_state", send_state)
+    monkeypatch.setattr(type(panel.canvas.comm), "kernel", "there is one")  # else nobody is told anything
     click(panel, "Duplicate")
     assert told[:2] == [panel.canvas, panel.line]
     assert len(told) == len(set(told)) > 2

@@ -95,7 +95,7 @@ def test_readers_have_their_fields() -> None:
     picture(drawing)
     assert "A switch reads Ethernet to, Ethernet from." in drawing.alt
     assert re.search(r"A firewall reads [^.]*TCP or UDP from port, TCP or UDP to port", drawing.alt)
-    assert re.search(r"Port forwarding [^.]*changes [^.]*TCP or UDP to port", drawing.alt)
+    assert re.search(r"Port forwarding [^.]*writes [^.]*TCP or UDP to port", drawing.alt)
 
 
 @needs_namespaces

@@ -24,7 +24,7 @@ FIELDS = (  # header, fields in the order of the bytes, as short words
 READERS: tuple[tuple[str, set[int], set[int]], ...] = (  # who, what it reads, what it changes: numbers of columns
     ("a switch", {0, 1}, set()), ("a router", {0, 2, 7}, {0, 1, 3, 5}), ("a firewall", {4, 6, 7, 8, 9, 10}, set()),
     ("port forwarding", {4, 6, 7, 8, 9, 10}, {5, 6, 7, 8, 9, 11}),
-    ("the receiving kernel", {0, 2, 4, 5, 6, 7, 8, 9, 10, 11}, set()), ("the program", {6, 8, 12}, set()),
+    ("the host's kernel", {0, 2, 4, 5, 6, 7, 8, 9, 10, 11}, set()), ("the program", {6, 8, 12}, set()),
 )  # fmt: skip
 
 
@@ -77,10 +77,10 @@ def readers() -> Drawing:
         for column in reads | changes:
             changed = column in changes
             drawing.box(FIRST + column * COLUMN, y, COLUMN - 2, 28, LIT if changed else "quiet")
-            drawing.text(FIRST + column * COLUMN + COLUMN / 2 - 1, y + 14, "changes" if changed else "reads",
+            drawing.text(FIRST + column * COLUMN + COLUMN / 2 - 1, y + 14, "writes" if changed else "reads",
                          size=11, anchor="middle")  # fmt: skip
         said.append(f"{who.capitalize()} reads {', '.join(columns[one] for one in sorted(reads))}" + (
-            f"; changes {', '.join(columns[one] for one in sorted(changes))}." if changes else "."))  # fmt: skip
+            f"; writes {', '.join(columns[one] for one in sorted(changes))}." if changes else "."))  # fmt: skip
     drawing.alt = " ".join(said)
     return drawing
 

@@ -56,7 +56,7 @@ def summary(view: View) -> str:
     said = {0: "No socket is open.", 1: "1 socket."}.get(view.count, f"{view.count:,} sockets.")
     if view.more:
         said += f" The newest {len(view.sockets)} are shown, {view.more:,} more are not."
-    return said + (f" Jupyter's own {view.jupyter} are left out." if view.jupyter else "")
+    return said + (f" Left out: {view.jupyter} of Jupyter's own." if view.jupyter else "")
 
 
 def news(view: View) -> list[str]:

@@ -78,7 +78,7 @@ def test_it_follows_a_cell_while_it_runs(lab, page):
     outputs = done(page, 0)
     dock.get_by_text("No socket is open").wait_for()
     assert outputs.count() == 0
-    assert re.search(r"Jupyter's own \d+ are left out", dock.inner_text())
+    assert re.search(r"Left out: \d+ of Jupyter's own", dock.inner_text())
     cell = run(page, 1)
     dock.get_by_role("row").filter(has_text="LISTEN").wait_for()
     dock.get_by_role("row").filter(has_text=re.compile("none.*ESTABLISHED", re.DOTALL)).wait_for()

@@ -36,7 +36,7 @@ def _third_node() -> str:
         return NO_CABLE
     if found.heard:
         return "every word"
-    return "a question to all: who has B's address?" if "ARP" in found.seen else "nothing of it"
+    return "a question to all: who B's address belongs to" if "ARP" in found.seen else "nothing of it"
 
 
 PREDICTIONS = (
@@ -85,10 +85,10 @@ PREDICTIONS = (
     Prediction(
         "third-node",
         "A and B connect, and talk. C's cable ends in the same switch. What comes along C's cable of that?",
-        ("nothing of it", "a question to all: who has B's address?", "every word", NO_CABLE),
+        ("nothing of it", "a question to all: who B's address belongs to", "every word", NO_CABLE),
         _third_node,
         {
-            "a question to all: who has B's address?": "Before A can send to B it asks everybody on the switch "
+            "a question to all: who B's address belongs to": "Before A can send to B it asks everybody on the switch "
             "which of them has B's address (ARP). After the answer the switch knows behind which port each of them is, "
             "and sends on only there.",
             "nothing of it": "A knew already where B is, so it had nothing to ask.",

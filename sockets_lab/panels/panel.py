@@ -4,6 +4,7 @@ A panel reads its controls, calls an experiment and shows the result. It opens n
 much as its first picture needs; `release` lets go of everything, and the next click begins anew.
 """
 
+import itertools
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,6 +32,7 @@ class Panel(widgets.VBox):
     def __init__(self, *controls: widgets.Widget) -> None:
         keep()
         self.picture: Picture | None = None
+        self.saying = itertools.count(1)
         self.canvas = widgets.HTML()
         self.line = widgets.HTML()
         self.canvas.add_class("sockets-lab-picture")
@@ -51,7 +53,9 @@ class Panel(widgets.VBox):
     def say(self, sentence: str, trouble: bool = False) -> None:
         """Put a sentence under the controls; screen readers speak it. Text in `backticks` is set as code."""
         color = text_color("refused") if trouble else "inherit"
-        self.line.value = f'<div role="status" style="color:{color};line-height:1.5">{inline(sentence)}</div>'
+        style = f"color:{color};line-height:1.5"
+        said = next(self.saying)  # or the page would not be told when the same is said again
+        self.line.value = f'<div role="status" data-said="{said}" style="{style}">{inline(sentence)}</div>'
 
     def release(self) -> bool:
         """Close what the panel's experiment holds, if it holds anything; tell whether it did."""

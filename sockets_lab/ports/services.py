@@ -7,6 +7,7 @@ import os
 import re
 import socket
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from sockets_lab.errors import BadInput, Refused, attempt
@@ -79,6 +80,11 @@ def named_ports(protocol: str = "tcp") -> frozenset[int] | None:
     text = next((text for text in map(_read, FILES) if text), None)
     if text is None or not names_known():
         return None
+    return _named(text, protocol)
+
+
+@lru_cache(maxsize=2 * len(PROTOCOLS))  # a panel asks again at every click
+def _named(text: str, protocol: str) -> frozenset[int]:
     entries = (ENTRY.match(line) for line in text.splitlines())
     ports = {int(entry[1]) for entry in entries if entry and entry[2] == protocol}
     return frozenset(port for port in ports if port <= MAX_PORT)

@@ -78,7 +78,7 @@ def test_the_picture_tells_what_waits_and_who_has_no_number() -> None:
     entries = (Entry(100, "socket", 7, "TCP", here), Entry(101, "socket", 7, "TCP", here))
     drawing = figures.network(View("loopback", (Host("A", "10.20.30.40", entries, rows, "cut"),)))
     picture(drawing)
-    assert "LISTEN, 3 to be accepted; descriptor 100 and 101 stands for it" in drawing.alt
+    assert "LISTEN, 3 waiting for accept; descriptor 100 and 101 stands for it" in drawing.alt
     assert "11 bytes to be read, 22 bytes not yet confirmed; no descriptor of its process" in drawing.alt
     assert "udp 10.20.30.40:9 UNCONNECTED, 33 bytes to be read; no descriptor" in drawing.alt
     assert "Its cable is cut." in drawing.alt
@@ -157,7 +157,7 @@ def test_connect_waits_in_the_listeners_table_until_somebody_accepts(panel: pane
     panel.node.value, panel.number.value = "C", 200
     assert "C's process calls its end 200" in click(panel, "Connect")
     assert panel.picture is not None
-    assert "1 to be accepted" in panel.picture.alt
+    assert "1 waiting for accept" in panel.picture.alt
     panel.node.value, panel.number.value = "B", 210
     assert "B's process calls its end 210" in click(panel, "Accept")
     assert numbers(panel, "B")[210].startswith("socket:")

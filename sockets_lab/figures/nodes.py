@@ -80,7 +80,7 @@ def _lines(row: SocketRow) -> tuple[str, ...]:
     lines = [f"{row.protocol} {row.state}", f"{row.local}"]
     if row.foreign.port:
         lines.append(f"to {row.foreign}")
-    waiting = (("to be accepted", row.receive_queue),) if row.state == "LISTEN" else (
+    waiting = (("waiting for accept", row.receive_queue),) if row.state == "LISTEN" else (
         ("bytes to be read", row.receive_queue), ("bytes not yet confirmed", row.send_queue))  # fmt: skip
     return (*lines, *(f"{count} {what}" for what, count in waiting if count))
 

@@ -48,7 +48,7 @@ def test_panel_writes_tries_connects_and_cuts(lab):
         choose(panel, "C")
         press(panel, "Connect")
         panel.get_by_text("C's process calls its end 500").wait_for()
-        assert "1 to be accepted" in picture(panel)
+        assert "1 waiting for accept" in picture(panel)
         panel.get_by_label("Show what is sent").check()
         choose(panel, "B")
         press(panel, "Cut cable")

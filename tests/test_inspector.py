@@ -146,7 +146,7 @@ def test_jupyters_own_are_counted_and_shown_only_if_asked():
     own, other = Held((3,), "TCP", 1, row("LISTEN", 1)), Held((4,), "TCP", 2, row("LISTEN", 2, 7000))
     assert told.see(0, own, other) == [((4,), "")]
     assert told.views[-1].jupyter == 1
-    assert "Jupyter's own 1" in figure.summary(told.views[-1])
+    assert "Left out: 1 of Jupyter's own" in figure.summary(told.views[-1])
     told.follower.everything = True
     assert told.see(1, own, other) == [((4,), ""), ((3,), "")]
 

@@ -83,24 +83,26 @@ def test_kernels_have_no_port_that_tells_anything(server):
     client.load_connection_info(connection)
     client.start_channels()
     client.wait_for_ready(60)
-    kernel, = psutil.Process(process.pid).children()
-    ports = [one.laddr.port for one in kernel.net_connections("inet") if one.status == psutil.CONN_LISTEN]
-    assert len(ports) <= 1
-    with zmq.Context() as context, context.socket(zmq.SUB) as listener, context.socket(zmq.PULL) as puller:
-        for sock in (listener, puller):
-            for port in ports:
-                sock.connect(f"tcp://127.0.0.1:{port}")
-        listener.subscribe(b"")
-        said: list[str] = []  # a busy kernel may tell one line in two messages
-        for _ in range(20):
-            client.execute_interactive("print('mine')", timeout=30,
-                                       output_hook=lambda message: said.append(message["content"].get("text", "")))
-        assert "".join(said) == "mine\n" * 20
-        assert not listener.poll(1000)
-        assert not puller.poll(0)
-        for sock in (listener, puller):
-            sock.linger = 0
-    client.stop_channels()
+    try:
+        kernel, = psutil.Process(process.pid).children()
+        ports = [one.laddr.port for one in kernel.net_connections("inet") if one.status == psutil.CONN_LISTEN]
+        assert len(ports) <= 1
+        with zmq.Context() as context, context.socket(zmq.SUB) as listener, context.socket(zmq.PULL) as puller:
+            for sock in (listener, puller):
+                for port in ports:
+                    sock.connect(f"tcp://127.0.0.1:{port}")
+            listener.subscribe(b"")
+            said: list[str] = []  # a busy kernel may tell one line in two messages
+            for _ in range(20):
+                client.execute_interactive("print('mine')", timeout=30,
+                                           output_hook=lambda message: said.append(message["content"].get("text", "")))
+            assert "".join(said) == "mine\n" * 20
+            assert not listener.poll(1000)
+            assert not puller.poll(0)
+            for sock in (listener, puller):
+                sock.linger = 0
+    finally:  # or what it holds would be missing in other tests
+        client.stop_channels()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="this system's kernels talk over TCP")

@@ -25,7 +25,6 @@ class Runner:
     def execute(self, code: str) -> tuple:
         """Run a cell. Answers the representation of its last line's value, as text, or None."""
         try:
-            self._get_ready()
             self.cells += 1
             body, last = self._compiled(code)
             exec(body, self.names)
@@ -37,7 +36,6 @@ class Runner:
     def run(self, packed: bytes) -> tuple:
         """Call a function with arguments, pickled by cloudpickle. Answers its value."""
         try:
-            self._get_ready()
             import cloudpickle
 
             function, arguments = pickle.loads(packed)
@@ -54,7 +52,7 @@ class Runner:
         text = "".join(traceback.format_exception(type(error), error, frames))
         return ("error", self.output.take(), portable(error), text)
 
-    def _get_ready(self) -> None:
+    def get_ready(self) -> None:
         """Before the first code, let the guard know the lab's addresses; not earlier, because that takes a moment."""
         if not self.ready:
             from sockets_lab import guard

@@ -49,14 +49,15 @@ class Worker:
     def do(self, what: str, arguments: list[Any]) -> tuple:
         """Run the runner's method of this name. An interrupt counts from its beginning on, and not after its end."""
         try:
+            self.runner.get_ready()  # not busy yet: Python may swallow an interrupt that meets its own imports
             self.busy = True
             try:
                 self.interrupted()  # it may have come before we got here
                 return getattr(self.runner, what)(*arguments)
             finally:
                 self.busy = False
-        except KeyboardInterrupt as late:
-            return self.runner.failed(late)
+        except BaseException as error:  # noqa: BLE001  an interrupt at the last moment, or no readiness
+            return self.runner.failed(error)
 
     def interrupted(self, *_: Any) -> None:
         """Answer to SIGINT: only the work that was meant is interrupted, not the next, and not the wait for it."""

@@ -124,7 +124,7 @@ def test_a_click_changes_the_picture_at_once(lab, others):
 
 IN_THE_KERNEL = """async code => (await jupyterapp.shell.currentWidget.sessionContext.session.kernel
     .requestExecute({code}).done).content.status"""
-SLOWER = 3  # times the bare round trip; measured where nothing else runs it is about 1.3, and less than 100 ms
+SLOWER = 3  # times the bare round trip; measured on a busy machine it was 1.2, alone and beside a thousand sockets
 CLICKS = """async trials => {
     const panel = [...document.querySelectorAll('.sockets-lab-panel')].at(-1);
     const button = [...panel.querySelectorAll('button')].find(one => one.textContent.trim() === 'Send');

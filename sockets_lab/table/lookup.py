@@ -88,11 +88,9 @@ def find(four_tuple: FourTuple) -> SocketRow | None:
 
 def at_port(port: int, protocol: str = "tcp", states: Iterable[str] | None = None) -> list[SocketRow]:
     """Find all rows with this local port, whatever their address, without owners. Args and errors: as `snapshot`."""
-    kept = _checked((protocol,), states)
     if source() == "psutil":
-        rows = psutil_table.rows((protocol,), owners=False)
-        return [row for row in rows if row.local.port == port and (kept is None or row.state in kept)]
-    return _rows({protocol: list(_messages(protocol, kept, port))}, owners=False)
+        return [row for row in snapshot((protocol,), states) if row.local.port == port]
+    return _rows({protocol: list(_messages(protocol, _checked((protocol,), states), port))}, owners=False)
 
 
 def holders(endpoint: Endpoint, protocol: str = "tcp") -> list[SocketRow]:

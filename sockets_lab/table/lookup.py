@@ -105,9 +105,10 @@ def at_port(port: int, protocol: str = "tcp", states: Iterable[str] | None = Non
     return _rows({protocol: _messages(protocol, _checked((protocol,), states), port)}, owners=False)
 
 
-def holders(endpoint: Endpoint, protocol: str = "tcp") -> list[SocketRow]:
+def holders(endpoint: Endpoint, protocol: str = "tcp", among: Iterable[int] | None = None) -> list[SocketRow]:
     """Find, with owners, all rows at this local port whose local address is this one, or a wildcard that covers it.
 
+    Args: among: the ids of processes that are known to hold them, so that no others need be looked into; None = all.
     The wildcard "::" covers IPv4 too unless its socket is IPv6-only; only netlink tells which, psutil's rows count.
     """
     _checked((protocol,), None)
@@ -118,7 +119,7 @@ def holders(endpoint: Endpoint, protocol: str = "tcp") -> list[SocketRow]:
         for message in _messages(protocol, None, endpoint.port)
         if _covers(sock_diag.row(message, protocol, {}).local, endpoint, sock_diag.is_ipv6_only(message))
     ]
-    return _rows({protocol: found}, owners=True)
+    return _rows({protocol: found}, owners=True, among=among)
 
 
 def _covers(local: Endpoint, asked: Endpoint, ipv6_only: bool) -> bool:
@@ -144,10 +145,10 @@ def _foreign(sock: socket.socket) -> Endpoint:
         return Endpoint("::" if sock.family == socket.AF_INET6 else "0.0.0.0", 0)
 
 
-def _rows(found: dict[str, list[bytes]], owners: bool) -> list[SocketRow]:
+def _rows(found: dict[str, list[bytes]], owners: bool, among: Iterable[int] | None = None) -> list[SocketRow]:
     names: dict[tuple, Endpoint] = {}
     inodes = {sock_diag.inode_of(message) for messages in found.values() for message in messages} if owners else set()
-    holders = owners_of(inodes - {0}) if owners else None
+    holders = owners_of(inodes - {0}, among) if owners else None
     return [
         sock_diag.row(message, protocol, names, holders) for protocol, messages in found.items() for message in messages
     ]

@@ -27,16 +27,18 @@ class Holdings:
         return found
 
 
-def holdings_of(inodes: Iterable[int]) -> Holdings:
+def holdings_of(inodes: Iterable[int], among: Iterable[int] | None = None) -> Holdings:
     """Find the descriptors that lead to these sockets, in one walk.
 
+    Args: among: look into these processes only, which takes a part of the time; None = all.
     An inode is left out where nobody whom we may look at holds it: it is then another user's, another pid namespace's,
     or the kernel's own.
     Source: proc_pid_fd(5).
     """
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     found = Holdings()
-    for pid in filter(str.isdecimal, os.listdir("/proc") if wanted else ()):
+    pids = filter(str.isdecimal, os.listdir("/proc")) if among is None else map(str, among)
+    for pid in pids if wanted else ():
         held, descriptors = _held(pid, wanted)
         if held:
             found.inodes.extend(held)
@@ -46,9 +48,9 @@ def holdings_of(inodes: Iterable[int]) -> Holdings:
     return found
 
 
-def owners_of(inodes: Iterable[int]) -> dict[int, tuple[Owner, ...]]:
+def owners_of(inodes: Iterable[int], among: Iterable[int] | None = None) -> dict[int, tuple[Owner, ...]]:
     """Find the holders of these sockets. Returns: inode -> owners, without the inodes that `holdings_of` leaves out."""
-    return holdings_of(inodes).owners()
+    return holdings_of(inodes, among).owners()
 
 
 def _held(pid: str, wanted: Mapping[str, int]) -> tuple[list[int], list[int]]:

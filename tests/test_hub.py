@@ -1,9 +1,10 @@
 """A class on one host: a real JupyterHub, learners who log in and run lessons at the same time, and a hub that dies.
 
-Thirty learners: benchmarks/classroom.py.
+One learner for each core, three at least; thirty: benchmarks/classroom.py.
 """
 
 import json
+import os
 import re
 import shutil
 import tempfile
@@ -12,10 +13,12 @@ from pathlib import Path
 
 import hub_class
 import nbformat
+import psutil
 import pytest
 from hub_class import ROOT, Channels, Hub, Learner, printed
 
-NAMES = ["ada", "grace", "linus"]
+ENOUGH = min(30, os.cpu_count() or 1, psutil.virtual_memory().available // 2**29)
+NAMES = ["ada", "grace", "linus", *(f"learner{number:02}" for number in range(4, ENOUGH + 1))]
 LESSONS = ["02_binding", "04_conflicts", "05_fourtuples", "07_nodes"]
 MISSING = hub_class.missing()
 

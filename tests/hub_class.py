@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -74,15 +75,15 @@ class Hub:
         self.process.wait(30)
 
     def close(self) -> None:
-        """End the hub, its proxy and the learners' servers."""
+        """End the hub, its proxy, the learners' servers and kernels, all at once: nobody's work is at stake."""
         ours = [process for _, process in self.processes()]
         if self.process and self.process.poll() is None:
-            self.process.terminate()  # ends the proxy too
-            self.process.wait(60)
+            ours += psutil.Process(self.process.pid).children()
+            self.kill()
         for process in ours:
-            process.terminate()
-        for process in psutil.wait_procs(ours, 20)[1]:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(ours, DEADLINE)
 
     def processes(self) -> list[tuple[str, psutil.Process]]:
         """Find the living processes of this class's servers. Returns: of each, whose it is, and the process."""

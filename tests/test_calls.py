@@ -696,8 +696,6 @@ def kernel(tmp_path_factory):
     manager = KernelManager(kernel_name="python3", transport="ipc", connection_file=str(file))
     manager.start_kernel()
     client = manager.blocking_client()
-    client.start_channels()
-    client.wait_for_ready(timeout=2 * DEADLINE)
 
     def run(cell):
         printed, errors = [], []
@@ -713,11 +711,15 @@ def kernel(tmp_path_factory):
         assert not errors, "\n".join(errors[0])
         return "".join(printed)
 
-    run("import asyncio, json, socket, threading, time\nfrom sockets_lab.calls import record")
-    run("def show(calls): print(json.dumps([(c.thread, c.name, c.reply().split()[0]) for c in calls]))")
-    yield run
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
+    try:
+        client.start_channels()
+        client.wait_for_ready(timeout=2 * DEADLINE)
+        run("import asyncio, json, socket, threading, time\nfrom sockets_lab.calls import record")
+        run("def show(calls): print(json.dumps([(c.thread, c.name, c.reply().split()[0]) for c in calls]))")
+        yield run
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
 
 
 def test_prints_in_a_kernel_are_no_calls(kernel):

@@ -1,6 +1,7 @@
 """A class of the host's own users: real passwords, a user id for each, and nobody reads another's kernel.
 
-The two users exist in a mount namespace of the hub's alone: its /etc/passwd is a copy with two lines more.
+The two users exist in a mount namespace of the hub's alone: its /etc/passwd is a copy with two lines more. Where this
+Python stands in a home that is closed to others, another stands there in that home's place, with only the Python in it.
 """
 
 import json
@@ -47,12 +48,22 @@ def missing() -> str | None:
         return "users of one's own take root"
     if subprocess.run(["unshare", "--mount", "true"], capture_output=True).returncode:
         return "no mount namespace for users of one's own"
-    try:  # as the hub does it: the program is looked up by the user, who may be kept out of root's home
-        subprocess.run([sys.executable, "-c", "import jupyterhub, sockets_lab"], user=61001, group=61001,
-                       extra_groups=[], capture_output=True, check=True)  # fmt: skip
-    except (OSError, subprocess.CalledProcessError):
+    as_one = ["setpriv", "--reuid=61001", "--regid=61001", "--clear-groups", sys.executable, "-c",
+              "import jupyterhub, sockets_lab"]  # fmt: skip
+    if subprocess.run(["unshare", "--mount", "sh", "-ec", opened(), "-", *as_one], capture_output=True).returncode:
         return "other users cannot read this Python or this checkout"
     return None
+
+
+def opened() -> str:
+    """Return a script, for a mount namespace: it opens this Python to others, and then becomes the command given."""
+    place = Path(sys.base_prefix)
+    closed = next((one for one in reversed(place.parents) if not one.stat().st_mode & 0o001), None)
+    lines = f"""
+        kept=$(mktemp -d); mount --bind {place} $kept
+        mount -t tmpfs -o mode=755 none {closed}; mkdir -p {place}; mount --move $kept {place}; rmdir $kept
+    """
+    return (lines if closed else "") + 'exec "$@"'
 
 
 @pytest.fixture
@@ -74,7 +85,7 @@ def hub():
         shutil.copy(f"/etc/{file}", etc / file)
         with (etc / file).open("a") as copy:
             copy.write("\n".join(more) + "\n")
-    script = f'for file in {" ".join(lines)}; do mount --bind {etc}/$file /etc/$file; done; exec "$@"'
+    script = f'for file in {" ".join(lines)}; do mount --bind {etc}/$file /etc/$file; done; {opened()}'
     hub = Hub(folder, list(USERS), "system", ("unshare", "--mount", "sh", "-ec", script, "-"))
     try:
         hub.start()

@@ -94,8 +94,8 @@ def test_kill_9_in_the_middle_of_a_lesson_leaves_no_process(name):
     manager = KernelManager(kernel_name="python3")
     manager.start_kernel(cwd=str(NOTEBOOKS), env={**os.environ, "SOCKETS_LAB_MARK": mark})
     client = manager.client()
-    client.start_channels()
     try:
+        client.start_channels()
         client.wait_for_ready(60)
         for source in code(NOTEBOOKS / f"{name}.ipynb"):
             client.execute(source)
@@ -115,8 +115,8 @@ def test_an_interrupted_cell_leaves_no_socket_and_the_kernel_goes_on():
     manager = KernelManager(kernel_name="python3")
     manager.start_kernel(cwd=str(NOTEBOOKS))
     client = manager.client()
-    client.start_channels()
     try:
+        client.start_channels()
         client.wait_for_ready(60)
 
         def ask(source: str) -> str:

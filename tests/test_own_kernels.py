@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -18,6 +20,7 @@ from jupyter_client.blocking import BlockingKernelClient
 
 ROOT = Path(__file__).resolve().parents[1]
 CONFIG = ROOT / "deploy" / "jupyter_server_config.py"
+DEADLINE = 300.0  # seconds, for what a busy machine does
 NOBODY = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--bounding-set=-all"]
 INTRUDER = """
 import errno, os, socket, sys
@@ -34,37 +37,46 @@ for target in sys.argv[1:]:
 """
 
 
-@pytest.fixture
-def server():
-    """A function that starts a Jupyter server and a kernel as the README does. It returns process and connection."""
-    started, folder = [], Path(tempfile.mkdtemp(prefix="own-"))
+@contextmanager
+def serving(**more: str) -> Iterator[tuple[psutil.Process, dict]]:
+    """Run a Jupyter server and a kernel as the README does. Yields: the server's process, and the kernel's connection.
+
+    Args: more: for the server's environment.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="own-"))
     folder.chmod(0o755)  # what shuts others out is to be the course's doing
+    environment = os.environ | {"JUPYTER_RUNTIME_DIR": str(folder / "run"), "JUPYTER_CONFIG_DIR": str(folder)} | more
+    command = [sys.executable, "-m", "jupyter_server", "--allow-root", "--ip=127.0.0.1", "--port=0",
+               "--IdentityProvider.token=t", f"--ServerApp.root_dir={folder}"]  # fmt: skip
+    log = subprocess.DEVNULL
+    with subprocess.Popen(command, env=environment, stdout=log, stderr=log) as server:
+        try:
+            yield psutil.Process(server.pid), new_kernel(Path(environment["JUPYTER_RUNTIME_DIR"]))
+        finally:
+            server.terminate()
+            server.wait(30)
+            shutil.rmtree(folder, ignore_errors=True)
 
-    def start(**more: str) -> tuple[psutil.Process, dict]:
-        own = {"JUPYTER_RUNTIME_DIR": str(folder / "run"), "JUPYTER_CONFIG_DIR": str(folder)}
-        environment = os.environ | own | more
-        command = [sys.executable, "-m", "jupyter_server", "--allow-root", "--ip=127.0.0.1", "--port=0",
-                   "--IdentityProvider.token=t", f"--ServerApp.root_dir={folder}"]  # fmt: skip
-        log = subprocess.DEVNULL
-        started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            for path in Path(environment["JUPYTER_RUNTIME_DIR"]).glob("jpserver-*.json"):
-                try:
-                    about = json.loads(path.read_text())
-                    made = requests.post(f"{about['url']}api/kernels?token=t", json={}, timeout=60).json()
-                    connection = next(path.parent.glob(f"kernel-{made['id']}*.json"))
-                    return started[-1], json.loads(connection.read_text())
-                except (ValueError, KeyError, requests.RequestException):
-                    continue
-            time.sleep(0.2)
-        raise AssertionError("the server did not start")
 
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait(30)
-    shutil.rmtree(folder, ignore_errors=True)
+def new_kernel(runtime: Path) -> dict:
+    """Ask the server of that folder for a kernel, as soon as it answers. Returns: how to connect to the kernel."""
+    end = time.monotonic() + DEADLINE
+    while time.monotonic() < end:
+        for path in runtime.glob("jpserver-*.json"):
+            try:
+                about = json.loads(path.read_text())
+                made = requests.post(f"{about['url']}api/kernels?token=t", json={}, timeout=DEADLINE).json()
+            except (ValueError, KeyError, requests.RequestException):
+                continue
+            return json.loads(next(runtime.glob(f"kernel-{made['id']}*.json")).read_text())
+        time.sleep(0.1)
+    raise AssertionError("the server did not start")
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[tuple[psutil.Process, dict]]:
+    with serving() as both:
+        yield both
 
 
 def test_the_courses_installation_has_the_setting():
@@ -74,17 +86,17 @@ def test_the_courses_installation_has_the_setting():
 
 
 @pytest.mark.skipif(os.name != "posix", reason="this system's kernels talk over TCP")
-def test_kernels_have_no_port_that_tells_anything(server):
+def test_kernels_have_no_port_that_tells_anything(served):
     """What remains is one port for the output of forked children: it takes messages, with a key, and sends none."""
-    process, connection = server()
+    process, connection = served
     assert connection["transport"] == "ipc"
     assert Path(connection["ip"]).parent.stat().st_mode & 0o077 == 0
     client = BlockingKernelClient()
     client.load_connection_info(connection)
-    client.start_channels()
-    client.wait_for_ready(60)
     try:
-        kernel, = psutil.Process(process.pid).children()
+        client.start_channels(hb=False)  # to the heartbeat, a kernel that starts slowly is a dead one
+        client.wait_for_ready(DEADLINE)
+        kernel, = process.children()
         ports = [one.laddr.port for one in kernel.net_connections("inet") if one.status == psutil.CONN_LISTEN]
         assert len(ports) <= 1
         with zmq.Context() as context, context.socket(zmq.SUB) as listener, context.socket(zmq.PULL) as puller:
@@ -94,7 +106,7 @@ def test_kernels_have_no_port_that_tells_anything(server):
             listener.subscribe(b"")
             said: list[str] = []  # a busy kernel may tell one line in two messages
             for _ in range(20):
-                client.execute_interactive("print('mine')", timeout=30,
+                client.execute_interactive("print('mine')", timeout=DEADLINE,
                                            output_hook=lambda message: said.append(message["content"].get("text", "")))
             assert "".join(said) == "mine\n" * 20
             assert not listener.poll(1000)
@@ -106,10 +118,9 @@ def test_kernels_have_no_port_that_tells_anything(server):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="this system's kernels talk over TCP")
-def test_a_folder_too_deep_for_an_address_falls_back_to_ports(server, tmp_path):
-    deep = tmp_path / ("a" * 80)
-    _, connection = server(JUPYTER_RUNTIME_DIR=str(deep))
-    assert connection["transport"] == "tcp"
+def test_a_folder_too_deep_for_an_address_falls_back_to_ports(tmp_path):
+    with serving(JUPYTER_RUNTIME_DIR=str(tmp_path / ("a" * 80))) as (_, connection):
+        assert connection["transport"] == "tcp"
 
 
 def ask_as_nobody(*targets: str) -> list[str]:
@@ -122,11 +133,11 @@ def ask_as_nobody(*targets: str) -> list[str]:
     not (hasattr(os, "getuid") and os.getuid() == 0 and shutil.which("setpriv") and Path("/usr/bin/python3").exists()),
     reason="becoming another user takes root and setpriv",
 )
-def test_another_user_cannot_connect_to_a_kernel_nor_see_whose_a_socket_is(server):
-    process, connection = server()
+def test_another_user_cannot_connect_to_a_kernel_nor_see_whose_a_socket_is(served):
+    process, connection = served
     ports = [connection[f"{channel}_port"] for channel in ("shell", "iopub", "stdin", "control", "hb")]
     paths = [f"{connection['ip']}-{port}" for port in ports]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + DEADLINE
     while not all(map(os.path.exists, paths)) and time.monotonic() < deadline:
         time.sleep(0.1)  # until the kernel has made them
     with socket.create_server(("127.0.0.1", 0)) as open_to_all:  # the control: a TCP port, as kernels otherwise have

@@ -1,5 +1,6 @@
 """Faults of the one who listens: the port is taken, the address or the protocol is another, the family is only one."""
 
+import errno
 import socket
 
 from sockets_lab.detective.case import Case
@@ -50,8 +51,9 @@ def _no_ipv6() -> str:
     try:
         with socket.socket(socket.AF_INET6) as sock:
             sock.bind(("::", 0))  # needs no interface that speaks IPv6, only a kernel that knows it
-    except OSError:
-        return "this machine's kernel knows no IPv6"
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:  # this one says that all ports are taken just now
+            return "this machine's kernel knows no IPv6"
     return "" if has_ipv6() or has_stacks() else "this machine speaks no IPv6"
 
 

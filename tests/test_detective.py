@@ -10,7 +10,7 @@ import nbformat
 import psutil
 import pytest
 
-from sockets_lab import detective, filtering
+from sockets_lab import detective, filtering, machine
 from sockets_lab.course.detective import CLAIMS, EXERCISES, PREDICTIONS
 from sockets_lab.course.questions import pick
 from sockets_lab.detective.faults.fault import has_stacks
@@ -90,6 +90,18 @@ def test_it_does_so_on_loopback_too_where_nobody_listens_for_the_whole_machine(k
             with pytest.raises(BadInput, match="every network"):
                 case.service.restart(address="0.0.0.0")
         assert solve(case, key) == ""
+
+
+def test_this_machines_range_of_ports_stays_as_it_is_where_a_case_has_no_stack_of_its_own(monkeypatch):
+    """Nodes may be had when the lot is drawn, and not any more when the case is made."""
+    before = machine.ephemeral_range()
+    monkeypatch.setattr("sockets_lab.detective.faults.network.has_stacks", lambda: True)
+    monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
+    place = detective.place_with("exhausted", "tests")
+    assert place is not None
+    with pytest.raises(BadInput, match="stays as it is"):
+        detective.take(place, "tests", aside=True)
+    assert machine.ephemeral_range() == before
 
 
 @pytest.mark.skipif(not has_stacks(), reason="namespaces are refused here")

@@ -95,10 +95,17 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE))
 
 
 @posix
-def test_where_there_are_too_few_descriptors_as_many_are_made_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sockets_lab.fourtuples.gathering.shares", lambda *_: ([30], [30]))
-    with fourtuples.crowd(50) as made:
-        assert (made.made, made.ended_early) == (30, "no more descriptors")
+@pytest.mark.parametrize(("limit", "least", "most"), [(64, 100, 500), (20, 0, 0)])
+def test_where_there_are_too_few_descriptors_as_many_are_made_as_fit(limit: int, least: int, most: int) -> None:
+    code = f"""
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
+from sockets_lab.fourtuples import crowd
+with crowd(1000) as made:
+    print({least} <= made.made <= {most}, made.ended_early)
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=2 * SOON)
+    assert (told.stderr, told.stdout) == ("", "True no more descriptors\n")
 
 
 @pytest.mark.parametrize("where", ["while they stand", "before they begin"])
@@ -155,12 +162,15 @@ def test_where_the_kernel_does_not_tell_its_share_is_unknown(monkeypatch: pytest
 
 def test_shares_add_up_and_nobody_gets_more_than_fits() -> None:
     for count in (1, 99, 1000, 50_000):
-        for here, there in ((0, 50), (120, 240), (19_000, 19_984), (10**6, 10**6), (-5, 40), (-60, -12)):
-            hosts, guests = shares(count, here, there)
-            assert hosts[0] == min(count, max(0, here))
+        for here, there, most in ((0, 50, 7), (120, 240, 16), (19_000, 19_984, 16), (10**6, 10**6, 16), (-5, 40, 3)):
+            hosts, guests = shares(count, here, there, most)
             assert sum(hosts) == sum(guests) <= count
+            assert hosts[0] <= max(0, here)
             assert all(share <= there for share in [*hosts[1:], *guests])
-            assert sum(hosts) == count or len(hosts) == 16 or there <= 0
+            assert max(len(hosts), len(guests)) <= most
+            assert sum(hosts) == count or sum(hosts) + there >= there * most + min(0, here)
+        assert shares(count, -60, -12, 0) == ([0], [])
+        assert shares(count, 40, 48, 0) == ([0], [])
     assert divided(10, 4) == [4, 3, 3]
     assert divided(0, 4) == divided(4, 0) == []
 

@@ -13,6 +13,7 @@ from sockets_lab.detective.settings import SERVICE
 from sockets_lab.errors import BadInput
 from sockets_lab.filtering import walking
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
+from sockets_lab.netns.settings import set_ephemeral_range
 from sockets_lab.nodes.loopback import LEASE
 
 CUSTOMER, SERVER = "10.20.30.40", "50.60.70.80"
@@ -108,6 +109,15 @@ class Case:
         """The first and the last port that A's kernel may choose for a customer; None where it does not tell."""
         told: tuple[int, int] | None = self.A.call("sockets_lab.machine", "ephemeral_range")
         return told
+
+    def let_choose(self, first: int, last: int) -> None:
+        """Let A's kernel choose ports from first to last for customers.
+
+        Raises: BadInput, where A and B share this machine's kernel, whose range is not ours to change.
+        """
+        if self.shares_stack:
+            raise BadInput("A has no range of its own: it shares this machine's network stack, which stays as it is.")
+        self.A.run(set_ephemeral_range, first, last)
 
     def end(self, pid: int) -> None:
         """End a process of this machine, as `os.kill(pid, signal.SIGTERM)` does, and wait until it is gone.

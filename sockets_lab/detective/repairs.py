@@ -7,7 +7,6 @@ from sockets_lab.detective.case import Case
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.filtering import Chain, Rule, Ruleset, Unread, firewall
 from sockets_lab.model import Endpoint
-from sockets_lab.netns.settings import set_ephemeral_range
 
 LONGEST = 200  # characters of a setting
 
@@ -42,12 +41,11 @@ def give_usual_range(case: Case) -> tuple[int, int]:
 
     Raises: BadInput, where A and B share this machine's kernel, whose range is not the learner's to change.
     """
-    usual = case.B.call("sockets_lab.machine", "ephemeral_range")
-    if case.shares_stack or usual is None:
-        raise BadInput("A has no range of its own here: it shares this machine's network stack, which stays as it is.")
-    first, last = usual
-    case.A.run(set_ephemeral_range, first, last)
-    return first, last
+    usual: tuple[int, int] | None = case.B.call("sockets_lab.machine", "ephemeral_range")
+    if usual is None:
+        raise BadInput("B's kernel does not tell its range, so A cannot be given the same.")
+    case.let_choose(*usual)
+    return usual
 
 
 def setting(name: str, text: str) -> Any:

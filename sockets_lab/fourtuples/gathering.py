@@ -27,6 +27,7 @@ MOST = 16  # processes of one role
 BACKLOG = 4096  # connections; systems may allow fewer, and then a guest may come a second later
 SECONDS = 30.0  # for all of them; fifty thousand take one or two
 FEW = 16  # descriptors that a process of the crowd needs beside its share
+A_PAIR = 6  # descriptors that a process of each role takes here: the ends of its pipes, and those of its start
 RESET = struct.pack("HH" if os.name == "nt" else "ii", 1, 0)  # struct linger: on, and zero seconds. socket(7)
 
 
@@ -66,7 +67,8 @@ def crowd(count: int = 1000, weigh: bool = True, seconds: float = SECONDS) -> It
     until = time.monotonic() + seconds
     with more_descriptors(count + 2 * SPARE) as limit, ExitStack() as stack:
         host = stack.enter_context(Host(listener()))
-        hosts, guests = shares(count, limit - SPARE - host.listener.fileno(), limit - FEW)
+        free = limit - host.listener.fileno()  # a new descriptor is the lowest free number
+        hosts, guests = shares(count, free - SPARE, limit - FEW, min(MOST, (free - FEW) // A_PAIR))
         others = [stack.enter_context(Member(*role, until)) for role in roles(host.listener, hosts[1:], guests, until)]
         for one in others:
             one.wait_until_ready()
@@ -80,15 +82,17 @@ def listener() -> socket.socket:
     return sock
 
 
-def shares(count: int, here: int, there: int) -> tuple[list[int], list[int]]:
-    """Divide a crowd among processes. Args: here, there: sockets that this process can hold, and any other one.
+def shares(count: int, here: int, there: int, most: int) -> tuple[list[int], list[int]]:
+    """Divide a crowd among processes.
 
+    Args: here, there: sockets that this process can hold, and any other one; most: processes of one role.
     Returns: the shares of the hosts, of which this process is the first, and those of the processes of guests.
     """
-    own = min(count, max(0, here))
     # Where a listener cannot be handed to another process, this one is the only host.
-    others = divided(count - own, there)[: MOST - 1] if os.name == "posix" else []
-    return [own, *others], divided(own + sum(others), there)[:MOST]
+    hosted = max(0, here) + there * (most - 1 if os.name == "posix" else 0)
+    total = max(0, min(count, hosted, there * most))
+    own = min(total, max(0, here))
+    return [own, *divided(total - own, there)], divided(total, there)
 
 
 def divided(total: int, most: int) -> list[int]:

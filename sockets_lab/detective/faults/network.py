@@ -5,7 +5,6 @@ from sockets_lab.detective.case import Case
 from sockets_lab.detective.faults.fault import Fault, has_stacks
 from sockets_lab.filtering import Rule
 from sockets_lab.model import Endpoint
-from sockets_lab.netns.settings import set_ephemeral_range
 
 HOARDERS = ("poller", "crawler", "monitor", "exporter")
 
@@ -45,7 +44,7 @@ def exhausted(case: Case) -> None:
     """Leave A few ephemeral ports, and let a program hold them all; the service itself is sound."""
     first, count = case.random.randrange(20000, 40000), case.random.randrange(6, 20)
     case.serve(at_once=64)
-    case.A.run(set_ephemeral_range, first, first + count - 1)
+    case.let_choose(first, first + count - 1)
     hoarder = case.random.choice(HOARDERS)
     target = list(case.endpoint.sockaddr)
     case.add(case.A, hoarder, role="visitor", target=target, count=60, says="stay\n", source=case.source)

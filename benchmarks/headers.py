@@ -1,40 +1,56 @@
-"""Time the headers against scapy and dpkt, in packets a second. Takes less than a minute.
+"""Read and build headers beside dpkt and scapy: frame after frame, and a whole capture at once.
 
-Usage: python benchmarks/headers.py [payload bytes ...]        (0 1460)
+Usage: python benchmarks/headers.py [--quick]
 
-Only ratios count: each is the median over rounds in which every way had a turn. Ethernet, IPv4 and TCP; random
-addresses, of a few machines as in a capture. "read": with addresses as text, ports, numbers and flags looked at.
-scapy and dpkt do not check checksums when they read; "and check" does it for ours, to tell what that costs.
+Frames of Ethernet, IPv4 and TCP between a few random machines, as in a capture. To read one is to look at its
+addresses, ports, sequence numbers, flags, window and payload. Ours checks both checksums of each frame that it reads;
+dpkt and scapy check none, so what the same costs with dpkt is told apart.
 """
 
 import logging
 import random
 import socket
 import statistics
-import sys
+import struct
+import tempfile
 import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
-import dpkt
+from measuring import Bars, Goal, Lines, Report, in_turns, main, ratios, times_ours
 
 from sockets_lab.headers import TCP, Ethernet, IPv4, build, checks, compose, dissect
+from sockets_lab.headers.brief import brief
+from sockets_lab.headers.columns import VERDICTS, columns, joined
+from sockets_lab.nodes import pcap
+from sockets_lab.nodes.capture import Captured
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
-from scapy.layers.inet import IP as ScapyIP  # noqa: E402
-from scapy.layers.inet import TCP as ScapyTCP  # noqa: E402
-from scapy.layers.l2 import Ether  # noqa: E402
+try:
+    import dpkt
+    from scapy.layers import inet, l2
+except ImportError as absent:
+    MISSING = absent.name
+else:
+    MISSING = None
 
-ROUNDS = 21
-MANY, FEW = 400, 40  # packets a turn; scapy is slow enough to be timed with few
 CARDS = ("02:00:00:00:00:0a", "02:00:00:00:00:0b")
+FRAMES, FEW = 2_000, 100  # frames in a turn; scapy is slow enough to be timed with few
+AT_ONCE = {0: 100_000, 1460: 20_000}  # by bytes of payload
+OURS, ALL_AT_ONCE = "ours, checked", "ours at once, checked"
 Parts = tuple[str, str, int, int, int, int, bytes]
 
 
 def parts(payload: int) -> list[Parts]:
-    """Return what packets are to be made of: two addresses, two ports, two sequence numbers, payload."""
+    """Return what frames are to be made of: two addresses, two ports, two sequence numbers, payload."""
     dice = random.Random(1)
     hosts = [socket.inet_ntoa(dice.randbytes(4)) for _ in range(50)]
-    numbers = [[dice.getrandbits(bits) for bits in (16, 16, 32, 32)] for _ in range(MANY)]
+    numbers = [[dice.getrandbits(bits) for bits in (16, 16, 32, 32)] for _ in range(FRAMES)]
     return [(dice.choice(hosts), dice.choice(hosts), *four, dice.randbytes(payload)) for four in numbers]
+
+
+# Building
 
 
 def our_build(one: Parts) -> bytes:
@@ -54,84 +70,161 @@ def dpkt_build(one: Parts) -> bytes:
 
 def scapy_build(one: Parts) -> bytes:
     source, destination, here, there, sequence, acknowledgment, payload = one
-    tcp = ScapyTCP(sport=here, dport=there, seq=sequence, ack=acknowledgment, flags="PA", window=8192)
-    return bytes(Ether(dst=CARDS[0], src=CARDS[1]) / ScapyIP(src=source, dst=destination, id=0) / tcp / payload)
+    tcp = inet.TCP(sport=here, dport=there, seq=sequence, ack=acknowledgment, flags="PA", window=8192)
+    return bytes(l2.Ether(dst=CARDS[0], src=CARDS[1]) / inet.IP(src=source, dst=destination, id=0) / tcp / payload)
 
 
-def our_look(data: bytes) -> tuple:
-    _, ip, tcp = dissect(data).layers
-    assert isinstance(ip, IPv4)
-    assert isinstance(tcp, TCP)
-    words = (ip.source, ip.destination, ip.header_length, ip.ttl)
-    return (*words, tcp.source_port, tcp.destination_port, tcp.sequence, tcp.acknowledgment, tcp.syn, tcp.ack)
+# Reading: each returns the same
 
 
-def dpkt_look(data: bytes) -> tuple:
+def our_read(data: bytes) -> tuple:
+    return brief(data)[1:10]  # between the protocol and the verdicts
+
+
+def dissect_read(data: bytes) -> tuple:
+    packet = dissect(data)
+    _, ip, tcp = packet.layers
+    flow = (ip.source, tcp.source_port, ip.destination, tcp.destination_port)
+    flags = tcp.syn << 1 | tcp.psh << 3 | tcp.ack << 4
+    return (*flow, tcp.sequence, tcp.acknowledgment, flags, tcp.window, packet.payload)
+
+
+def dpkt_read(data: bytes) -> tuple:
     ip = dpkt.ethernet.Ethernet(data).data
     tcp = ip.data
-    words = (socket.inet_ntoa(ip.src), socket.inet_ntoa(ip.dst), ip.hl, ip.ttl)
-    return (*words, tcp.sport, tcp.dport, tcp.seq, tcp.ack, tcp.flags >> 1 & 1, tcp.flags >> 4 & 1)
+    flow = (socket.inet_ntoa(ip.src), tcp.sport, socket.inet_ntoa(ip.dst), tcp.dport)
+    return (*flow, tcp.seq, tcp.ack, tcp.flags, tcp.win, tcp.data)
 
 
-def scapy_look(data: bytes) -> tuple:
-    ip = Ether(data)[ScapyIP]
-    tcp = ip[ScapyTCP]
-    words = (ip.src, ip.dst, ip.ihl, ip.ttl)
-    return (*words, tcp.sport, tcp.dport, tcp.seq, tcp.ack, int(tcp.flags) >> 1 & 1, int(tcp.flags) >> 4 & 1)
+def scapy_read(data: bytes) -> tuple:
+    ip = l2.Ether(data)[inet.IP]
+    tcp = ip[inet.TCP]
+    return (ip.src, tcp.sport, ip.dst, tcp.dport, tcp.seq, tcp.ack, int(tcp.flags), tcp.window, bytes(tcp.payload))
 
 
-Work = tuple  # what to call, with what, one by one, and with what else each time
-KINDS = ("parse a frame", "parse from IPv4 on", "parse and read", "build")
+def dpkt_right(data: bytes) -> bool:
+    """Tell whether the checksum of what IPv4 carries is right, and its own too."""
+    pseudo = data[26:34] + struct.pack("!BBH", 0, data[23], len(data) - 34)
+    return dpkt.dpkt.in_cksum(data[14:34]) == 0 and dpkt.dpkt.in_cksum(pseudo + data[34:]) == 0
 
 
-def ways(payload: int) -> dict[tuple[str, str], Work]:
-    """Name the ways, each with what it is to work on."""
-    pieces = parts(payload)
-    frames = [our_build(one) for one in pieces]
-    assert all(our_build(one) == dpkt_build(one) == scapy_build(one) for one in pieces[:FEW])
-    assert all(our_look(one) == dpkt_look(one) == scapy_look(one) for one in frames[:FEW])
-    packets = [frame[14:] for frame in frames]
-    few = frames[:FEW]
-    return {
-        (KINDS[0], "ours"): (dissect, frames),
-        (KINDS[0], "dpkt"): (dpkt.ethernet.Ethernet, frames),
-        (KINDS[0], "scapy"): (Ether, few),
-        (KINDS[0], "ours, and check"): (lambda data: checks(dissect(data)), frames),
-        (KINDS[1], "ours"): (dissect, packets, IPv4),
-        (KINDS[1], "dpkt"): (dpkt.ip.IP, packets),
-        (KINDS[1], "scapy"): (ScapyIP, packets[:FEW]),
-        (KINDS[2], "ours"): (our_look, frames),
-        (KINDS[2], "dpkt"): (dpkt_look, frames),
-        (KINDS[2], "scapy"): (scapy_look, few),
-        (KINDS[3], "ours"): (our_build, pieces),
-        (KINDS[3], "dpkt"): (dpkt_build, pieces),
-        (KINDS[3], "scapy"): (scapy_build, pieces[:FEW]),
+def agreed(frames: list[bytes]) -> str:
+    """Fail where two read something else, or judge a checksum otherwise. Returns: what was compared, in words."""
+    changed = [data[:-1] + bytes((data[-1] ^ 1,)) for data in frames]
+    rows = columns(*joined(frames + changed))
+    assert rows["covered"].all()
+    for number, (data, row) in enumerate(zip(frames + changed, rows, strict=True)):
+        told = our_read(data)
+        assert told == dissect_read(data) == dpkt_read(data)
+        assert number >= FEW or told == scapy_read(data)
+        flow = [socket.inet_ntoa(int(row[name]).to_bytes(4, "big")) for name in ("source", "destination")]
+        named = [row[name] for name in ("sequence", "acknowledgment", "flags", "window", "payload")]
+        told_by_row = (flow[0], row["source_port"], flow[1], row["destination_port"], *named)
+        assert told_by_row == (*told[:8], len(told[8]))
+        verdict = "right" if dpkt_right(data) else "wrong"
+        assert verdict == brief(data).checksum == VERDICTS[row["checksum"]] == checks(dissect(data))[1].verdict
+        assert (verdict == "right") == (number < len(frames))
+    return f"fields and verdicts of {len(frames):,} frames, and of as many with one bit wrong, are dpkt's"
+
+
+# Measuring
+
+
+def one_by_one(way: Callable[[Any], object], items: Sequence[Any]) -> Callable[[], float]:
+    """Return something that tells the seconds that one item takes, of the processor's time."""
+
+    def timed() -> float:
+        begun = time.process_time()
+        for item in items:
+            way(item)
+        return (time.process_time() - begun) / len(items)
+
+    return timed
+
+
+def at_once(way: Callable[[], object], count: int) -> Callable[[], float]:
+    """Return something that tells the same of one of so many frames that are read by one call."""
+
+    def timed() -> float:
+        begun = time.process_time()
+        way()
+        return (time.process_time() - begun) / count
+
+    return timed
+
+
+def reading(payload: int, rounds: int) -> tuple[dict[str, list[float]], str]:
+    """Let every way of reading take its turns. Returns: seconds a frame, by way; what was checked."""
+    frames = list(map(our_build, parts(payload)))
+    exact = agreed(frames)
+    capture = joined(frames * (AT_ONCE[payload] // FRAMES))
+    ways = {
+        OURS: one_by_one(our_read, frames),
+        ALL_AT_ONCE: at_once(lambda: columns(*capture), AT_ONCE[payload]),
+        "dpkt": one_by_one(dpkt_read, frames),
+        "dpkt, checked": one_by_one(lambda data: (dpkt_read(data), dpkt_right(data)), frames),
+        "dpkt, nothing looked at": one_by_one(dpkt.ethernet.Ethernet, frames),
+        "scapy": one_by_one(scapy_read, frames[:FEW]),
+        "dissect": one_by_one(dissect_read, frames),
+        "dissect and checks": one_by_one(lambda data: checks(dissect(data)), frames),
     }
+    return in_turns(ways, rounds), exact
 
 
-def measure(payload: int) -> dict[tuple[str, str], list[float]]:
-    """Let every way take its turn, round by round. Returns: packets a second, one a round."""
-    works = ways(payload)
-    rates: dict[tuple[str, str], list[float]] = {name: [] for name in works}
-    for _ in range(ROUNDS):
-        for name, (way, items, *more) in works.items():
-            begun = time.process_time()
-            for item in items:
-                way(item, *more)
-            rates[name].append(len(items) / (time.process_time() - begun))
-    return rates
+def building(payload: int, rounds: int) -> Bars:
+    pieces = parts(payload)
+    assert all(our_build(one) == dpkt_build(one) == scapy_build(one) for one in pieces[:FEW])
+    ways = {"ours": one_by_one(our_build, pieces[: 10 * FEW]), "dpkt": one_by_one(dpkt_build, pieces[: 10 * FEW]),
+            "scapy": one_by_one(scapy_build, pieces[:FEW])}  # fmt: skip
+    return Bars(f"Build a frame with {payload} bytes of payload", times_ours(in_turns(ways, rounds), "ours"))
 
 
-def main() -> None:
-    """Print packets a second, and how many times as fast ours is, for each size of payload."""
-    for payload in [int(word) for word in sys.argv[1:]] or [0, 1460]:
-        rates = measure(payload)
-        print(f"\n{payload} bytes of payload; {ROUNDS} rounds")
-        print(f"{'':22}{'way':18}{'packets a second':>18}{'ours is times as fast':>24}")
-        for (kind, name), rate in rates.items():
-            ratio = statistics.median(one / other for one, other in zip(rates[kind, "ours"], rate, strict=True))
-            print(f"{kind:22}{name:18}{statistics.median(rate):18,.0f}{ratio:24.2f}")
+def by_dpkt(path: Path) -> None:
+    with path.open("rb") as file:
+        for _, data in dpkt.pcap.Reader(file):
+            dpkt_read(data)
+
+
+def files(counts: Sequence[int], rounds: int) -> tuple[Bars, Lines]:
+    """Read files of so many frames without payload; the largest is told in ratios."""
+    frames = list(map(our_build, parts(0)))
+    points: dict[str, list[tuple[float, float]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for count in counts:
+            path = Path(folder, str(count))
+            pcap.write(path, (Captured(0, frames[i % FRAMES], None, 54) for i in range(count)))
+            ways = {
+                "ours at once": at_once(lambda path=path: columns(*pcap.load(path)), 1),
+                "ours one by one": at_once(lambda path=path: [our_read(one.octets) for one in pcap.read(path)], 1),
+                "dpkt": at_once(lambda path=path: by_dpkt(path), 1),
+            }
+            taken = in_turns(ways, rounds)
+            for name, seconds in taken.items():
+                points.setdefault(name, []).append((count, statistics.median(seconds) * 1000))
+    bars = Bars(f"Read a file of {counts[-1]:,} frames", times_ours(taken, "ours at once"))
+    return bars, Lines("Reading a file", "frames in it", "milliseconds", points)
+
+
+def measure(quick: bool) -> Report:
+    """Compare with dpkt and scapy; checksums are checked by ours only, unless it says so."""
+    title = "Headers"
+    if MISSING:
+        return Report(title, [], skipped=[f"{MISSING} is not installed: pip install -r benchmarks/requirements.txt"])
+    rounds = 5 if quick else 21
+    goals, bars = [], []
+    for payload in (0, 1460):
+        taken, exact = reading(payload, rounds)
+        for ours, bound in ((OURS, 5), (ALL_AT_ONCE, 70)):
+            others = {name: seconds for name, seconds in taken.items() if name == ours or "at once" not in name}
+            bars.append(Bars(f"Read a frame with {payload} bytes of payload: {ours}", times_ours(others, ours)))
+            if payload == 0:
+                times = ratios(taken["dpkt"], taken[ours])
+                text = f"frames read, {ours}, against dpkt, unchecked"
+                goals.append(Goal(text, times, bound, at_least=True, exact=exact))
+    bars += [building(payload, rounds) for payload in (0, 1460)]
+    of_files, growth = files([1_000, 10_000] if quick else [1_000, 10_000, 100_000], rounds)
+    return Report(title, goals, [*bars, of_files], [growth])
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

@@ -29,7 +29,7 @@ from sockets_lab.headers import (
     dissect,
 )
 
-PACKETS = int(os.environ.get("SOCKETS_LAB_PACKETS", "3000"))
+PACKETS = int(os.environ.get("SOCKETS_LAB_PACKETS", "600"))
 MUTATIONS = int(os.environ.get("SOCKETS_LAB_MUTATIONS", "20000"))
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")  # from the lowest bit on
 ABSENT = "{0} is not installed, so headers are not compared with what it reads: pip install -r tests/requirements.txt"

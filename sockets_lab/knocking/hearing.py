@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
 from sockets_lab.errors import BadInput, Refused, attempt
-from sockets_lab.headers import TCP, UDP, IPv4, NotAPacket, dissect
+from sockets_lab.headers.brief import ACK, SYN, brief
 from sockets_lab.knocking import knocks
 from sockets_lab.knocking.knocks import Heard, Knock
 from sockets_lab.knocking.place import RING, Place
@@ -26,17 +26,13 @@ def knock_in(one: Captured, address: str) -> Heard | None:
     A knock is the first segment of a connection (SYN without ACK), or a datagram; to whatever port. A SYN that a kernel
     repeats because nobody answered is one more, as it is for knockd.
     """
-    try:
-        packet = dissect(one.octets)
-    except NotAPacket:
+    packet = brief(one.octets)
+    if packet is None or packet.destination != address or not packet.destination_port:
         return None
-    ip, tcp, udp = packet.find(IPv4), packet.find(TCP), packet.find(UDP)
-    if ip is None or ip.destination != address:
-        return None
-    if tcp is not None and tcp.syn and not tcp.ack and tcp.destination_port:
-        return Heard(one.time, ip.source, Knock(tcp.destination_port, knocks.TCP))
-    if udp is not None and udp.destination_port:
-        return Heard(one.time, ip.source, Knock(udp.destination_port, knocks.UDP), packet.payload)
+    if packet.protocol == "udp":
+        return Heard(one.time, packet.source, Knock(packet.destination_port, knocks.UDP), packet.payload)
+    if packet.flags & (SYN | ACK) == SYN:
+        return Heard(one.time, packet.source, Knock(packet.destination_port, knocks.TCP))
     return None
 
 

@@ -6,6 +6,7 @@ Source: IETF draft-ietf-opsawg-pcap, "File Header" and "Packet Record"; draft-ie
 
 import os
 import struct
+from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -45,20 +46,39 @@ def read(path: str | os.PathLike[str]) -> tuple[Captured, ...]:
     return tuple(_packets(os.fspath(path), Path(path).read_bytes()))
 
 
+def load(path: str | os.PathLike[str]) -> tuple[bytes, array, array]:
+    """Read a file as `headers.columns` takes it: its bytes, where in them each packet begins, and the length of each.
+
+    So that of a million packets not one has to be made a value. Raises: as `read`.
+    """
+    data = Path(path).read_bytes()
+    begins, lengths = array("q"), array("q")
+    for begin, kept, _, _ in _records(os.fspath(path), data):
+        begins.append(begin)
+        lengths.append(kept)
+    return data, begins, lengths
+
+
 def _packets(name: str, data: bytes) -> Iterator[Captured]:
+    for begin, kept, time, length in _records(name, data):
+        yield Captured(time, data[begin : begin + kept], None, length)
+
+
+def _records(name: str, data: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Yield of each packet where it begins, how many octets were kept, its time in nanoseconds, and its length."""
     order, unit = _header(name, data)
-    record = struct.Struct(order + RECORD)
+    record, end = struct.Struct(order + RECORD), len(data)
     at, number = struct.calcsize(order + FILE), 0
-    while at < len(data):
+    while at < end:
         number += 1
         begin = at + record.size
-        seconds, fraction, kept, length = record.unpack(data[at:begin].ljust(record.size, b"\xff"))
+        seconds, fraction, kept, length = record.unpack_from(data, at) if begin <= end else (0, 0, end, 0)
         at = begin + kept
-        if at > len(data):
+        if at > end:
             raise BadInput(f"{name} ends in the middle of packet {number}: pass the whole file.")
         if fraction * unit >= SECOND or kept > length:
             raise BadInput(f"packet {number} of {name} contradicts itself, so the file is damaged: pass a whole one.")
-        yield Captured(seconds * SECOND + fraction * unit, data[begin:at], None, length)
+        yield begin, kept, seconds * SECOND + fraction * unit, length
 
 
 def _header(name: str, data: bytes) -> tuple[str, int]:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
-from sockets_lab.headers import TCP, UDP, IPv4, NotAPacket, dissect
+from sockets_lab.headers.brief import ACK, SYN, brief
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes.capture import Capture, Captured
 from sockets_lab.scanning.asking import Ports, chosen_ports
@@ -50,23 +50,16 @@ class Cable:
 
     def attempt(self, captured: Captured) -> Attempt | None:
         """Read a packet; None where it is no attempt, or a kernel's repetition of one."""
-        try:
-            packet = dissect(captured.octets)
-        except NotAPacket:
+        packet = brief(captured.octets)
+        if packet is None or (packet.protocol == "tcp" and packet.flags & (SYN | ACK) != SYN):
             return None
-        ip, tcp, udp = packet.find(IPv4), packet.find(TCP), packet.find(UDP)
-        if ip is None:
-            return None
-        if tcp and tcp.syn and not tcp.ack:
-            source = Endpoint.trusted(ip.source, tcp.source_port)
-            known = (source, tcp.destination_port, tcp.sequence)
+        source = Endpoint.trusted(packet.source, packet.source_port)
+        if packet.protocol == "tcp":
+            known = (source, packet.destination_port, packet.sequence)
             if known in self._seen:
                 return None
             self._seen.add(known)
-            return Attempt(captured.time, source, tcp.destination_port)
-        if udp:
-            return Attempt(captured.time, Endpoint.trusted(ip.source, udp.source_port), udp.destination_port, "udp")
-        return None
+        return Attempt(captured.time, source, packet.destination_port, packet.protocol)
 
     def close(self) -> None:
         self.capture.close()

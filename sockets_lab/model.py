@@ -150,6 +150,13 @@ class SocketRow:
     inode: int | None = None
     owners: tuple[Owner, ...] | None = None
 
+    @classmethod
+    def trusted(cls, **fields: object) -> "SocketRow":
+        """Make a row of all its fields in half the time: tables are long."""
+        row = object.__new__(cls)
+        row.__dict__.update(fields)
+        return row
+
     @property
     def four_tuple(self) -> FourTuple:
         return FourTuple(self.local, self.foreign)

@@ -9,7 +9,6 @@ import os
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 
 HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence number, port id
 ERROR_NUMBER = struct.Struct("=i")
@@ -19,7 +18,9 @@ NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP_INTR, NLM_F_DUMP = 0x1, 0x4, 0x10, 0x300
 NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400  # of a request that makes something
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 BUFFER = 1 << 16  # bytes; the kernel makes no part larger than 32 KiB
+MSG_TRUNC = 0x20  # as a plain number: the enumeration of `socket` takes longer than the whole call
 PATIENCE = 5.0  # seconds; the kernel answers at once, so this only keeps a broken one from holding us
+TIMEVAL = struct.Struct("@ll")  # seconds and microseconds
 
 
 class Interrupted(Exception):
@@ -33,35 +34,44 @@ def command(protocol: int, kind: int, payload: bytes, flags: int = 0) -> None:
 
 
 def opened(protocol: int) -> socket.socket:
-    """Open a netlink socket, for one question or for many."""
+    """Open a netlink socket, for one question or for many.
+
+    The kernel itself keeps the deadline: `settimeout` would cost one more system call before each one.
+    """
     kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
-    kernel.settimeout(PATIENCE)
+    kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TIMEVAL.pack(int(PATIENCE), 0))
     return kernel
 
 
-def ask(protocol: int, kind: int, payload: bytes, dump: bool, flags: int = 0,
-        through: socket.socket | None = None) -> Iterator[bytes]:  # fmt: skip
+def send(kernel: socket.socket, kind: int, payload: bytes, flags: int = 0) -> None:
+    """Send one request. Args: kind: the type of its message; flags: NLM_F_... beside NLM_F_REQUEST."""
+    kernel.send(HEADER.pack(HEADER.size + len(payload), kind, NLM_F_REQUEST | flags, 1, 0) + payload)
+
+
+def receive(kernel: socket.socket) -> bytes:
+    """Receive one part of an answer. Raises: OSError, EMSGSIZE where it came cut off, EAGAIN where none comes."""
+    part, _, truncated, _ = kernel.recvmsg(BUFFER)
+    if truncated & MSG_TRUNC:
+        raise OSError(errno.EMSGSIZE, "a part of the answer is larger than the buffer")
+    return part
+
+
+def ask(protocol: int, kind: int, payload: bytes, dump: bool, flags: int = 0) -> Iterator[bytes]:
     """Send one request and yield the payload of each message of the answer.
 
     Args:
         protocol: the netlink protocol, such as NETLINK_SOCK_DIAG; kind: the type of the request's message.
         dump: ask for all there are, in several parts up to NLMSG_DONE; False: for one, in one part.
         flags: more NLM_F_... flags of the request.
-        through: a netlink socket that stays open; after an error it may hold rests of the answer: open another.
-    Raises: OSError, with the number that the kernel answers, or EMSGSIZE where a part came cut off;
-        Interrupted, after the last message.
+    Raises: OSError, with the number that the kernel answers, and those of `receive`; Interrupted, after the last
+        message.
     """
-    flags |= NLM_F_REQUEST | (NLM_F_DUMP if dump else 0)
-    asking: AbstractContextManager[socket.socket] = nullcontext(through) if through else opened(protocol)
-    with asking as kernel:
-        kernel.send(HEADER.pack(HEADER.size + len(payload), kind, flags, 1, 0) + payload)
+    with opened(protocol) as kernel:
+        send(kernel, kind, payload, flags | (NLM_F_DUMP if dump else 0))
         more, torn = True, False
         while more:
-            part, _, truncated, _ = kernel.recvmsg(BUFFER)
-            if truncated & socket.MSG_TRUNC:
-                raise OSError(errno.EMSGSIZE, "a part of the answer is larger than the buffer")
             more = dump
-            for answered, its_flags, message in messages(part):
+            for answered, its_flags, message in messages(receive(kernel)):
                 torn = torn or bool(its_flags & NLM_F_DUMP_INTR)
                 if answered == NLMSG_DONE:
                     more = False

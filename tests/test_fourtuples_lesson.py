@@ -4,7 +4,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from io import BytesIO
 
 import psutil
@@ -17,8 +17,8 @@ from sockets_lab.course.fourtuples import ACCEPTED, CLAIMS, EXERCISES, PREDICTIO
 from sockets_lab.course.questions import Found, pick
 from sockets_lab.errors import Refused
 from sockets_lab.figures.fourtuples import both_ends, trial_table
-from sockets_lab.figures.limits import cost_of_connect, queue_steps, range_used_up
-from sockets_lab.fourtuples import BacklogRun, ConnectCost, Connection, Delivery, Exhaustion, Listener, Step
+from sockets_lab.figures.limits import cost_of_connect, price, queue_steps, range_used_up
+from sockets_lab.fourtuples import BacklogRun, ConnectCost, Connection, Crowd, Delivery, Exhaustion, Listener, Step
 from sockets_lab.fourtuples.distinct import TupleTrials
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 from sockets_lab.panels import fourtuples as panels
@@ -136,6 +136,17 @@ def test_the_curve_says_where_it_ended_and_why() -> None:
     assert "EMFILE" in nothing.alt
 
 
+def test_the_price_of_one_is_reckoned_up_for_many_and_says_what_is_not_told() -> None:
+    there = Endpoint(HOME, 9)
+    whole = price(Crowd(1000, 1000, 1000, there, 1, 0.2, 228.4, 9512.0, None))
+    assert whole.headings[1] == "one, as 1000 connections took it"
+    assert [row[1:] for row in whole.rows[1:]] == [("1", "50,000"), ("228 bytes", "11 MB"), ("9,512 bytes", "476 MB")]
+    assert "memory of the kernel, both ends; one, as 1000 connections took it: 9,512 bytes" in whole.alt
+    less = price(Crowd(1000, 60, 60, there, 1, 0.2, None, -3.0, "no more descriptors"))
+    assert less.headings[1] == "one, as 60 of 1000 connections took it"
+    assert [row[1:] for row in less.rows[2:]] == [("this system does not tell", "")] * 2
+
+
 # The panel
 
 
@@ -250,6 +261,18 @@ def test_what_is_measured_is_one_of_the_choices_and_has_its_reason(question) -> 
 def test_the_ninth_is_measured_also_without_a_range_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fourtuples, "exhaust", lambda size: Refused("ENOPROTOOPT", ""))
     assert predictions._ninth() in pick(PREDICTIONS, "ninth").choices
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [((230.0, 9000.0), "the kernel"), ((230.0, 20.0), "the program"), ((230.0, None), "it cannot be told")],
+)
+def test_the_heavier_side_is_named_where_it_can_be_told(
+    weights: tuple[float, float | None], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Crowd(500, 500, 500, Endpoint(HOME, 9), 1, 0.2, *weights, None)
+    monkeypatch.setattr(fourtuples, "crowd", lambda count: nullcontext(found))
+    assert predictions._heavier() == said
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)

@@ -217,6 +217,35 @@ def test_find_is_exact(zoo):
     assert table.find(FourTuple(here.foreign, Endpoint("::1", here.local.port))) is None
 
 
+@on_netlink
+def test_an_open_reader_finds_what_find_finds(zoo):
+    held = len(os.listdir("/proc/self/fd"))
+    with table.Reader() as reader:
+        for name, (sock, _) in zoo.items():
+            names = FourTuple(*names_of(sock)[1:])
+            if sock.type == socket.SOCK_STREAM:
+                assert reader.find(names) == table.find(names), name
+                assert reader.find(names).inode == os.fstat(sock.fileno()).st_ino, name
+                assert reader.find(FourTuple(names.local, Endpoint("127.0.0.1", 1))) is None, name
+        assert len(os.listdir("/proc/self/fd")) == held + 1
+    assert len(os.listdir("/proc/self/fd")) == held
+
+
+@on_netlink
+def test_a_reader_that_was_interrupted_takes_no_old_answer(zoo, monkeypatch):
+    def interrupt(kernel):
+        raise KeyboardInterrupt
+
+    names, other = (FourTuple.of(zoo[name][0]) for name in ("client", "half closed"))
+    with table.Reader() as reader:
+        for ask in (lambda: reader.find(other), lambda: reader.rows([])):
+            with monkeypatch.context() as patched:
+                patched.setattr(netlink, "receive", interrupt)
+                with pytest.raises(KeyboardInterrupt):
+                    ask()
+            assert reader.find(names).four_tuple == names
+
+
 @pytest.mark.usefixtures("each_source")
 def test_time_wait_is_found():
     with ExitStack() as stack:
@@ -434,7 +463,7 @@ class Kernel:
 
     def __exit__(self, *_): ...
 
-    def settimeout(self, seconds): ...
+    def setsockopt(self, level, option, value): ...
 
     def send(self, request): ...
 
@@ -488,22 +517,6 @@ def test_the_kernels_own_cut_is_noticed(monkeypatch):
         sock_diag.dump("tcp", socket.AF_INET)
 
 
-def test_a_dump_that_changed_is_asked_for_again(monkeypatch):
-    tries = []
-
-    def changing(*_, **__):
-        tries.append(len(tries))
-        yield b"row %d" % len(tries)
-        if len(tries) < 3:
-            raise netlink.Interrupted
-
-    monkeypatch.setattr(netlink, "ask", changing)
-    assert sock_diag.dump("tcp", socket.AF_INET) == [b"row 3"]
-    monkeypatch.setattr(sock_diag, "TRIES", 2)
-    tries.clear()
-    assert sock_diag.dump("tcp", socket.AF_INET) == [b"row 2"]  # never still: better the last answer than none
-
-
 def test_interruption_is_told_after_the_last_row(answering):
     rows = []
     with pytest.raises(netlink.Interrupted):
@@ -516,12 +529,12 @@ def refusing(monkeypatch):
     """Let the kernel refuse netlink with an errno, for the families that are given."""
 
     def refuse_with(number, *families):
-        def ask(protocol, kind, payload, dump, through=None):
-            if not families or payload[0] in families:
-                raise OSError(number, os.strerror(number))
-            yield from ()
-
-        monkeypatch.setattr(netlink, "ask", ask)
+        asked = []
+        refused = message(netlink.NLMSG_ERROR, struct.pack("=i", -number) + bytes(16))
+        monkeypatch.setattr(netlink, "send", lambda kernel, kind, payload, flags=0: asked.append(payload[0]))
+        monkeypatch.setattr(
+            netlink, "receive", lambda kernel: refused if not families or asked[-1] in families else DONE
+        )
         sock_diag.works.cache_clear()
 
     yield refuse_with

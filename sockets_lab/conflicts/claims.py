@@ -1,6 +1,7 @@
 """A claim to a port, and a socket of this process that makes it, driven call by call."""
 
 import base64
+import os
 import socket
 from dataclasses import dataclass
 from types import TracebackType
@@ -63,6 +64,7 @@ class Claimant:
     """One socket on its way to a port. Each call answers None, or the port bound, or what the kernel refused."""
 
     def __init__(self) -> None:
+        self.pid = os.getpid()
         self._claim = Claim()
         self._socket: socket.socket | None = None
 

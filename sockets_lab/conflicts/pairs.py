@@ -4,7 +4,7 @@ A wildcard socket that listens can be reached from outside while it lives: here 
 long as the table is read where owners are asked for. Nobody accepts what comes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -135,7 +135,7 @@ def _trial(one: Claimant, two: Party, plan: Outcome, owners: bool = False) -> Ou
     """Play one trial on a fresh port; `disturbed` where a claim does not even work alone on its number."""
     pair = (plan.first, plan.second)
     steps, port = play((one, two), pair)
-    held = who_holds(*pair, port) if owners and port else ()
+    held = who_holds(*pair, port, {one.pid, two.pid}) if owners and port else ()
     one.close()
     two.close()
     outcome = replace(plan, port=port, steps=steps, holders=held)
@@ -149,11 +149,15 @@ def _works_alone(claim: Claim, port: int) -> bool:
         return not any(in_use(step) for step in play((alone,), (claim,), port)[0])
 
 
-def who_holds(first: Claim, second: Claim, port: int) -> tuple[SocketRow, ...]:
+def who_holds(first: Claim, second: Claim, port: int, suspects: Collection[int] = ()) -> tuple[SocketRow, ...]:
     """Read from the kernel's table who holds a port on the addresses of both claims, with owners.
 
+    Args: suspects: the ids of the processes that made the claims; nobody else is looked at where these hold all of it.
     A row's `owners` is None where they are another user's. A bound TCP socket that does not listen may have no row.
     """
-    places = {(claim.protocol, claim.address) for claim in (first, second)}
-    rows = [row for protocol, address in sorted(places) for row in table.holders(Endpoint(address, port), protocol)]
+    places = sorted({(claim.protocol, claim.address) for claim in (first, second)})
+    for among in (suspects, None) if suspects else (None,):
+        rows = [row for protocol, address in places for row in table.holders(Endpoint(address, port), protocol, among)]
+        if all(row.owners for row in rows):
+            break
     return tuple(dict.fromkeys(rows))

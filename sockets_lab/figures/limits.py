@@ -1,4 +1,4 @@
-"""The limits of lesson 05, drawn: the queue before `accept`, a range of ports used up, the cost of finding a port."""
+"""The limits of lesson 05, drawn: the queue before `accept`, a range of ports used up, what a connection costs."""
 
 from matplotlib.axes import Axes
 
@@ -6,11 +6,13 @@ from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.marks import ROLES
 from sockets_lab.figures.plot import plot
-from sockets_lab.fourtuples import BacklogRun, ConnectCost, Exhaustion
+from sockets_lab.figures.tables import Table
+from sockets_lab.fourtuples import BacklogRun, ConnectCost, Crowd, Exhaustion
 from sockets_lab.model import FourTuple
 
 LEFT, WIDTH = 250, 490  # where the ports stand
 LINE = 62  # pixels from one line of ports to the next
+MANY = 50_000  # connections, for which the cost of one is reckoned up
 
 
 @plot("The queue of connections that wait for accept, step by step.", height=300)
@@ -112,3 +114,21 @@ def cost_of_connect(axes: Axes, cost: ConnectCost) -> str:
         first, at_last = cost.microseconds[0], cost.microseconds[-1]
         told += f" A connect took first {first:.0f} microseconds, at last {at_last:.0f}: {rise}."
     return told + ended
+
+
+def price(crowd: Crowd) -> Table:
+    """Show what one connection took of each thing that may run out, and reckon up what very many would take."""
+    made = f"{crowd.made} of {crowd.wanted} connections" if crowd.ended_early else f"{crowd.made} connections"
+    untold = ("this system does not tell", "")
+    kernel, python = (
+        (f"{each:,.0f} bytes", f"{each * MANY / 1e6:,.0f} MB") if each and each > 0 else untold
+        for each in (crowd.kernel_bytes, crowd.python_bytes)
+    )
+    rows = (
+        ("ports of the server", "none: it has one for all", "none"),
+        ("descriptors of the server", "1", f"{MANY:,}"),
+        ("memory of the server's Python", *python),
+        ("memory of the kernel, both ends", *kernel),
+    )
+    headings = ("what", f"one, as {made} took it", f"{MANY:,}, reckoned")
+    return Table("What one connection costs.", headings, rows, (32, 34, 16), mono=False)

@@ -43,12 +43,12 @@ def as_they_came(axes: "Axes", series: Mapping[str, Sequence[Attempt]]) -> str:
     for (name, attempts), role in zip(series.items(), ("packet", "quiet", "connection"), strict=False):
         begin = min((one.time for one in attempts), default=0.0)
         times = [one.time - begin for one in attempts]
-        axes.plot(times, [one.port for one in attempts], ".", markersize=3, color=ROLES[role], label=name)
+        axes.plot(times, [one.port for one in attempts], ".", markersize=4, color=ROLES[role], label=name)
         ports = {one.port for one in attempts}
         span = f" at ports from {min(ports)} to {max(ports)}" if ports else ""
         told.append(f"{name}: {len(attempts)} attempts in {max(times, default=0):.1f} seconds{span}")
     axes.set(xlabel="time since the first attempt, in seconds", ylabel="port that was asked for")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), markerscale=4)
     axes.grid(alpha=0.3)
     return "; ".join(told) + "."
 

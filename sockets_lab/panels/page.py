@@ -13,6 +13,7 @@ from sockets_lab.figures.tables import Table, listing
 from sockets_lab.machine import folder
 from sockets_lab.panels import calls, nodecells, refusals
 from sockets_lab.panels.handing_in import hand_in
+from sockets_lab.panels.history import write_between_cells
 from sockets_lab.panels.keys import keep
 from sockets_lab.panels.panel import Panel, let_go_of_all
 from sockets_lab.panels.questions import HintBox, PredictionBox
@@ -26,6 +27,7 @@ def lesson(name: str) -> "LessonPage":
     """
     let_go_of_all()
     keep()
+    write_between_cells()
     calls.register()
     nodecells.register()
     refusals.register()

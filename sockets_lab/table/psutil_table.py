@@ -9,8 +9,6 @@ from functools import cache
 from socket import AF_INET6, SOCK_STREAM
 from typing import Any
 
-import psutil
-
 from sockets_lab.model import TCP_STATES, Endpoint, Owner, SocketRow
 
 
@@ -38,6 +36,8 @@ def covers_machine() -> bool:
 
 def _entries() -> tuple[list[Any], bool]:
     """Return psutil's entries, and whether they are the whole machine's."""
+    import psutil  # imported when first used: where netlink tells, nobody needs it
+
     try:
         return psutil.net_connections("inet"), True
     except (psutil.AccessDenied, PermissionError):
@@ -55,6 +55,8 @@ def _state(protocol: str, entry: Any) -> str:
 
 
 def _program(pid: int) -> str:
+    import psutil
+
     try:
         return psutil.Process(pid).name()
     except psutil.Error:

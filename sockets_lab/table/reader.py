@@ -8,9 +8,8 @@ import os
 import socket
 from collections.abc import Collection
 
-from sockets_lab import netlink
-from sockets_lab.model import Endpoint, SocketRow
-from sockets_lab.table import sock_diag
+from sockets_lab.model import Endpoint, FourTuple, SocketRow
+from sockets_lab.table import exact, sock_diag
 
 HIGH = 240  # the first number to try: above what programs hold, and below the 256 that some limits allow
 
@@ -31,11 +30,14 @@ class Reader:
     def __init__(self) -> None:
         self._kernel = self._opened()
 
+    def __enter__(self) -> "Reader":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def _opened(self) -> socket.socket:
-        number = out_of_the_way(netlink.opened(sock_diag.NETLINK_SOCK_DIAG).detach())
-        kernel = socket.socket(fileno=number)
-        kernel.settimeout(netlink.PATIENCE)
-        return kernel
+        return socket.socket(fileno=out_of_the_way(sock_diag.opened().detach()))
 
     def rows(self, inodes: Collection[int], ports: Collection[int] = ()) -> list[SocketRow]:
         """Read the rows of these sockets, and at their local ports, and at `ports`, those without a descriptor.
@@ -55,13 +57,25 @@ class Reader:
         wanted = {*ports, *(row.local.port for row in ours)}
         return ours + [sock_diag.row(*one, names) for one in others if sock_diag.port_of(one[0]) in wanted]
 
+    def find(self, four_tuple: FourTuple) -> SocketRow | None:
+        """Find one TCP connection by its exact four-tuple, as `table.find`, in half its time. Raises: OSError."""
+        try:
+            return exact.find(four_tuple, self._kernel)
+        except BaseException:
+            self._reopen()
+            raise
+
     def _dump(self, protocol: str, family: int) -> list[bytes]:
         try:
             return sock_diag.dump(protocol, family, through=self._kernel)
-        except OSError:
-            self.close()  # it may hold the rest of a broken answer
-            self._kernel = self._opened()
+        except BaseException:
+            self._reopen()
             raise
+
+    def _reopen(self) -> None:
+        """Take a new socket: the old one may hold the rest of an answer."""
+        self.close()
+        self._kernel = self._opened()
 
     def close(self) -> None:
         self._kernel.close()

@@ -8,6 +8,7 @@ import errno
 import socket
 import struct
 from collections.abc import Mapping
+from contextlib import nullcontext
 from functools import cache
 
 from sockets_lab import netlink
@@ -18,10 +19,10 @@ SOCK_DIAG_BY_FAMILY = 20
 INET_DIAG_SKV6ONLY = 11
 ANY_COOKIE = b"\xff" * 8
 
-REQUEST = struct.Struct("=BBBxI")  # inet_diag_req_v2 before its id: family, protocol, extensions, states
-SOCKET_ID = struct.Struct("=2s2s16s16sI8s")  # inet_diag_sockid: ports, addresses, interface, cookie
+REQUEST = struct.Struct("=BBxxI2s2s16s16s4x8s")  # inet_diag_req_v2: family, protocol, states; ports, addresses, cookie
 MESSAGE = struct.Struct("=BBxx2s2s16s16s12x4xIIII")  # inet_diag_msg: family, state, id, queues, user, inode
 INODE = struct.Struct("=I")
+ROW = netlink.HEADER.size + MESSAGE.size  # bytes of the shortest message: one without attributes
 
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
@@ -34,7 +35,6 @@ STATES = {
     "tcp": {**dict(enumerate(TCP_STATES, 1)), NEW_SYN_RECV: "SYN_RECV", BOUND_INACTIVE: "CLOSE"},
     "udp": {1: "CONNECTED", 7: "UNCONNECTED"},
 }
-TRIES = 4
 
 
 @cache
@@ -46,50 +46,75 @@ def works() -> bool:
         return False
 
 
+@cache
 def state_mask(protocol: str, states: frozenset[str] | None) -> int:
     """Return the bits of the states to ask for, all where None is given."""
     return sum(1 << number for number, name in STATES[protocol].items() if states is None or name in states)
 
 
+def opened() -> socket.socket:
+    """Open a socket for such questions. Raises: OSError."""
+    return netlink.opened(NETLINK_SOCK_DIAG)
+
+
 def dump(protocol: str, family: int, states: frozenset[str] | None = None, port: int = 0,
-         through: socket.socket | None = None) -> list[bytes]:  # fmt: skip
+         through: socket.socket | None = None, bare: bool = False) -> list[bytes]:  # fmt: skip
     """Return one inet_diag_msg a socket, unread, for all sockets of one protocol and family.
 
-    Args: states: names to keep, None = all; port: the local port to keep, 0 = all; through: a netlink socket
-            that stays open.
-    Returns: none where the kernel has no IPv6. Raises: OSError.
+    Args: states: names to keep, None = all; port: the local port to keep, 0 = all; through: an open socket; bare: leave
+            the attributes out, so that all are MESSAGE.size bytes long.
+    Returns: none where the kernel has no IPv6. The kernel does not tell whether sockets came or went meanwhile.
+    Raises: OSError; an open socket may then hold the rest of the answer.
     """
-    socket_id = SOCKET_ID.pack(port.to_bytes(2, "big"), b"", b"", b"", 0, ANY_COOKIE)
-    request = REQUEST.pack(family, PROTOCOLS[protocol], 0, state_mask(protocol, states)) + socket_id
+    kept = state_mask(protocol, states)
+    request = REQUEST.pack(family, PROTOCOLS[protocol], kept, port.to_bytes(2, "big"), b"", b"", b"", ANY_COOKIE)
     found: list[bytes] = []
-    for _ in range(TRIES):
-        found = []
+    with nullcontext(through) if through else opened() as kernel:
+        netlink.send(kernel, SOCK_DIAG_BY_FAMILY, request, netlink.NLM_F_DUMP)
         try:
-            found.extend(netlink.ask(NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, request, dump=True, through=through))
-            break
-        except netlink.Interrupted:
-            continue
+            while _split(netlink.receive(kernel), found, bare):
+                pass
         except OSError as error:
             if error.errno != errno.ENOENT or family != socket.AF_INET6:
                 raise
-            break
-    return found  # after the last try what came: a busy table is never still
+    return found
 
 
-def get(four_tuple: FourTuple) -> bytes | None:
-    """Return the inet_diag_msg of one TCP connection, None where the kernel has none. Raises: OSError."""
-    local, foreign = four_tuple.local, four_tuple.foreign
-    socket_id = SOCKET_ID.pack(
-        local.port.to_bytes(2, "big"), foreign.port.to_bytes(2, "big"), _packed(local), _packed(foreign), 0, ANY_COOKIE
-    )
-    request = REQUEST.pack(local.family, socket.IPPROTO_TCP, 0, state_mask("tcp", None)) + socket_id
+def _split(part: bytes, found: list[bytes], bare: bool) -> bool:
+    """Add the messages of one part to those found. Returns: whether another part follows.
+
+    What `netlink.messages` does, in half the time, as a table may have a hundred thousand rows: it looks at the length
+    alone, and leaves what is shorter than any row to `messages`: the end, or a refusal.
+    """
+    words = memoryview(part).cast("I")
+    place = 0
+    while place < len(words):
+        length, begin = words[place], 4 * place
+        if length < ROW:
+            return all(kind != netlink.NLMSG_DONE for kind, _, _ in netlink.messages(part[begin:]))
+        found.append(part[begin + netlink.HEADER.size : begin + (ROW if bare else length)])
+        place += (length + 3) >> 2
+    return True
+
+
+def get(four_tuple: FourTuple, kernel: socket.socket) -> SocketRow | None:
+    """Ask for the row of one TCP connection, through an open socket.
+
+    Returns: None where the kernel has nothing for these names; a listener, where it has no connection but that.
+    Raises: OSError; the socket may then hold the rest of the answer.
+    """
+    here, there = _spelled(four_tuple.local), _spelled(four_tuple.foreign)
+    (family, local, local_port), (_, foreign, foreign_port) = here, there
+    names = local_port, foreign_port, local, foreign
+    request = REQUEST.pack(family, socket.IPPROTO_TCP, state_mask("tcp", None), *names, ANY_COOKIE)
+    netlink.send(kernel, SOCK_DIAG_BY_FAMILY, request)
     try:
-        (message,) = netlink.ask(NETLINK_SOCK_DIAG, SOCK_DIAG_BY_FAMILY, request, dump=False)
-        return message
+        _, _, message = next(netlink.messages(netlink.receive(kernel)))
     except OSError as error:
         if error.errno == errno.ENOENT:
             return None
         raise
+    return row(message, "tcp", {here: four_tuple.local, there: four_tuple.foreign})
 
 
 def inode_of(message: bytes) -> int:
@@ -114,15 +139,15 @@ def row(
     family, state, local_port, foreign_port, local, foreign, receive_queue, send_queue, _user, inode = (
         MESSAGE.unpack_from(message)
     )
-    return SocketRow(
-        protocol,
-        names.get((family, local, local_port)) or _endpoint(family, local, local_port, names),
-        names.get((family, foreign, foreign_port)) or _endpoint(family, foreign, foreign_port, names),
-        STATES[protocol].get(state, "CLOSE"),
-        receive_queue,
-        send_queue,
-        inode,
-        None if owners is None else owners.get(inode) if inode else (),
+    return SocketRow.trusted(
+        protocol=protocol,
+        local=names.get((family, local, local_port)) or _endpoint(family, local, local_port, names),
+        foreign=names.get((family, foreign, foreign_port)) or _endpoint(family, foreign, foreign_port, names),
+        state=STATES[protocol].get(state, "CLOSE"),
+        receive_queue=receive_queue,
+        send_queue=send_queue,
+        inode=inode,
+        owners=None if owners is None else owners.get(inode) if inode else (),
     )
 
 
@@ -137,5 +162,8 @@ def _endpoint(family: int, address: bytes, port: bytes, names: dict[tuple, Endpo
     return endpoint
 
 
-def _packed(endpoint: Endpoint) -> bytes:
-    return socket.inet_pton(endpoint.family, endpoint.address.partition("%")[0])
+def _spelled(endpoint: Endpoint) -> tuple[int, bytes, bytes]:
+    """Write an endpoint as a message does: family, address and port."""
+    family = endpoint.family
+    packed = socket.inet_pton(family, endpoint.address.partition("%")[0])
+    return family, packed.ljust(16, b"\0"), endpoint.port.to_bytes(2, "big")

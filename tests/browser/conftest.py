@@ -26,8 +26,9 @@ SETTINGS = {
     "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},  # all cells on the page, for the screenshot
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
-MINUTE = 60_000  # Playwright counts milliseconds
+PATIENCE = 120_000  # milliseconds, for a machine whose cores have much else to do
 CODE = "jupyterapp.shell.currentWidget.content.widgets.map(one => one.model).filter(cell => cell.type === 'code')"
+CHOSEN = "all => all.map(one => one.type === 'checkbox' ? one.checked : one.value)"
 # The kernel has answered: an indicator on the page may say so before the notebook knows its kernel
 IDLE = """() => { const book = window.jupyterapp?.shell.currentWidget;
     return book?.context?.isReady && book.sessionContext.session?.kernel?.status === 'idle'; }"""
@@ -39,39 +40,65 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Lab:
-    """A running JupyterLab and a browser in front of it."""
+    """A running JupyterLab and a browser in front of it. The last lesson stays open until another one is opened."""
 
     def __init__(self, browser, url: str, token: str) -> None:
         self.browser, self.url, self.token = browser, url, token
+        self.name, self.page = "", None
 
     @contextlib.contextmanager
-    def lesson(
-        self, name: str, dark: bool = False, width: int = 1280, height: int = 900, place: str = "doc/tree"
-    ) -> Iterator:
+    def lesson(self, name: str, dark: bool = False, width: int = 1280, height: int = 900, place: str = "doc/tree",
+               again: bool = False) -> Iterator:  # fmt: skip
         """Open a lesson in a fresh kernel, choose Run All from the menu, wait until it is done, and yield the page.
 
-        Args: place: "doc/tree" for JupyterLab, "notebooks" for Notebook 7, which the same server has.
+        Args:
+            place: "doc/tree" for JupyterLab, "notebooks" for Notebook 7, which the same server has.
+            again: where the test before this one had the same lesson, go on with it; only the panel is made anew.
         """
-        page = self.browser.new_page(viewport={"width": width, "height": height})
+        if not (again and name == self.name):
+            self.close()
+            self.page = self.browser.new_page()
+            self.page.set_default_timeout(PATIENCE)
+            self.page.goto(f"{self.url}{place}/{name}.ipynb?token={self.token}&reset")
+            self.page.wait_for_function(IDLE, timeout=PATIENCE)
+        page, self.page = self.page, None  # not to be gone on with where a test fails
         try:
-            page.goto(f"{self.url}{place}/{name}.ipynb?token={self.token}&reset")
-            page.wait_for_function(IDLE, timeout=MINUTE)
+            page.set_viewport_size({"width": width, "height": height})
             theme = "JupyterLab Dark" if dark else "JupyterLab Light"  # always said: the server remembers the last one
             page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
-            self.run_all(page)
+            self.new_panel(page) if again and name == self.name else self.run_all(page)
             yield page
+            self.name, self.page = name, page
         finally:
+            if self.page is None:
+                self.page = page
+                self.close()
+
+    def close(self) -> None:
+        """Close the lesson that is open, and end its kernel."""
+        if self.page is not None:
             with contextlib.suppress(Exception):
-                page.evaluate("jupyterapp.serviceManager.sessions.shutdownAll()")
-            page.close()
+                self.page.evaluate("jupyterapp.serviceManager.sessions.shutdownAll()")
+            self.page.close()
+        self.name, self.page = "", None
+
+    def new_panel(self, page) -> None:
+        """Run the panel's cell again, and wait for the new one to take the place of the old."""
+        page.evaluate("document.querySelectorAll('.sockets-lab-panel').forEach(one => { one.dataset.old = 'yes' })")
+        page.evaluate("""() => { const book = jupyterapp.shell.currentWidget.content;
+            book.activeCellIndex = book.widgets.findIndex(
+                one => /^(lesson\\.panel|live = )/.test(one.model.sharedModel.getSource())); }""")
+        page.evaluate("jupyterapp.commands.execute('notebook:run-cell')")
+        page.wait_for_function("document.querySelector('.sockets-lab-panel:not([data-old])')", timeout=PATIENCE)
+        page.wait_for_function(IDLE, timeout=PATIENCE)
 
     def run_all(self, page) -> None:
         """Choose Run, Run All Cells; wait until no cell waits; fail on an error that no cell announces by its tag."""
         page.evaluate(f"() => {CODE}.forEach(cell => {{ cell.executionCount = null }})")  # forget the saved run
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        page.wait_for_function(f"() => {CODE}.every(cell => cell.executionCount !== null)", timeout=2 * MINUTE)
-        page.wait_for_function(IDLE, timeout=MINUTE)
+        page.wait_for_function(f"() => {CODE}.every(cell => cell.executionCount !== null)", timeout=2 * PATIENCE)
+        page.wait_for_function(IDLE, timeout=PATIENCE)
         errors = page.evaluate(
             f"""() => {CODE}.filter(cell => !(cell.getMetadata('tags') || []).includes('raises-exception'))
                 .flatMap(cell => cell.outputs.toJSON()).filter(output => output.output_type === 'error')
@@ -90,7 +117,9 @@ class Lab:
         try:
             panel.get_by_text(text).wait_for()
         except Exception as missing:
-            raise AssertionError(f"The panel says: {panel.get_by_role('status').all_inner_texts()}") from missing
+            said = panel.get_by_role("status").all_inner_texts()
+            chosen = panel.locator("select, input").evaluate_all(CHOSEN)
+            raise AssertionError(f"The panel says: {said}; chosen: {chosen}") from missing
 
     def shot(self, place, name: str) -> Path:
         """Save a screenshot of a page or of a part of it as build/screenshots/<name>.png."""
@@ -158,6 +187,8 @@ def browser() -> Iterator:
 
 
 @pytest.fixture(scope="session")
-def lab(browser, server) -> Lab:
+def lab(browser, server) -> Iterator[Lab]:
     """The course, open in a browser."""
-    return Lab(browser, server["url"], server["token"])
+    opened = Lab(browser, server["url"], server["token"])
+    yield opened
+    opened.close()

@@ -78,7 +78,7 @@ def test_a_connection_is_made_half_closed_and_forgotten_by_hand(lab):
 
 
 def test_recipes_nodes_and_what_changes_by_itself(lab):
-    with lab.lesson("bench", dark=True, width=1024) as page:
+    with lab.lesson("bench", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         panel.get_by_label("Recipe").select_option("SYN_SENT: the accept queue is full")
         press(panel, "All its steps")
@@ -107,7 +107,7 @@ def test_recipes_nodes_and_what_changes_by_itself(lab):
 def test_a_click_changes_the_picture_at_once(lab, others):
     if descriptor_limits()[0] < 2 * others:
         pytest.skip("1,000 sockets need as many descriptors")
-    with lab.lesson("bench") as page:
+    with lab.lesson("bench", again=True) as page:
         panel = lab.panel(page)
         if others:
             assert page.evaluate(IN_THE_KERNEL, f"for _ in range({others}): _ = live.bench.create('UDP')") == "ok"

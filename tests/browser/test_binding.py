@@ -1,5 +1,7 @@
 """Lesson 02 in a browser: its panel, used with the mouse and the keyboard."""
 
+from answering import answers_and_keeps_its_keys
+
 
 def test_panel_binds_listens_knocks_and_shows_refusals(lab):
     with lab.lesson("02_binding") as page:
@@ -37,7 +39,7 @@ def test_panel_binds_listens_knocks_and_shows_refusals(lab):
 
 
 def test_the_dark_theme(lab):
-    with lab.lesson("02_binding", dark=True) as page:
+    with lab.lesson("02_binding", dark=True, again=True) as page:
         panel = lab.panel(page)
         panel.get_by_label("Protocol").select_option("UDP")
         panel.get_by_role("button", name="Bind", exact=True).click()
@@ -45,3 +47,7 @@ def test_the_dark_theme(lab):
         panel.get_by_text("that is its name").wait_for()
         lab.shot(panel, "02_panel_dark")
         lab.whole(page, "02_binding_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "02_binding", ["Bind", "Close"])

@@ -1,5 +1,7 @@
 """Lesson 04 in a browser: two programs meet, with every option, and the whole matrix is measured."""
 
+from answering import answers_and_keeps_its_keys
+
 
 def test_two_programs_meet_and_the_matrix_is_measured(lab):
     with lab.lesson("04_conflicts") as page:
@@ -33,9 +35,13 @@ def test_two_programs_meet_and_the_matrix_is_measured(lab):
 
 
 def test_the_dark_theme(lab):
-    with lab.lesson("04_conflicts", dark=True, width=1024) as page:
+    with lab.lesson("04_conflicts", dark=True, width=1024, again=True) as page:
         lab.whole(page, "04_conflicts_dark")
         panel = lab.panel(page)
         panel.get_by_label("SO_REUSEADDR").nth(0).check()
         panel.get_by_text("counts only where both sockets set it").wait_for()
         lab.shot(panel, "04_panel_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "04_conflicts", ["Let them meet", "Swap the programs"])

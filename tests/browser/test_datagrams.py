@@ -2,6 +2,8 @@
 
 import re
 
+from answering import answers_and_keeps_its_keys
+
 
 def press(panel, *labels):
     """Click buttons of the panel; the panel may take its time over each."""
@@ -48,7 +50,7 @@ def test_panel_sends_loses_connects_and_joins(lab):
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("06_datagrams", dark=True, width=1024) as page:
+    with lab.lesson("06_datagrams", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         press(panel, "Send 50", "Connect receiver")
         panel.get_by_text("is connected to sender 1").wait_for()
@@ -59,3 +61,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
             assert box["x"] + box["width"] <= frame["x"] + frame["width"]
         lab.shot(panel, "06_panel_dark")
         lab.whole(page, "06_datagrams_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "06_datagrams", ["Send", "Read all"])

@@ -1,5 +1,7 @@
 """Lesson 01 in a browser: its panel, used with the mouse and the keyboard."""
 
+from answering import answers_and_keeps_its_keys
+
 
 def test_panel_opens_duplicates_renumbers_and_closes(lab):
     with lab.lesson("01_descriptors") as page:
@@ -48,3 +50,22 @@ def test_predictions_hints_and_the_dark_theme(lab):
         lab.run_all(page)
         page.get_by_text("You predicted: the next higher number").wait_for()
         lab.whole(page, "01_descriptors_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "01_descriptors", ["Open", "Duplicate", "Close", "Close"])
+
+
+def test_a_prediction_is_made_by_the_keyboard_alone(lab):
+    with lab.lesson("01_descriptors") as page:
+        box = page.locator(".sockets-lab-prediction").first
+        box.get_by_role("radio").first.focus()
+        page.keyboard.press("Space")
+        page.keyboard.press("ArrowDown")
+        assert box.get_by_role("radio").nth(1).is_checked()
+        box.locator("button:enabled").wait_for()  # the kernel has heard of the choice
+        for _ in range(box.get_by_role("radio").count()):  # each choice is a stop of its own
+            if page.evaluate("document.activeElement.tagName") != "BUTTON":
+                page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        box.get_by_text("Committed.").wait_for()

@@ -1,6 +1,7 @@
 """Lesson 12 in a browser: take a case, look at the machine, repair it with the mouse, and say what was wrong."""
 
 import pytest
+from answering import answers_and_keeps_its_keys
 
 from sockets_lab import detective
 from sockets_lab.machine import try_namespaces
@@ -72,7 +73,7 @@ def test_a_case_is_solved_with_the_mouse(lab):
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
     place = detective.place_with("firewall")
-    with lab.lesson("12_port_detective", dark=True, width=1024) as page:
+    with lab.lesson("12_port_detective", dark=True, width=1024, again=True) as page:
         panel = begin(lab, page, place)
         press(panel, "Ask as a customer")
         lab.says(panel, "A customer finds: silence")
@@ -95,3 +96,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
             assert frame["x"] <= box["x"]
             assert box["x"] + box["width"] <= frame["x"] + frame["width"]
         lab.whole(page, "12_port_detective_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "12_port_detective", ["Ask as a customer*"])

@@ -1,6 +1,7 @@
 """Lesson 09 in a browser: rules for a node, clients that ask, and the packets that crossed the cable."""
 
 import pytest
+from answering import answers_and_keeps_its_keys
 
 from sockets_lab.machine import try_namespaces
 
@@ -60,7 +61,7 @@ def test_panel_drops_accepts_in_order_and_lets_answers_in(lab):
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("09_filtering_and_forwarding", dark=True, width=1024) as page:
+    with lab.lesson("09_filtering_and_forwarding", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         press(panel, "Ask")
         lab.says(panel, "A is connected and hears HTTP/1.1 200 OK.")
@@ -71,3 +72,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
             assert box["x"] + box["width"] <= frame["x"] + frame["width"]
         lab.shot(panel, "09_panel_dark")
         lab.whole(page, "09_filtering_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "09_filtering_and_forwarding", ["Add rule", "Remove rule"])

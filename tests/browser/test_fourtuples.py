@@ -2,6 +2,8 @@
 
 import re
 
+from answering import answers_and_keeps_its_keys
+
 
 def press(panel, *labels):
     """Click buttons of the panel; the panel may take its time over each."""
@@ -47,7 +49,7 @@ def test_panel_adds_accepts_sends_and_removes(lab):
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("05_fourtuples", dark=True, width=1024) as page:
+    with lab.lesson("05_fourtuples", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         press(panel, "Add a client", "Accept", "Client sends")
         panel.get_by_text("woke").first.wait_for()
@@ -58,3 +60,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
             assert box["x"] + box["width"] <= frame["x"] + frame["width"]
         lab.shot(panel, "05_panel_dark")
         lab.whole(page, "05_fourtuples_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "05_fourtuples", ["Add a client", "Accept", "Client sends", "Remove"])

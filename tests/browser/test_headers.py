@@ -1,6 +1,7 @@
 """Lesson 08 in a browser: light up a field, change it, send the packet, see what comes."""
 
 import pytest
+from answering import answers_and_keeps_its_keys
 
 from sockets_lab.machine import try_namespaces
 
@@ -62,7 +63,7 @@ def test_panel_lights_changes_and_sends(lab):
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("08_headers", dark=True, width=1024) as page:
+    with lab.lesson("08_headers", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         panel.get_by_label("Header", exact=True).select_option("IPv4")
         page.wait_for_function("() => document.body.innerHTML.includes('Lit: IPv4, version')")
@@ -75,3 +76,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
             assert box["x"] + box["width"] <= frame["x"] + frame["width"]
         lab.shot(panel, "08_panel_dark")
         lab.whole(page, "08_headers_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "08_headers", ["Send it*"])

@@ -1,6 +1,7 @@
 """Lesson 11 in a browser: knock a door open from A, see it stay shut for C, replay, and try the cure."""
 
 import pytest
+from answering import answers_and_keeps_its_keys
 
 from sockets_lab.machine import try_namespaces
 
@@ -68,7 +69,7 @@ def test_panel_knocks_replays_and_asks(lab):
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("11_knocking", dark=True, width=1024) as page:
+    with lab.lesson("11_knocking", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         press(panel, "7000:udp", "8000:tcp", "9000:tcp")
         shows(page, "A is 10.20.30.40, 0 of 3 right, open")
@@ -79,3 +80,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
             assert box["x"] + box["width"] <= frame["x"] + frame["width"]
         lab.shot(panel, "11_panel_dark")
         lab.whole(page, "11_knocking_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "11_knocking", ["Knock"])

@@ -1,5 +1,7 @@
 """Lesson 00 in a browser: the first thing that a learner sees, from the first cell to the last."""
 
+from answering import answers_and_keeps_its_keys
+
 
 def test_the_passport_is_explained_line_by_line(lab):
     with lab.lesson("00_start_here") as page:
@@ -30,3 +32,7 @@ def test_the_map_shows_what_was_predicted(lab):
         course_map = page.get_by_role("img", name="00 Start here: your machine's passport: 1 of 1 predictions made")
         course_map.scroll_into_view_if_needed()
         lab.whole(page, "00_start_here_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "00_start_here", ["Try everything again*"])

@@ -1,6 +1,7 @@
 """Lesson 07 in a browser: numbers on two nodes, a third node that connects, a cable that is out."""
 
 import pytest
+from answering import answers_and_keeps_its_keys
 
 from sockets_lab.machine import descriptor_limits, try_namespaces
 
@@ -69,7 +70,7 @@ def test_panel_writes_tries_connects_and_cuts(lab):
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("07_nodes", dark=True, width=1024) as page:
+    with lab.lesson("07_nodes", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         choose(panel, "C")
         press(panel, "Connect")
@@ -81,3 +82,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
             assert box["x"] + box["width"] <= frame["x"] + frame["width"]
         lab.shot(panel, "07_panel_dark")
         lab.whole(page, "07_nodes_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "07_nodes", ["Cut cable", "Mend cable"])

@@ -2,6 +2,8 @@
 
 import re
 
+from answering import answers_and_keeps_its_keys
+
 
 def port(panel):
     return panel.get_by_label("Port", exact=True)
@@ -59,7 +61,7 @@ def test_panel_probes_opens_and_closes_ports_and_hands_others_out(lab):
 
 
 def test_the_panel_fits_a_narrow_page_in_the_dark_theme(lab):
-    with lab.lesson("03_ports", dark=True, width=1024) as page:
+    with lab.lesson("03_ports", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         lab.shot(panel, "03_panel_dark")
         inside = panel.bounding_box()
@@ -67,3 +69,7 @@ def test_the_panel_fits_a_narrow_page_in_the_dark_theme(lab):
             box = control.bounding_box()
             assert box["x"] + box["width"] <= inside["x"] + inside["width"] + 1
         lab.whole(page, "03_ports_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "03_ports", ["Next occupied", "Next named"])

@@ -1,6 +1,7 @@
 """Lesson 10 in a browser: scan with a bar that moves, stop, scan twice, and tune the detector with the keyboard."""
 
 import pytest
+from answering import answers_and_keeps_its_keys
 
 from sockets_lab.machine import try_namespaces
 
@@ -50,7 +51,7 @@ def test_panel_scans_stops_and_tunes(lab):
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("10_scanning", dark=True, width=1024) as page:
+    with lab.lesson("10_scanning", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         press(panel, "Twice")
         lab.says(panel, "A found 0 open ports and 0 without an answer")
@@ -61,3 +62,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
             assert box["x"] + box["width"] <= frame["x"] + frame["width"]
         lab.shot(panel, "10_panel_dark")
         lab.whole(page, "10_scanning_dark")
+
+
+def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "10_scanning", ["Scan*"])

@@ -1,5 +1,7 @@
 """What the learner predicts in lesson 05."""
 
+import statistics
+
 from sockets_lab import fourtuples
 from sockets_lab.course.questions import Prediction
 from sockets_lab.errors import Refused
@@ -53,6 +55,18 @@ def _ninth() -> str:
     if isinstance(found, Refused):  # no range for one socket alone here: then with one port, which one client has
         return "it is made" if _same_local_name() == "both connections are made" else "it is refused too"
     return "it is refused too" if isinstance(found.to_other_listener, Refused) else "it is made"
+
+
+def _heavier() -> str:
+    crowds = []
+    for _ in range(3):  # the kernel tells of the whole machine, where others come and go meanwhile
+        with fourtuples.crowd(500) as crowd:
+            crowds.append(crowd)
+    python = [crowd.python_bytes for crowd in crowds if crowd.python_bytes is not None]
+    kernel = [crowd.kernel_bytes for crowd in crowds if crowd.kernel_bytes is not None]
+    if not kernel or not python:
+        return "it cannot be told"
+    return "the program" if statistics.median(python) > statistics.median(kernel) else "the kernel"
 
 
 PREDICTIONS = (
@@ -121,6 +135,19 @@ PREDICTIONS = (
             "it is made": "A port is not used up as such. What must be new is the whole four-tuple, and with another "
             "foreign port every local port is new again.",
             "it is refused too": "On this system a port that is in use toward one listener cannot be used for another.",
+        },
+    ),
+    Prediction(
+        "heavier",
+        "A thousand clients are connected to your Python program, and not one says anything. Who keeps more memory for "
+        "them?",
+        ("the program", "the kernel", "it cannot be told"),
+        _heavier,
+        {
+            "the kernel": "Your program has a small object for each, the kernel the connection itself: its states, its "
+            "timers, its place in several lists. Nothing waits in the queues, or there would be far more.",
+            "the program": "This kernel was thriftier than Python, or others gave memory back to it meanwhile.",
+            "it cannot be told": "This system does not tell how much memory its kernel holds.",
         },
     ),
 )  # fmt: skip

@@ -1,0 +1,210 @@
+"""The columns of a large table against `ss`, psutil, /proc, and the rows of the snapshot."""
+
+import os
+import random
+import socket
+import struct
+import subprocess
+import sys
+from collections import Counter
+from contextlib import ExitStack
+
+import numpy
+import psutil
+import pytest
+from test_table import ABORT, DEADLINE, DONE, connect, eventually, key, message, names_of, on_netlink, ss, with_ss
+
+from sockets_lab import netlink, table
+from sockets_lab.errors import BadInput
+from sockets_lab.machine import has_ipv6
+from sockets_lab.model import Endpoint, FourTuple
+from sockets_lab.table import sock_diag
+
+ATTRIBUTE = netlink.attribute(15, b"\0\0\0\0")
+
+
+@pytest.fixture(autouse=True)
+def _source_of_this_machine(monkeypatch):
+    monkeypatch.delenv("SOCKETS_LAB_TABLE", raising=False)
+
+
+@pytest.fixture
+def sockets():
+    """Open TCP sockets whose messages differ in length: name -> (local, foreign), of each end that has a row."""
+    with ExitStack() as stack:
+        found = {}
+        for family, address in [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")][: 1 + has_ipv6()]:
+            listener = stack.enter_context(socket.create_server((address, 0), family=family))
+            client, server = connect(stack, listener, family)
+            client.sendall(b"nobody reads this")
+            first, second = connect(stack, listener, family)
+            gone = FourTuple.of(first)
+            for end in (first, second):  # the one that closes first is left in TIME_WAIT
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 0, 0))
+                end.close()
+            eventually(lambda gone=gone: getattr(table.find(gone), "state", None), "TIME_WAIT")
+            waiting = stack.enter_context(socket.create_connection(listener.getsockname()[:2], DEADLINE))
+            waiting.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+            for name, sock in {"listener": listener, "client": client, "server": server, "waiting": waiting}.items():
+                found[name, address] = names_of(sock)[1:]
+            found["not accepted", address] = found["waiting", address][::-1]
+            found["gone", address] = gone.local, gone.foreign
+        deferring = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        deferring.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
+        silent = stack.enter_context(socket.create_connection(deferring.getsockname(), DEADLINE))
+        found["asked for"] = names_of(silent)[:0:-1]  # SYN_RECV until the first data
+        yield found
+
+
+def told(big):
+    """Put the columns side by side: (local, foreign) -> (state, receive queue, send queue)."""
+    local = map(Endpoint, big.local_addresses, big.local_ports)
+    foreign = map(Endpoint, big.foreign_addresses, big.foreign_ports)
+    values = zip(big.states, big.receive_queues, big.send_queues, strict=True)
+    return dict(zip(zip(local, foreign, strict=True), values, strict=True))
+
+
+def ports_of(sockets):
+    return {local.port for local, _ in sockets.values()}
+
+
+@on_netlink
+@with_ss
+def test_columns_are_those_of_ss(sockets):
+    ours = told(table.columns("tcp"))
+    theirs = {names[1:]: values[:3] for names, values in ss("-t", "-u").items() if names[0] == "tcp"}
+    assert {ours[names][0] for names in sockets.values()} == {"LISTEN", "ESTABLISHED", "TIME_WAIT", "SYN_RECV"}
+    for name, names in sockets.items():
+        assert ours[names] == theirs[names], name
+    ports = ports_of(sockets)
+    assert {one for one in ours if one[0].port in ports} == {one for one in theirs if one[0].port in ports}
+
+
+@on_netlink
+def test_addresses_ports_and_states_are_those_of_psutil(sockets):
+    big = table.columns("tcp")
+    columns = big.local_addresses, big.local_ports, big.foreign_addresses, big.foreign_ports, big.states
+    ours = set(zip(*columns, strict=True))
+    ports = ports_of(sockets)
+    theirs = {
+        (*entry.laddr, *(entry.raddr or ("::" if entry.family == socket.AF_INET6 else "0.0.0.0", 0)), entry.status)
+        for entry in psutil.net_connections("tcp")
+    }
+    assert {row for row in ours if row[1] in ports} == {row for row in theirs if row[1] in ports}
+
+
+@on_netlink
+@pytest.mark.parametrize("owners", [False, True])
+def test_as_a_sequence_it_is_the_snapshot(sockets, owners):
+    ports = ports_of(sockets)
+    big = table.columns("tcp", owners=owners)
+    rows = [row for row in table.snapshot("tcp", owners=owners) if row.local.port in ports]
+    ours = big.kept(port in ports for port in big.local_ports)
+    assert sorted(ours, key=key) == sorted(rows, key=key)
+    assert [ours[place] for place in range(len(ours))] == list(ours) == ours[:]
+    assert (ours[-1], ours[1:3], ours[::-1][0]) == (list(ours)[-1], list(ours)[1:3], list(ours)[-1])
+    with pytest.raises(IndexError):
+        ours[len(ours)]
+    if owners:
+        assert {row.owners for row in ours if not row.inode} == {()}
+        assert {owner.pid for row in ours for owner in row.owners} == {os.getpid()}
+
+
+@on_netlink
+def test_inodes_and_pids():
+    program = "import sys; print(flush=True); sys.stdin.read()"
+    with socket.create_server(("127.0.0.1", 0)) as shared, socket.create_server(("127.0.0.1", 0)) as ours:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", program],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[shared.fileno()],
+        )  # fmt: skip
+        with child:
+            assert child.stdout.readline() == b"\n"
+            big = table.columns("tcp", "LISTEN", owners=True)
+            child.stdin.close()
+        place = {inode: place for place, inode in enumerate(big.inodes)}
+        here, there = (place[os.fstat(sock.fileno()).st_ino] for sock in (ours, shared))
+        assert big.pids[here] == os.getpid()
+        assert big.pids[there] in (os.getpid(), child.pid)
+        assert [owner.pid for owner in big[there].owners] == sorted([os.getpid(), child.pid])
+        assert big.holdings.programs[child.pid] == big[there].owners[-1].program != ""
+
+
+@on_netlink
+def test_states_are_asked_for_and_counted(sockets):
+    assert set(table.columns("tcp", "LISTEN").states) == {"LISTEN"}
+    big = table.columns("tcp", ["TIME_WAIT", "SYN_RECV"])
+    ports = ports_of(sockets)
+    ours = big.kept(port in ports for port in big.local_ports)
+    assert Counter(ours.states) == {"TIME_WAIT": 1 + has_ipv6(), "SYN_RECV": 1}
+    assert len(table.columns("tcp", "CONNECTED")) == 0  # a state of UDP
+    assert list(big.kept([])) == []
+
+
+@on_netlink
+def test_udp_has_columns_too():
+    with ExitStack() as stack:
+        one, other = (stack.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(2))
+        one.bind(("127.0.0.1", 0))
+        other.connect(one.getsockname())
+        states = {local: state for (local, _), (state, _, _) in told(table.columns("udp")).items()}
+        assert states[Endpoint.of(one.getsockname())] == "UNCONNECTED"
+        assert states[Endpoint.of(other.getsockname())] == "CONNECTED"
+
+
+@on_netlink
+def test_numbers_are_arrays_for_numpy(sockets):
+    big = table.columns("tcp")
+    for column in (big.local_ports, big.foreign_ports, big.receive_queues, big.send_queues, big.inodes):
+        assert numpy.asarray(column).tolist() == list(column)
+        assert len(column) == len(big)
+
+
+def test_mistakes_are_told(monkeypatch):
+    with pytest.raises(BadInput, match="pass 'tcp' or 'udp'"):
+        table.columns("sctp")
+    with pytest.raises(BadInput, match="ESTABLISHED"):
+        table.columns("tcp", "ESTAB")
+    with pytest.raises(BadInput, match="owners=True"):
+        _ = table.Columns("tcp", b"").pids
+    monkeypatch.setenv("SOCKETS_LAB_TABLE", "psutil")
+    with pytest.raises(BadInput, match=r"table\.snapshot"):
+        table.columns("tcp")
+
+
+# --- what a kernel may answer ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def answering(monkeypatch):
+    """Put parts of our own in the place of the kernel's answer."""
+
+    def answer_with(*parts):
+        left = list(parts)
+        monkeypatch.setattr(netlink, "send", lambda *_: None)
+        monkeypatch.setattr(netlink, "receive", lambda kernel: left.pop(0))
+
+    return answer_with
+
+
+@on_netlink
+@pytest.mark.parametrize("seed", range(20))
+def test_messages_of_all_lengths_are_kept_apart(answering, seed):
+    dice = random.Random(seed)
+    rows = [dice.randbytes(sock_diag.MESSAGE.size) for _ in range(50)]
+    payloads = [row + ATTRIBUTE * dice.randrange(4) + bytes(dice.randrange(4)) for row in rows]
+    packed = [message(20, payload) for payload in payloads]
+    cut = sorted(dice.randrange(len(rows)) for _ in range(2))
+    parts = [b"".join(packed[: cut[0]]), b"".join(packed[cut[0] : cut[1]]), b"".join([*packed[cut[1] :], DONE])]
+    answering(*parts)
+    assert sock_diag.dump("tcp", socket.AF_INET) == payloads
+    answering(*parts[:2], b"".join(packed[cut[1] :]), DONE)
+    assert sock_diag.dump("tcp", socket.AF_INET, bare=True) == rows
+
+
+@on_netlink
+def test_a_refusal_after_some_rows_is_raised(answering):
+    refused = message(netlink.NLMSG_ERROR, struct.pack("=i", -13) + bytes(16))
+    answering(message(20, bytes(sock_diag.MESSAGE.size)) + refused)
+    with pytest.raises(PermissionError):
+        sock_diag.dump("tcp", socket.AF_INET)

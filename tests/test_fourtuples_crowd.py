@@ -1,0 +1,264 @@
+"""A crowd against witnesses of its own: psutil, raw sockets at the other end, and processes that are killed."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sockets_lab import fourtuples, machine
+from sockets_lab.errors import BadInput
+from sockets_lab.fourtuples import weighing
+from sockets_lab.fourtuples.gathering import divided, listener, roles, shares, sources
+from sockets_lab.fourtuples.members import PROGRAM, Member
+from sockets_lab.fourtuples.roles import Guests, Host
+from sockets_lab.model import Endpoint
+
+SOON = 30.0  # seconds; a deadline for what is otherwise done at once
+LIMIT = Path(__file__).parents[1] / "benchmarks" / "limits" / "crowd.c"
+posix = pytest.mark.skipif(os.name != "posix", reason="a listener cannot be handed to another process here")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left() -> Iterator[None]:
+    def held() -> tuple[int, int]:
+        me = psutil.Process()
+        return me.num_fds() if hasattr(me, "num_fds") else 0, len(me.children())
+
+    before = held()
+    yield
+    assert held() == before
+
+
+def until(condition: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + SOON
+    while not (holds := condition()) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return bool(holds)
+
+
+def ended(process: int) -> bool:
+    """Tell whether a process has come to its end, also where nobody has buried it yet."""
+    try:
+        return psutil.Process(process).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
+def test_all_are_in_the_kernels_table_under_different_names_and_leave_nothing() -> None:
+    with fourtuples.crowd(60, weigh=False) as made:
+        assert (made.wanted, made.made, made.here, made.ended_early) == (60, 60, 60, None)
+        assert (made.python_bytes, made.processes) == (None, 1)
+        me, (guests,) = psutil.Process(), psutil.Process().children()
+        own = {(one.laddr, one.raddr) for one in me.net_connections("tcp") if one.laddr == made.endpoint.sockaddr}
+        theirs = {(one.raddr, one.laddr) for one in guests.net_connections("tcp") if one.raddr}
+        assert len(own - {(made.endpoint.sockaddr, ())}) == 60
+        assert own - {(made.endpoint.sockaddr, ())} == theirs
+    assert ended(guests.pid)
+    # A reset leaves no row: nobody has to wait until the kernel has forgotten a thousand names.
+    assert until(lambda: not [one for one in rows_of_all() if made.endpoint.sockaddr in (one.laddr, one.raddr)])
+
+
+def rows_of_all() -> list:
+    try:
+        return psutil.net_connections("tcp")
+    except psutil.AccessDenied:  # macOS, where only this process's are told
+        return psutil.Process().net_connections("tcp")
+
+
+@posix
+def test_where_one_process_cannot_hold_them_several_accept_at_the_same_port() -> None:
+    code = """
+import resource
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 200))
+import psutil
+from sockets_lab.fourtuples import crowd
+with crowd(300) as made:
+    pids = [child.pid for child in psutil.Process().children()]
+    rows = [one for pid in [None, *pids] for one in psutil.Process(pid).net_connections("tcp")]
+    accepted = {one.raddr for one in rows if one.laddr == made.endpoint.sockaddr and one.raddr}
+    print(made.made, made.here < 200, len(accepted), made.processes == len(pids) == 3, made.ended_early)
+print(resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=2 * SOON)
+    assert (told.stderr, told.stdout) == ("", "300 True 300 True None\n(100, 200)\n")
+
+
+@posix
+def test_where_there_are_too_few_descriptors_as_many_are_made_as_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sockets_lab.fourtuples.gathering.shares", lambda *_: ([30], [30]))
+    with fourtuples.crowd(50) as made:
+        assert (made.made, made.ended_early) == (30, "no more descriptors")
+
+
+@pytest.mark.parametrize("where", ["while they stand", "before they begin"])
+@posix
+def test_the_guests_end_when_whoever_called_them_is_killed(where: str) -> None:
+    wait = "with crowd(40): " if where == "while they stand" else "Member.begin = lambda self: tell()\nwith crowd(40): "
+    code = f"""
+import psutil, time
+from sockets_lab.fourtuples import crowd
+from sockets_lab.fourtuples.members import Member
+def tell():
+    print(*[child.pid for child in psutil.Process().children()], flush=True)
+    time.sleep(1000)
+{wait}tell()
+"""
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        children = [int(word) for word in parent.stdout.readline().split()]
+        assert children
+        parent.send_signal(signal.SIGKILL)
+    assert until(lambda: all(map(ended, children)))
+
+
+def test_what_one_weighs_is_what_python_keeps_for_it() -> None:
+    with fourtuples.crowd(300) as made:
+        assert made.python_bytes is not None
+        assert 100 < made.python_bytes <= 300
+    assert not tracemalloc.is_tracing()
+
+
+def test_somebody_elses_tracing_goes_on() -> None:
+    tracemalloc.start()
+    try:
+        with weighing.python_memory() as kept:
+            data = bytes(100_000)
+            assert len(data) <= (kept() or 0) < 2 * len(data)
+        assert tracemalloc.is_tracing()
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.skipif(not weighing.MEMORY.exists(), reason="this kernel does not tell what it holds")
+def test_the_kernels_share_is_told_in_bytes() -> None:
+    told = weighing.kernel_memory()
+    assert told is not None
+    assert 1 << 20 < told < psutil.virtual_memory().total
+
+
+def test_where_the_kernel_does_not_tell_its_share_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(weighing, "MEMORY", tmp_path / "hidden")
+    with fourtuples.crowd(20) as made:
+        assert (made.made, made.kernel_bytes) == (20, None)
+
+
+def test_shares_add_up_and_nobody_gets_more_than_fits() -> None:
+    for count in (1, 99, 1000, 50_000):
+        for here, there in ((0, 50), (120, 240), (19_000, 19_984), (10**6, 10**6), (-5, 40), (-60, -12)):
+            hosts, guests = shares(count, here, there)
+            assert hosts[0] == min(count, max(0, here))
+            assert sum(hosts) == sum(guests) <= count
+            assert all(share <= there for share in [*hosts[1:], *guests])
+            assert sum(hosts) == count or len(hosts) == 16 or there <= 0
+    assert divided(10, 4) == [4, 3, 3]
+    assert divided(0, 4) == divided(4, 0) == []
+
+
+def test_guests_come_from_so_many_addresses_that_none_gets_near_half_of_the_range() -> None:
+    low, high = machine.ephemeral_range() or (49152, 65535)
+    names = [sources(number, 16_667) for number in range(3)]
+    if not machine.loopback_addresses():
+        assert names == [[], [], []]
+        return
+    assert len({name for some in names for name in some}) == 3 * len(names[0])
+    assert 16_667 / len(names[0]) < (high - low + 1) / 2
+
+
+@contextmanager
+def served() -> Iterator[tuple[socket.socket, Endpoint]]:
+    with listener() as sock:
+        yield sock, Endpoint.of(sock.getsockname())
+
+
+def test_guests_to_whom_nobody_answers_give_up_at_the_deadline() -> None:
+    with served() as (_, endpoint), Guests(endpoint, []) as guests:
+        guests.play(3, time.monotonic() + 0.1)
+        assert (guests.done, guests.ended_early) == (0, "DEADLINE")
+
+
+def test_a_host_to_whom_nobody_comes_gives_up_at_the_deadline() -> None:
+    with Host(listener()) as host:
+        host.play(3, time.monotonic() + 0.1)
+        assert (host.done, host.ended_early) == (0, "DEADLINE")
+
+
+def test_a_guest_takes_no_other_byte_than_its_own() -> None:
+    def lie(sock: socket.socket) -> None:
+        with sock.accept()[0] as client:
+            client.recv(1)
+            client.send(b"?")
+            client.recv(1)
+
+    with served() as (sock, endpoint):
+        sock.settimeout(SOON)
+        liar = threading.Thread(target=lie, args=(sock,))
+        liar.start()
+        with Guests(endpoint, []) as guests:
+            guests.play(1, time.monotonic() + SOON)
+            assert (guests.done, guests.ended_early) == (0, "ECONNRESET")
+        liar.join(SOON)
+
+
+def test_a_client_that_hangs_up_is_told() -> None:
+    with Host(listener()) as host, socket.create_connection(host.listener.getsockname(), timeout=SOON) as client:
+        client.shutdown(socket.SHUT_WR)
+        host.play(1, time.monotonic() + SOON)
+        assert (host.done, host.ended_early) == (0, "ECONNRESET")
+
+
+def test_guests_to_a_closed_port_are_refused() -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        with Guests(Endpoint.of(closed.getsockname()), []) as guests:
+            guests.play(2, time.monotonic() + SOON)
+            assert (guests.done, guests.ended_early) == (0, "ECONNREFUSED")
+
+
+@pytest.mark.parametrize("address", ["192.0.2.1", "0.0.0.0", "127.255.255.255"])
+def test_nothing_leaves_the_loopback(address: str) -> None:
+    with pytest.raises(BadInput, match="loopback"):
+        Guests(Endpoint(address, 80), [])
+    with pytest.raises(BadInput, match="loopback"):
+        Guests(Endpoint("127.0.0.1", 80), [address])
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 200_001, True, 1.5, "50", None])
+def test_a_crowd_is_a_number_of_connections(wrong: object) -> None:
+    with pytest.raises(BadInput, match="pass a whole number"), fourtuples.crowd(wrong):  # type: ignore[arg-type]
+        pass
+
+
+@posix
+def test_a_member_that_cannot_begin_is_told() -> None:
+    with (
+        Member(["host"], [], time.monotonic() + SOON, (sys.executable, "-c", "pass")) as member,
+        pytest.raises(ChildProcessError, match="ended"),
+    ):
+        member.wait_until_ready()
+
+
+@pytest.mark.skipif(not (shutil.which("gcc") and sys.platform == "linux"), reason="needs gcc, and epoll")
+def test_the_benchmarks_limit_plays_the_same_roles(tmp_path: Path) -> None:
+    program = str(tmp_path / "crowd")
+    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-o", program, LIMIT], check=True)
+    for hosts, guests in (((program,), PROGRAM), (PROGRAM, (program,))):
+        deadline = time.monotonic() + SOON
+        with listener() as sock:
+            host, guest = roles(sock, [50], [50], deadline)
+            with Member(*host, deadline, hosts) as one, Member(*guest, deadline, guests) as two:
+                for member in (one, two):
+                    member.wait_until_ready()
+                for member in (one, two):
+                    member.begin()
+                assert one.outcome() == two.outcome() == (50, "")

@@ -7,7 +7,7 @@ import errno
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 MEANINGS = {
     "EACCES": "this user may not do that here: the port is privileged or reserved, or a rule of the system forbids it",
@@ -58,6 +58,13 @@ class BadInput(ValueError):
         return [str(self)]
 
 
+class NoResult(AttributeError):
+    """Somebody counted on a result, and it was refused. A notebook shows it without a traceback."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
 @dataclass(frozen=True)
 class Refused:
     """What the operating system answered instead of doing it: the errno's name, and what that means."""
@@ -67,6 +74,12 @@ class Refused:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.because}"
+
+    if not TYPE_CHECKING:  # or no attribute would be checked any more
+
+        def __getattr__(self, name: str) -> Any:
+            """Say why there is none, where somebody counted on a result."""
+            raise AttributeError(name) if name.startswith("__") else NoResult(f"There is no {name!r} here. {self}.")
 
 
 def refusal(error: OSError) -> Refused:

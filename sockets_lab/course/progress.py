@@ -58,4 +58,7 @@ def _write(name: str, kept: Kept) -> bool:
         draft.replace(place / f"{name}.json")
     except OSError:
         return False
+    finally:
+        with suppress(OSError):  # where it was written in part only, or nobody waited for the rest
+            draft.unlink(missing_ok=True)
     return True

@@ -64,9 +64,11 @@ def _hosts(nodes: Any) -> dict[str, str]:
     """Return names by address."""
     pairs: Iterable = nodes.items() if isinstance(nodes, Mapping) else nodes
     found = [(one.name, one.address) if hasattr(one, "address") else one for one in pairs]
-    hosts = {str(address): str(name) for name, address in found}
-    if not 2 <= len(hosts) == len(found) <= HOSTS:
-        raise BadInput(f"a ladder has 2 to {HOSTS} hosts, each with its own address, not {len(found)}: pass such.")
+    if not 2 <= len(found) <= HOSTS:
+        raise BadInput(f"a ladder has 2 to {HOSTS} hosts, not {len(found)}: pass so many.")
+    hosts: dict[str, str] = {}
+    for name, address in found:  # where a machine has one loopback address only, all nodes stand at it
+        hosts[str(address)] = f"{hosts[address]}, {name}" if address in hosts else str(name)
     return hosts
 
 
@@ -84,7 +86,7 @@ def _steps(packets: Sequence[Captured], hosts: Mapping[str, str]) -> tuple[list[
 
 def _lines(drawing: Drawing, hosts: Mapping[str, str], bottom: float) -> dict[str, float]:
     """Draw the hosts and their lines; return where each stands, by address."""
-    apart = (RIGHT - LEFT) / (len(hosts) - 1)
+    apart = (RIGHT - LEFT) / max(len(hosts) - 1, 1)
     places = {address: LEFT + place * apart for place, address in enumerate(hosts)}
     for address, x in places.items():
         drawing.box(x - BOX / 2, 2, BOX, 42, "quiet", hosts[address], address)

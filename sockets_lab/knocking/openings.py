@@ -1,4 +1,7 @@
-"""For whom a port is open, and until when. Time is passed in, so that nothing here needs a clock."""
+"""For whom a port is open, and until when. Time is passed in, so that nothing here needs a clock.
+
+Where the clock is set back, a port stays open for at most twice its time: by more than that, and it is shut at once.
+"""
 
 from sockets_lab.knocking.knocks import SHUT, Event, checked_seconds
 
@@ -17,15 +20,18 @@ class Openings:
         self._until[source] = now + self.open_for
 
     def is_open(self, source: str, now: float) -> bool:
-        return now < self._until.get(source, now)
+        return source in self._until and self._lasts(self._until[source], now)
 
     def expire(self, now: float) -> tuple[Event, ...]:
         """Forget those whose time is over. Returns: an event "shut" for each, the first that was due first."""
-        over = sorted((until, source) for source, until in self._until.items() if until <= now)
+        over = sorted((until, source) for source, until in self._until.items() if not self._lasts(until, now))
         for _, source in over:
             del self._until[source]
-        return tuple(Event(until, source, SHUT, because="its time is over") for until, source in over)
+        return tuple(Event(min(until, now), source, SHUT, because="its time is over") for until, source in over)
 
     def next_time(self) -> float | None:
         """Return when the next one is to be shut; None where it is open for nobody."""
         return min(self._until.values(), default=None)
+
+    def _lasts(self, until: float, now: float) -> bool:
+        return 0 < until - now < 2 * self.open_for

@@ -4,6 +4,7 @@ Each node has a process of its own and, where the system has more than one loopb
 Not there: the lesson's own addresses, tables and cables of their own, capture, ports below 1024.
 """
 
+import errno
 import json
 import socket
 import subprocess
@@ -13,7 +14,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from sockets_lab import table
-from sockets_lab.errors import Refused
+from sockets_lab.errors import Refused, attempt
 from sockets_lab.machine import home_address
 from sockets_lab.model import SocketRow
 from sockets_lab.nodes.capture import OCTETS, Capture
@@ -21,7 +22,7 @@ from sockets_lab.nodes.launching import end, line, start
 from sockets_lab.nodes.node import Node
 from sockets_lab.nodes.unavailable import LabUnavailable
 
-LEASE = 65535  # a port that no lesson uses: who holds it at an address has leased the address
+LEASE = 65535  # a port that no lesson uses: where there are no abstract names, who holds it has leased the address
 CHOICES = range(128, 254)  # for the second number of 127.x.y.z; learners' own addresses have 64 to 127 there
 NO_CABLE = Refused("ENOSYS", "nodes on loopback have no cable that could be cut or slowed")
 
@@ -66,22 +67,40 @@ def build(plan: list[dict[str, Any]], held: ExitStack) -> tuple[Node, ...]:
 def lease(held: ExitStack) -> str:
     """Find a loopback address that no other lab has, and keep it until `held` ends.
 
-    The lease is a socket that is bound there and never listens: however its process ends, the address is free again.
+    The lease is a socket that never listens: however its process ends, the address is free again.
     Returns: 127.x.y.z; 127.0.0.1 where there is no other.
     """
     tail = home_address().split(".", 2)[2]
     # Where an earlier lab's connections are in TIME_WAIT, the lesson's ports are taken for a minute: those come last.
     waiting = {row.local.address for row in table.snapshot(("tcp",), states=("TIME_WAIT",))}
     for choice in sorted(CHOICES, key=lambda choice: f"127.{choice}.{tail}" in waiting):
-        sock = socket.socket()
-        try:
-            sock.bind((f"127.{choice}.{tail}", LEASE))
-        except OSError:
-            sock.close()
-            continue
-        held.callback(sock.close)
-        return f"127.{choice}.{tail}"
+        address = f"127.{choice}.{tail}"
+        leased = attempt(_leased, address)
+        if not isinstance(leased, Refused):
+            held.callback(leased.close)
+            return address
     return "127.0.0.1"
+
+
+def _leased(address: str) -> socket.socket:
+    """Return the socket that keeps an address from other labs. Raises: OSError, where it is kept, or there is none.
+
+    Its name is an abstract one, or a program that has the lease's port at 0.0.0.0 would have all addresses.
+    Source: unix(7), "Abstract sockets": Linux only.
+    """
+    with socket.socket() as there:
+        there.bind((address, 0))
+    with ExitStack() as unless:
+        try:
+            sock = unless.enter_context(socket.socket(socket.AF_UNIX))
+            sock.bind(f"\0sockets_lab/{address}")
+        except (AttributeError, OSError) as error:
+            if getattr(error, "errno", None) == errno.EADDRINUSE:
+                raise
+            sock = unless.enter_context(socket.socket())
+            sock.bind((address, LEASE))
+        unless.pop_all()
+    return sock
 
 
 def differs(nodes: tuple[Node, ...], missing: LabUnavailable) -> str:

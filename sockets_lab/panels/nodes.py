@@ -30,6 +30,7 @@ class NodesPanel(Panel):
 
     def __init__(self) -> None:
         self.held: Bench | None = None
+        self.missing: Refused | None = None  # why the example's connection is not open
         self.view = CLOSED
         self.node = widgets.Dropdown(options=list(USUAL), description="Node", layout={"width": "100px"}, style=SHORT)
         self.number = widgets.IntText(CLIENT.number, description="Number", layout={"width": "140px"}, style=SHORT)
@@ -72,10 +73,13 @@ class NodesPanel(Panel):
         """The bench; where there is none, a new one with the classic example's connection open."""
         if self.held is None:
             self.held = bench = Bench()
-            bench.listen("B", SERVER.port)
             there = Endpoint(bench.lab["B"].address, SERVER.port)
-            bench.connect("A", CLIENT.port, there, CLIENT.number)
-            bench.accept("B", SERVER.number)
+            steps = (
+                lambda: bench.listen("B", SERVER.port),
+                lambda: bench.connect("A", CLIENT.port, there, CLIENT.number),
+                lambda: bench.accept("B", SERVER.number),
+            )
+            self.missing = next((answer for step in steps if isinstance(answer := step(), Refused)), None)
         return self.held
 
     def begin(self) -> None:
@@ -83,7 +87,8 @@ class NodesPanel(Panel):
         differs = self.bench.lab.differs
         self.refresh()
         self.chosen()
-        self.say(differs)
+        missing = f"The example's connection is not open here. {self.missing}." if self.missing else ""
+        self.say(f"{differs} {missing}".strip())
 
     def chosen(self) -> None:
         """Another node: offer its usual number and port, or the number that its connection has in fact."""

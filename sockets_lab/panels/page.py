@@ -10,7 +10,8 @@ from sockets_lab.course.lessons import lesson as find_lesson
 from sockets_lab.course.questions import pick
 from sockets_lab.errors import refusal
 from sockets_lab.figures.tables import Table, listing
-from sockets_lab.panels import calls, nodecells
+from sockets_lab.machine import folder
+from sockets_lab.panels import calls, nodecells, refusals
 from sockets_lab.panels.handing_in import hand_in
 from sockets_lab.panels.history import write_between_cells
 from sockets_lab.panels.keys import keep
@@ -29,6 +30,7 @@ def lesson(name: str) -> "LessonPage":
     write_between_cells()
     calls.register()
     nodecells.register()
+    refusals.register()
     return LessonPage(find_lesson(name))
 
 
@@ -72,9 +74,11 @@ class LessonPage:
     def check(self, key: str) -> None:
         """Look into the kernel's tables for what the exercise asks, and say what was seen."""
         found = pick(self.questions.EXERCISES, key).check()
-        if found.done:
-            progress.remember(self.about.name, "exercises", key, handing_in.evidence(self.about.name, key, found))
         print(f"{'Done' if found.done else 'Not yet'}: {found.because}")
+        if found.done:
+            seen = handing_in.evidence(self.about.name, key, found)
+            if not progress.remember(self.about.name, "exercises", key, seen) and (place := folder()):
+                print(f"It counts until this kernel ends: {place} cannot be written. Hand in before that.")
 
     def text_says(self) -> None:
         """Measure each claim of the source text that belongs here, and show claim and finding side by side."""

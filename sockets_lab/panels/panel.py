@@ -16,6 +16,7 @@ import ipywidgets as widgets
 
 from sockets_lab.errors import BadInput, refusal
 from sockets_lab.figures.svg import text_color
+from sockets_lab.panels import refusals
 from sockets_lab.panels.inspector import look_again
 from sockets_lab.panels.keys import keep
 from sockets_lab.panels.show import Picture, forms
@@ -31,6 +32,7 @@ class Panel(widgets.VBox):
 
     def __init__(self, *controls: widgets.Widget) -> None:
         keep()
+        refusals.register()
         self.picture: Picture | None = None
         self.saying = itertools.count(1)
         self.canvas = widgets.HTML()

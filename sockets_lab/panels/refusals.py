@@ -1,0 +1,63 @@
+"""What a cell says where the machine has no more of what the lesson counts on: descriptors, memory, a port.
+
+One sentence with what to do takes the traceback's place. To show that, Python would have to read files, and it would
+end where the last descriptor was missing, which is chance.
+"""
+
+import errno
+import re
+from types import TracebackType
+
+from IPython import get_ipython
+from IPython.core.interactiveshell import InteractiveShell
+
+from sockets_lab import nodes
+from sockets_lab.errors import Refused, refusal
+from sockets_lab.machine import descriptor_limits
+
+KINDS = (OSError, MemoryError, ImportError, RuntimeError)  # in which a limit shows itself
+FEW = 256  # descriptors: with as many, Jupyter and a lesson get by
+# Without a number: what the loader of libraries says, and the maker of threads
+FILES = re.compile(r"too many open files", re.IGNORECASE)
+MEMORY = re.compile(r"cannot allocate memory|failed to map segment|can't start new thread", re.IGNORECASE)
+
+
+def register(shell: InteractiveShell | None = None) -> None:
+    """Let the cells of this kernel say what was refused, once; without a kernel, do nothing."""
+    shell = shell or get_ipython()
+    if shell is not None and not shell.custom_exceptions:
+        shell.set_custom_exc(KINDS, _show)
+
+
+def explained(error: BaseException) -> str:
+    """Say in a sentence what was refused, and what to do; "" for any error of another kind."""
+    number, text = getattr(error, "errno", None), str(error)
+    if number in (errno.EMFILE, errno.ENFILE) or FILES.search(text):
+        return f"{_told(number or errno.EMFILE)}. {_more_descriptors()}"
+    if isinstance(error, MemoryError) or number == errno.ENOMEM or MEMORY.search(text):
+        return f"{_told(errno.ENOMEM)}. Restart the kernel, end what else runs on this machine, and begin again."
+    lab = nodes.opened()
+    if number == errno.EADDRINUSE and lab and lab.kind == "loopback":
+        return (
+            f"{_told(number)}. The nodes share this machine's ports, and a program that listens at 0.0.0.0 has its "
+            "port at every address: take another number, in this cell and in those that follow."
+        )
+    return ""
+
+
+def _told(number: int) -> Refused:
+    return refusal(OSError(number, ""))
+
+
+def _more_descriptors() -> str:
+    most = descriptor_limits()[0]
+    if most >= FEW:
+        return f"It may have {most}: close what it no longer needs, or restart the kernel."
+    return f"It may have {most}, too few for Jupyter and a lesson: start Jupyter again after `ulimit -n 1024`."
+
+
+def _show(shell: InteractiveShell, kind: type, error: BaseException, trace: TracebackType, tb_offset: object) -> None:
+    sentence = explained(error)
+    if sentence:
+        error._render_traceback_ = lambda: [sentence]  # type: ignore[attr-defined]  # IPython asks for it
+    shell.showtraceback((kind, error, trace), running_compiled_code=True)

@@ -1,0 +1,172 @@
+"""A real kernel, on a machine that may be made a poorer one, and what a lesson says in it: for tests and benchmarks."""
+
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+import psutil
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+STARTED, ANSWERED, ENDED = 120.0, 180.0, 10.0  # seconds, for a busy machine
+CLOSED = ("Everything is closed", "Left open: nothing")  # how a lesson ends, and the bench
+
+
+class KernelDied(RuntimeError):
+    """The kernel's process is gone."""
+
+
+@dataclass
+class Said:
+    """What one cell put out. announced: the lesson says that it ends in an error; trace: how that was shown."""
+
+    source: str
+    announced: bool = False
+    text: str = ""
+    error: str = ""
+    trace: str = ""
+
+    @property
+    def is_sentence(self) -> bool:
+        """Whether an error was told in one line, as the course tells its own, and not by a traceback."""
+        return len(self.trace.strip().splitlines()) <= 1
+
+
+def cells(path: Path) -> list[tuple[str, bool]]:
+    """Return the code cells of a notebook, each with whether it announces an error."""
+    code = (cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+    return [(cell.source, "raises-exception" in cell.metadata.get("tags", ())) for cell in code]
+
+
+class Kernel:
+    """A kernel that talks over files, and has a folder of its own for temporary ones. Use it in a `with`."""
+
+    def __init__(self, inside: Sequence[str] = (), **environment: str) -> None:
+        """Args: inside: a command that runs the kernel's command, given behind it, in surroundings of its own."""
+        self.folder = Path(tempfile.mkdtemp(prefix="kernel-"))
+        self.folder.chmod(0o755)
+        self.scratch = self.folder / "tmp"
+        self.scratch.mkdir()
+        self.scratch.chmod(0o1777)
+        self.mark = uuid.uuid4().hex
+        self._environment = os.environ | {"SOCKETS_LAB_MARK": self.mark, "TMPDIR": str(self.scratch)} | environment
+        connection = str(self.folder / "kernel.json")
+        self._manager = KernelManager(kernel_name="python3", transport="ipc", connection_file=connection)
+        self._manager.kernel_spec.argv[:1] = [*inside, sys.executable]
+
+    def __enter__(self) -> "Kernel":
+        with (self.folder / "log").open("wb") as log:
+            self._manager.start_kernel(cwd=str(NOTEBOOKS), env=self._environment, stdout=log, stderr=log)
+        self.process: subprocess.Popen = self._manager.provisioner.process
+        self._client: BlockingKernelClient = self._manager.client()
+        self._client.start_channels()
+        try:
+            self._client.wait_for_ready(STARTED)
+        except RuntimeError as died:
+            raise KernelDied(f"{died} {self.log()}") from None
+        finally:
+            if not sys.exc_info()[0] is None:
+                self.__exit__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.stop_channels()
+        self._manager.shutdown_kernel(now=True)
+        self._manager.cleanup_resources()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def start(self, source: str) -> str:
+        """Begin to run a cell. Returns: what its messages are marked with."""
+        asked: str = self._client.execute(source, stop_on_error=False, allow_stdin=False)
+        return asked
+
+    def run(self, source: str, announced: bool = False, patience: float = ANSWERED) -> Said:
+        """Run a cell to its end. Raises: KernelDied; TimeoutError."""
+        said, asked, until = Said(source, announced), self.start(source), time.monotonic() + patience
+        while True:
+            try:
+                message = self._client.get_iopub_msg(timeout=1)
+            except queue.Empty:
+                if self.process.poll() is not None:
+                    raise KernelDied(f"the kernel ended, {self.process.returncode}: {self.log()[-500:]}") from None
+                if time.monotonic() > until:
+                    raise TimeoutError(f"this cell did not end: {source}") from None
+                continue
+            if message["parent_header"].get("msg_id") != asked:
+                continue
+            content = message["content"]
+            if message["msg_type"] == "error":
+                said.error, said.trace = content["ename"], "\n".join(content["traceback"])
+            elif message["msg_type"] == "stream":
+                said.text += content["text"]
+            elif "data" in content:
+                data = content["data"]
+                said.text += data.get("text/markdown") or data.get("text/plain", "")
+                said.text += content.get("metadata", {}).get("image/png", {}).get("alt", "")
+            elif content.get("execution_state") == "idle":
+                return said
+
+    def lesson(self, path: Path) -> list[Said]:
+        """Run a lesson from its first cell to its last, whatever goes wrong."""
+        return [self.run(*cell) for cell in cells(path)]
+
+    def interrupt(self) -> None:
+        """Press the stop button."""
+        self._manager.interrupt_kernel()
+
+    def kill(self) -> None:
+        """End the kernel alone, as kill -9 does: its children must notice by themselves."""
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait(ENDED)
+
+    def log(self) -> str:
+        """Return what the kernel's process wrote beside its messages."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def left(self, patience: float = 0.0) -> list[psutil.Process]:
+        """Find living processes that this kernel started. Args: patience, seconds in which they may still end."""
+        until = time.monotonic() + patience
+        while (found := marked(self.mark, self.process.pid)) and time.monotonic() < until:
+            time.sleep(0.05)
+        return found
+
+
+def marked(mark: str, kernel: int) -> list[psutil.Process]:
+    """Find the living processes that inherited a mark in their environment, but for the kernel's."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            ours = process.pid != kernel and process.environ().get("SOCKETS_LAB_MARK") == mark
+            if ours and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def troubles(said: list[Said]) -> list[str]:
+    """Name what a learner should not have met in a lesson: tracebacks, and an end that is none.
+
+    An error is told in a sentence, or the lesson announces it. A name that an earlier error left out is part of that.
+    """
+    found, failed = [], False
+    for number, one in enumerate(said):
+        if "Traceback (most recent call last)" in one.text:
+            found.append(f"cell {number} printed a traceback: {one.text[-300:]}")
+        if one.error and not one.announced and not one.is_sentence and not (failed and one.error == "NameError"):
+            found.append(f"cell {number}: {one.error}: {one.trace.strip().splitlines()[-1]}")
+        failed |= bool(one.error)
+    if not any(sentence in said[-1].text for sentence in CLOSED):
+        found.append(f"the end: {said[-1].trace or said[-1].text}")
+    return found

@@ -1,55 +1,46 @@
-"""Time the socket table against other ways to read it: psutil, `ss`, and /proc/net/tcp. Takes less than a minute.
+"""Read a large socket table beside psutil, `ss`, /proc/net/tcp and C, without owners and with them.
 
-Usage: python benchmarks/table.py [connections ...]        (100 1000 10000)
+Usage: python benchmarks/table.py [--quick]
 
-A connection on loopback is two rows. Only ratios count: each is the median over rounds in which every way had a turn.
+A connection on loopback is two rows. Every way reads what psutil and `ss` tell: all of TCP but sockets that are bound
+only, for which the kernel walks one more table. Of our columns all fields are read, with the addresses as text.
+Times are the processor's (`holding.on_processor`): `ss` is a whole process; of C counts what its program measures.
 """
 
+import re
 import shutil
 import statistics
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import psutil
+from holding import connections, on_processor
+from measuring import Bars, Goal, Lines, Report, growth, in_turns, limit, main, ratios, times_ours
 
 from sockets_lab import table
-from sockets_lab.machine import UNLIMITED, descriptor_limits
+from sockets_lab.model import TCP_STATES
 
-A_PROCESS = 2000  # connections; each is two descriptors
-ROUNDS = {100: 25, 1000: 15}
-LISTED = ("ss", "-t", "-a", "-n")
-
-HOLDER = """
-import resource, socket, struct, sys
-soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-held, listener = [], socket.create_server(("127.0.0.1", 0), backlog=16)
-for _ in range(int(sys.argv[1])):
-    held.append(socket.create_connection(listener.getsockname()))
-    held.append(listener.accept()[0])
-print(len(held), flush=True)
-sys.stdin.read()
-for one in held:  # reset, so that no connection is left in TIME_WAIT
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-"""
+TITLE = "Socket table"
+OURS, OWNED, BOUND = "columns", "columns with owners", "columns, bound ones too"
+SNAPSHOT, OWNED_SNAPSHOT = "snapshot", "snapshot with owners"
+PSUTIL, SS, SS_OWNED, PROC = "psutil, always with owners", "ss -tan", "ss -tanp", "/proc/net/tcp, split"
+C, C_OWNED = "C: the dump alone", "C: the dump and the walk"
+FASTER = ((OURS, PSUTIL, 10.0), (OURS, SS, 1.0), (OWNED, PSUTIL, 3.5), (OWNED, SS_OWNED, 5.0))
+MOST = 100_000  # rows
+TOLD = frozenset(TCP_STATES) - {"CLOSE"}
+LISTED = ("ss", "-H", "-t", "-a", "-n")
+USER = re.compile(r"pid=(\d+),fd=(\d+)")
+CHECKED = "names, states and holders are those of psutil and ss, queues those of ss"
+Names = tuple[tuple[str, int], tuple[str, int]]
 
 
-@contextmanager
-def connections(count: int) -> Iterator[None]:
-    """Hold so many connections in child processes."""
-    hard = descriptor_limits()[1]
-    each = A_PROCESS if hard == UNLIMITED else min(A_PROCESS, (hard - 50) // 2)
-    with ExitStack() as stack:
-        for begin in range(0, count, each):
-            command = [sys.executable, "-c", HOLDER, str(min(each, count - begin))]
-            child = stack.enter_context(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
-            if not child.stdout or not child.stdout.readline():
-                raise SystemExit(f"{count} connections could not be opened here")
-        yield
+def columns(states: Iterable[str] | None, owners: bool) -> list[object]:
+    """Read every field of every row."""
+    big = table.columns("tcp", states, owners)
+    ends = [big.local_addresses, big.local_ports, big.foreign_addresses, big.foreign_ports]
+    return [big.states, *ends, big.receive_queues, big.send_queues, big.inodes, *([big.pids] if owners else [])]
 
 
 def proc_net_tcp() -> list[tuple[str, ...]]:
@@ -58,45 +49,106 @@ def proc_net_tcp() -> list[tuple[str, ...]]:
     return [tuple(line.split()[1:4]) for path in files for line in path.read_text().splitlines()[1:]]
 
 
-def ways() -> dict[str, Callable[[], object]]:
-    """Name the ways that there are here; all of TCP, IPv4 and IPv6."""
+def in_c(*command: str) -> float:
+    """Return the seconds that the C program measured."""
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return sum(float(line.split()[1]) for line in said.splitlines())
+
+
+def ways(program: str | None) -> dict[str, Callable[[], float]]:
+    """Name the ways that there are here; each returns seconds."""
     found: dict[str, Callable[[], object]] = {
-        f"snapshot ({table.source()})": lambda: table.snapshot("tcp"),
-        "snapshot with owners": lambda: table.snapshot("tcp", owners=True),
-        "psutil (with owners)": lambda: psutil.net_connections("tcp"),
+        OURS: partial(columns, TOLD, owners=False),
+        OWNED: partial(columns, TOLD, owners=True),
+        BOUND: partial(columns, None, owners=False),
+        SNAPSHOT: partial(table.snapshot, "tcp", TOLD),
+        OWNED_SNAPSHOT: partial(table.snapshot, "tcp", TOLD, owners=True),
+        PSUTIL: partial(psutil.net_connections, "tcp"),
+        PROC: proc_net_tcp,
     }
-    if Path("/proc/net/tcp").exists():
-        found["/proc/net/tcp, split"] = proc_net_tcp
     if shutil.which("ss"):
-        found["ss -tan, a process"] = lambda: subprocess.run(LISTED, capture_output=True, check=True)
-        found["ss -tanp, a process"] = lambda: subprocess.run((*LISTED, "-p"), capture_output=True, check=True)
+        found[SS] = partial(subprocess.run, LISTED, capture_output=True, check=True)
+        found[SS_OWNED] = partial(subprocess.run, (*LISTED, "-p"), capture_output=True, check=True)
+    timed: dict[str, Callable[[], float]] = {name: partial(on_processor, way) for name, way in found.items()}
+    if program:
+        timed |= {C: partial(in_c, program), C_OWNED: partial(in_c, program, "owners")}
+    return timed
+
+
+def check(listeners: set[tuple[str, int]], count: int) -> None:
+    """Hold the rows of our connections against those of psutil and ss: names, state, queues, and who has them."""
+    ours, theirs = {}, {}
+    for row in table.columns("tcp", TOLD, owners=True):
+        names = (row.local.address, row.local.port), (row.foreign.address, row.foreign.port)
+        if not listeners.isdisjoint(names):
+            owners = [(one.pid, one.descriptor) for one in row.owners or ()]
+            ours[names] = row.state, owners, row.receive_queue, row.send_queue
+    for entry in psutil.net_connections("tcp"):
+        names = tuple(entry.laddr), tuple(entry.raddr or ("0.0.0.0", 0))
+        if not listeners.isdisjoint(names):
+            theirs[names] = entry.status, [(entry.pid, entry.fd)]
+    assert len(ours) == 2 * count + len(listeners)
+    assert {names: values[:2] for names, values in ours.items()} == theirs
+    if shutil.which("ss"):
+        assert {names: values for names, values in told_by_ss() if not listeners.isdisjoint(names)} == ours
+
+
+def told_by_ss() -> Iterator[tuple[Names, tuple]]:
+    """Read what `ss -tanp` prints: names, and state, owners and queues."""
+    for line in subprocess.run((*LISTED, "-p"), capture_output=True, text=True, check=True).stdout.splitlines():
+        state, receive_queue, send_queue, local, foreign, *users = line.split(None, 5)
+        (address, _, port), (far_address, _, far_port) = (end.rpartition(":") for end in (local, foreign))
+        names = (address, int(port)), (far_address, int(far_port.replace("*", "0")))
+        owners = [(int(pid), int(descriptor)) for pid, descriptor in USER.findall("".join(users))]
+        yield names, (state.replace("ESTAB", "ESTABLISHED"), owners, int(receive_queue), int(send_queue))
+
+
+def goals(rows: int, taken: Mapping[str, list[float]]) -> list[Goal]:
+    """Compare what so many rows took. `ss -tanp` is only asked for at most rows: it falls behind with their number."""
+    found = []
+    for ours, other, bound in FASTER:
+        if other in taken and (other != SS_OWNED or rows == MOST):
+            times = ratios(taken[other], taken[ours])
+            found.append(Goal(f"{rows:,} rows, {ours}: faster than {other}", times, bound, at_least=True))
+    if C in taken:
+        found.append(Goal(f"{rows:,} rows, {OURS}, beside {C}", ratios(taken[OURS], taken[C]), 2.0, exact=CHECKED))
     return found
 
 
-def measure(rounds: int) -> dict[str, list[float]]:
-    """Let every way take its turn, round by round. Returns: seconds, one a round."""
-    taken: dict[str, list[float]] = {name: [] for name in ways()}
-    for _ in range(rounds):
-        for name, way in ways().items():
-            begun = time.perf_counter()
-            way()
-            taken[name].append(time.perf_counter() - begun)
-    return taken
+def bars(title: str, taken: Mapping[str, list[float]], *names: str) -> Bars:
+    """Compare with the first of these ways all others that there are."""
+    return Bars(title, times_ours({name: taken[name] for name in names if name in taken}, names[0]))
 
 
-def main() -> None:
-    """Print a table of milliseconds and ratios for each number of connections."""
-    for count in [int(word) for word in sys.argv[1:]] or [100, 1000, 10_000]:
-        with connections(count):
-            taken = measure(ROUNDS.get(count, 7))
-            rows = len(table.snapshot("tcp"))
-        first = next(iter(taken.values()))
-        print(f"\n{count} connections, {rows} rows of TCP in the table; {len(first)} rounds")
-        print(f"{'way':24}{'milliseconds':>14}{'times the snapshot':>20}")
-        for name, seconds in taken.items():
-            ratio = statistics.median(one / other for one, other in zip(seconds, first, strict=True))
-            print(f"{name:24}{statistics.median(seconds) * 1000:14.2f}{ratio:20.2f}")
+def measure(quick: bool) -> Report:
+    """Hold connections, and let all ways read the table in turns."""
+    if table.source() != "netlink":
+        return Report(TITLE, [], skipped=["everything: this kernel tells no sockets over netlink"])
+    sizes, rounds = ([2000, 10_000], 3) if quick else ([20_000, 50_000, MOST], 7)
+    taken = {}
+    with limit("table") as program:
+        for rows in sizes:
+            with connections(rows // 2) as listeners:
+                taken[rows] = in_turns(ways(program), rounds)
+                check(listeners, rows // 2)
+    last, title = taken[sizes[-1]], f"{sizes[-1]:,} rows of TCP"
+    grown = {name: [(rows, 1000 * statistics.median(taken[rows][name])) for rows in sizes] for name in last}
+    told = Report(
+        TITLE,
+        goals(sizes[0], taken[sizes[0]]) + goals(sizes[-1], last),
+        [
+            bars(title, last, OURS, BOUND, SNAPSHOT, PSUTIL, PROC, SS, C),
+            bars(f"{title}, with owners", last, OWNED, OWNED_SNAPSHOT, PSUTIL, SS_OWNED, C_OWNED),
+        ],
+        [Lines(TITLE, "rows", "milliseconds on the processor", grown)],
+        skipped=[f"{name}: not installed" for name, there in (("ss", SS in last), ("gcc", program)) if not there],
+    )
+    told.goals.append(Goal(f"{OURS}: grows with power", [growth(grown[OURS])], 1.1, unit="(1 is linear)"))
+    if program:
+        most = statistics.median(ratios(last[PSUTIL], last[C_OWNED]))
+        told.rows.append(f"With owners C, which does nothing with what it finds, is itself {most:.2f} times psutil.")
+    return told
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 import numpy
 import psutil
 import pytest
-from test_table import ABORT, DEADLINE, DONE, connect, eventually, key, message, names_of, on_netlink, ss, with_ss
+from test_table import ABORT, DEADLINE, DONE, connect, eventually, message, names_of, on_netlink, ss, with_ss
 
 from sockets_lab import netlink, table
 from sockets_lab.errors import BadInput
@@ -56,51 +56,54 @@ def sockets():
         yield found
 
 
-def told(big):
-    """Put the columns side by side: (local, foreign) -> (state, receive queue, send queue)."""
+def ends(big):
+    """Put the columns of the names side by side: (local, foreign) of each row."""
     local = map(Endpoint, big.local_addresses, big.local_ports)
     foreign = map(Endpoint, big.foreign_addresses, big.foreign_ports)
-    values = zip(big.states, big.receive_queues, big.send_queues, strict=True)
-    return dict(zip(zip(local, foreign, strict=True), values, strict=True))
+    return list(zip(local, foreign, strict=True))
 
 
-def ports_of(sockets):
-    return {local.port for local, _ in sockets.values()}
+def told(big):
+    """Return (local, foreign) -> (state, receive queue, send queue)."""
+    return dict(zip(ends(big), zip(big.states, big.receive_queues, big.send_queues, strict=True), strict=True))
+
+
+def kept(big, sockets):
+    """Keep our own rows: other programs open and close theirs meanwhile."""
+    names = set(sockets.values())
+    return big.kept(one in names for one in ends(big))
 
 
 @on_netlink
 @with_ss
 def test_columns_are_those_of_ss(sockets):
-    ours = told(table.columns("tcp"))
-    theirs = {names[1:]: values[:3] for names, values in ss("-t", "-u").items() if names[0] == "tcp"}
+    big = table.columns("tcp")
+    assert len(big) == len(big.states) == len(ends(big))
+    ours = told(big)
     assert {ours[names][0] for names in sockets.values()} == {"LISTEN", "ESTABLISHED", "TIME_WAIT", "SYN_RECV"}
+    theirs = ss("-t", "-u")
     for name, names in sockets.items():
-        assert ours[names] == theirs[names], name
-    ports = ports_of(sockets)
-    assert {one for one in ours if one[0].port in ports} == {one for one in theirs if one[0].port in ports}
+        assert ours[names] == theirs["tcp", *names][:3], name
 
 
 @on_netlink
-def test_addresses_ports_and_states_are_those_of_psutil(sockets):
-    big = table.columns("tcp")
-    columns = big.local_addresses, big.local_ports, big.foreign_addresses, big.foreign_ports, big.states
-    ours = set(zip(*columns, strict=True))
-    ports = ports_of(sockets)
-    theirs = {
-        (*entry.laddr, *(entry.raddr or ("::" if entry.family == socket.AF_INET6 else "0.0.0.0", 0)), entry.status)
-        for entry in psutil.net_connections("tcp")
-    }
-    assert {row for row in ours if row[1] in ports} == {row for row in theirs if row[1] in ports}
+def test_names_and_states_are_those_of_psutil(sockets):
+    ours = told(table.columns("tcp"))
+    theirs = {}
+    for entry in psutil.net_connections("tcp"):
+        wildcard = ("::" if entry.family == socket.AF_INET6 else "0.0.0.0", 0)
+        theirs[Endpoint.of(entry.laddr or wildcard), Endpoint.of(entry.raddr or wildcard)] = entry.status
+    for name, names in sockets.items():
+        assert ours[names][0] == theirs[names], name
 
 
 @on_netlink
 @pytest.mark.parametrize("owners", [False, True])
 def test_as_a_sequence_it_is_the_snapshot(sockets, owners):
-    ports = ports_of(sockets)
-    big = table.columns("tcp", owners=owners)
-    rows = [row for row in table.snapshot("tcp", owners=owners) if row.local.port in ports]
-    ours = big.kept(port in ports for port in big.local_ports)
-    assert sorted(ours, key=key) == sorted(rows, key=key)
+    ours = kept(table.columns("tcp", owners=owners), sockets)
+    rows = {row.four_tuple: row for row in table.snapshot("tcp", owners=owners)}
+    assert len(ours) == len(sockets)
+    assert all(row == rows[row.four_tuple] for row in ours)
     assert [ours[place] for place in range(len(ours))] == list(ours) == ours[:]
     assert (ours[-1], ours[1:3], ours[::-1][0]) == (list(ours)[-1], list(ours)[1:3], list(ours)[-1])
     with pytest.raises(IndexError):
@@ -134,8 +137,7 @@ def test_inodes_and_pids():
 def test_states_are_asked_for_and_counted(sockets):
     assert set(table.columns("tcp", "LISTEN").states) == {"LISTEN"}
     big = table.columns("tcp", ["TIME_WAIT", "SYN_RECV"])
-    ports = ports_of(sockets)
-    ours = big.kept(port in ports for port in big.local_ports)
+    ours = kept(big, sockets)
     assert Counter(ours.states) == {"TIME_WAIT": 1 + has_ipv6(), "SYN_RECV": 1}
     assert len(table.columns("tcp", "CONNECTED")) == 0  # a state of UDP
     assert list(big.kept([])) == []
@@ -191,7 +193,7 @@ def answering(monkeypatch):
 @pytest.mark.parametrize("seed", range(20))
 def test_messages_of_all_lengths_are_kept_apart(answering, seed):
     dice = random.Random(seed)
-    rows = [dice.randbytes(sock_diag.MESSAGE.size) for _ in range(50)]
+    rows = [dice.randbytes(sock_diag.SIZE) for _ in range(50)]
     payloads = [row + ATTRIBUTE * dice.randrange(4) + bytes(dice.randrange(4)) for row in rows]
     packed = [message(20, payload) for payload in payloads]
     cut = sorted(dice.randrange(len(rows)) for _ in range(2))
@@ -199,12 +201,12 @@ def test_messages_of_all_lengths_are_kept_apart(answering, seed):
     answering(*parts)
     assert sock_diag.dump("tcp", socket.AF_INET) == payloads
     answering(*parts[:2], b"".join(packed[cut[1] :]), DONE)
-    assert sock_diag.dump("tcp", socket.AF_INET, bare=True) == rows
+    assert sock_diag.packed("tcp", socket.AF_INET) == b"".join(rows)
 
 
 @on_netlink
 def test_a_refusal_after_some_rows_is_raised(answering):
     refused = message(netlink.NLMSG_ERROR, struct.pack("=i", -13) + bytes(16))
-    answering(message(20, bytes(sock_diag.MESSAGE.size)) + refused)
+    answering(message(20, bytes(sock_diag.SIZE)) + refused)
     with pytest.raises(PermissionError):
         sock_diag.dump("tcp", socket.AF_INET)

@@ -21,8 +21,8 @@ from sockets_lab.errors import BadInput
 from sockets_lab.model import Endpoint, Owner, SocketRow
 from sockets_lab.table import sock_diag
 from sockets_lab.table.owners import Holdings
+from sockets_lab.table.sock_diag import SIZE
 
-SIZE = sock_diag.MESSAGE.size
 # Where a field begins, in bytes. Source: inet_diag_msg in linux/inet_diag.h.
 STATE, LOCAL_PORT, FOREIGN_PORT, LOCAL, FOREIGN, RECEIVE_QUEUE, SEND_QUEUE, INODE = 1, 4, 6, 8, 24, 56, 60, 68
 

@@ -60,7 +60,7 @@ def columns(protocol: str = "tcp", states: Iterable[str] | None = None, owners: 
     kept = _checked((protocol,), states)
     if source() != "netlink":
         raise BadInput("Columns come over netlink only, which this machine has not or may not use: use table.snapshot.")
-    packed = b"".join(_messages(protocol, kept, bare=True))
+    packed = b"".join(sock_diag.packed(protocol, family, kept) for family in sock_diag.FAMILIES)
     found = Columns(protocol, packed)
     return Columns(protocol, packed, holdings_of(found.inodes)) if owners else found
 
@@ -131,10 +131,10 @@ def _covers(local: Endpoint, asked: Endpoint, ipv6_only: bool) -> bool:
     )
 
 
-def _messages(protocol: str, states: frozenset[str] | None, port: int = 0, bare: bool = False) -> list[bytes]:
+def _messages(protocol: str, states: frozenset[str] | None, port: int = 0) -> list[bytes]:
     if not sock_diag.state_mask(protocol, states):
         return []
-    ipv4, ipv6 = (sock_diag.dump(protocol, family, states, port, bare=bare) for family in sock_diag.FAMILIES)
+    ipv4, ipv6 = (sock_diag.dump(protocol, family, states, port) for family in sock_diag.FAMILIES)
     return ipv4 + ipv6
 
 

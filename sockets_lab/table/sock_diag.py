@@ -7,7 +7,7 @@ Source: sock_diag(7), linux/inet_diag.h.
 import errno
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from functools import cache
 
@@ -19,10 +19,12 @@ SOCK_DIAG_BY_FAMILY = 20
 INET_DIAG_SKV6ONLY = 11
 ANY_COOKIE = b"\xff" * 8
 
-REQUEST = struct.Struct("=BBxxI2s2s16s16s4x8s")  # inet_diag_req_v2: family, protocol, states; ports, addresses, cookie
-MESSAGE = struct.Struct("=BBxx2s2s16s16s12x4xIIII")  # inet_diag_msg: family, state, id, queues, user, inode
+REQUEST = struct.Struct("=BBxxI36s4x8s")  # inet_diag_req_v2: family, protocol, states, names, cookie
+NAMES = struct.Struct("=2s2s16s16s")  # the beginning of inet_diag_sockid: ports and addresses, local and foreign
+ENDS = struct.Struct("=Bxxx2s2s16s16s")  # of inet_diag_msg: family, names
+VALUES = struct.Struct("=xB54xII4xI")  # of the same: state, queues, inode, with which it ends
 INODE = struct.Struct("=I")
-ROW = netlink.HEADER.size + MESSAGE.size  # bytes of the shortest message: one without attributes
+SIZE = VALUES.size  # bytes of an inet_diag_msg; attributes may follow
 
 PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
@@ -58,43 +60,57 @@ def opened() -> socket.socket:
 
 
 def dump(protocol: str, family: int, states: frozenset[str] | None = None, port: int = 0,
-         through: socket.socket | None = None, bare: bool = False) -> list[bytes]:  # fmt: skip
+         through: socket.socket | None = None) -> list[bytes]:  # fmt: skip
     """Return one inet_diag_msg a socket, unread, for all sockets of one protocol and family.
 
-    Args: states: names to keep, None = all; port: the local port to keep, 0 = all; through: an open socket; bare: leave
-            the attributes out, so that all are MESSAGE.size bytes long.
+    Args: states: names to keep, None = all; port: the local port to keep, 0 = all; through: an open socket.
     Returns: none where the kernel has no IPv6. The kernel does not tell whether sockets came or went meanwhile.
     Raises: OSError; an open socket may then hold the rest of the answer.
     """
-    kept = state_mask(protocol, states)
-    request = REQUEST.pack(family, PROTOCOLS[protocol], kept, port.to_bytes(2, "big"), b"", b"", b"", ANY_COOKIE)
-    found: list[bytes] = []
     with nullcontext(through) if through else opened() as kernel:
-        netlink.send(kernel, SOCK_DIAG_BY_FAMILY, request, netlink.NLM_F_DUMP)
+        return [message for part in _parts(kernel, protocol, family, states, port) for message in part]
+
+
+def packed(protocol: str, family: int, states: frozenset[str] | None = None) -> bytes:
+    """Return the messages of `dump` one behind the other, without their attributes: SIZE bytes a socket."""
+    with opened() as kernel:
+        return b"".join([b"".join(part) for part in _parts(kernel, protocol, family, states, bare=True)])
+
+
+def _parts(kernel: socket.socket, protocol: str, family: int, states: frozenset[str] | None, port: int = 0,
+           bare: bool = False) -> Iterator[list[bytes]]:  # fmt: skip
+    """Ask, and yield the messages of each part of the answer."""
+    kept = state_mask(protocol, states)
+    request = REQUEST.pack(family, PROTOCOLS[protocol], kept, port.to_bytes(2, "big"), ANY_COOKIE)
+    netlink.send(kernel, SOCK_DIAG_BY_FAMILY, request, netlink.NLM_F_DUMP)
+    more = True
+    while more:
         try:
-            while _split(netlink.receive(kernel), found, bare):
-                pass
+            found, more = _split(netlink.receive(kernel), bare)
         except OSError as error:
-            if error.errno != errno.ENOENT or family != socket.AF_INET6:
-                raise
-    return found
+            if error.errno == errno.ENOENT and family == socket.AF_INET6:
+                return
+            raise
+        yield found
 
 
-def _split(part: bytes, found: list[bytes], bare: bool) -> bool:
-    """Add the messages of one part to those found. Returns: whether another part follows.
+def _split(part: bytes, bare: bool) -> tuple[list[bytes], bool]:
+    """Return the messages of one part, and whether another part follows.
 
     What `netlink.messages` does, in half the time, as a table may have a hundred thousand rows: it looks at the length
     alone, and leaves what is shorter than any row to `messages`: the end, or a refusal.
     """
+    shortest = netlink.HEADER.size + SIZE
+    found: list[bytes] = []
     words = memoryview(part).cast("I")
     place = 0
     while place < len(words):
         length, begin = words[place], 4 * place
-        if length < ROW:
-            return all(kind != netlink.NLMSG_DONE for kind, _, _ in netlink.messages(part[begin:]))
-        found.append(part[begin + netlink.HEADER.size : begin + (ROW if bare else length)])
+        if length < shortest:
+            return found, all(kind != netlink.NLMSG_DONE for kind, _, _ in netlink.messages(part[begin:]))
+        found.append(part[begin + netlink.HEADER.size : begin + (shortest if bare else length)])
         place += (length + 3) >> 2
-    return True
+    return found, True
 
 
 def get(four_tuple: FourTuple, kernel: socket.socket) -> SocketRow | None:
@@ -103,10 +119,10 @@ def get(four_tuple: FourTuple, kernel: socket.socket) -> SocketRow | None:
     Returns: None where the kernel has nothing for these names; a listener, where it has no connection but that.
     Raises: OSError; the socket may then hold the rest of the answer.
     """
-    here, there = _spelled(four_tuple.local), _spelled(four_tuple.foreign)
-    (family, local, local_port), (_, foreign, foreign_port) = here, there
-    names = local_port, foreign_port, local, foreign
-    request = REQUEST.pack(family, socket.IPPROTO_TCP, state_mask("tcp", None), *names, ANY_COOKIE)
+    local, foreign = four_tuple.local, four_tuple.foreign
+    ports = local.port.to_bytes(2, "big"), foreign.port.to_bytes(2, "big")
+    names = NAMES.pack(*ports, _packed(local), _packed(foreign))
+    request = REQUEST.pack(local.family, socket.IPPROTO_TCP, state_mask("tcp", None), names, ANY_COOKIE)
     netlink.send(kernel, SOCK_DIAG_BY_FAMILY, request)
     try:
         _, _, message = next(netlink.messages(netlink.receive(kernel)))
@@ -114,12 +130,14 @@ def get(four_tuple: FourTuple, kernel: socket.socket) -> SocketRow | None:
         if error.errno == errno.ENOENT:
             return None
         raise
-    return row(message, "tcp", {here: four_tuple.local, there: four_tuple.foreign})
+    if message[4 : 4 + NAMES.size] == names:
+        return _row(message, "tcp", local, foreign, None)
+    return row(message, "tcp", {})
 
 
 def inode_of(message: bytes) -> int:
     """Read only the inode of one inet_diag_msg; 0 = no descriptor stands for this socket."""
-    return int(INODE.unpack_from(message, MESSAGE.size - INODE.size)[0])
+    return int(INODE.unpack_from(message, SIZE - INODE.size)[0])
 
 
 def port_of(message: bytes) -> int:
@@ -136,13 +154,20 @@ def row(
         names: the endpoints made so far, as most stand in the table more than once.
         owners: by inode, where they were asked for; a socket without inode has none, and it is known that it has none.
     """
-    family, state, local_port, foreign_port, local, foreign, receive_queue, send_queue, _user, inode = (
-        MESSAGE.unpack_from(message)
-    )
+    family, local_port, foreign_port, local, foreign = ENDS.unpack_from(message)
+    here = names.get((family, local, local_port)) or _endpoint(family, local, local_port, names)
+    there = names.get((family, foreign, foreign_port)) or _endpoint(family, foreign, foreign_port, names)
+    return _row(message, protocol, here, there, owners)
+
+
+def _row(
+    message: bytes, protocol: str, local: Endpoint, foreign: Endpoint, owners: Mapping[int, tuple[Owner, ...]] | None
+) -> SocketRow:
+    state, receive_queue, send_queue, inode = VALUES.unpack_from(message)
     return SocketRow.trusted(
         protocol=protocol,
-        local=names.get((family, local, local_port)) or _endpoint(family, local, local_port, names),
-        foreign=names.get((family, foreign, foreign_port)) or _endpoint(family, foreign, foreign_port, names),
+        local=local,
+        foreign=foreign,
         state=STATES[protocol].get(state, "CLOSE"),
         receive_queue=receive_queue,
         send_queue=send_queue,
@@ -153,7 +178,7 @@ def row(
 
 def is_ipv6_only(message: bytes) -> bool:
     """Tell whether an IPv6 socket takes no IPv4: attribute INET_DIAG_SKV6ONLY, sent for those that wait."""
-    return netlink.attributes(message[MESSAGE.size :]).get(INET_DIAG_SKV6ONLY, b"\0")[0] != 0
+    return netlink.attributes(message[SIZE:]).get(INET_DIAG_SKV6ONLY, b"\0")[0] != 0
 
 
 def _endpoint(family: int, address: bytes, port: bytes, names: dict[tuple, Endpoint]) -> Endpoint:
@@ -162,8 +187,5 @@ def _endpoint(family: int, address: bytes, port: bytes, names: dict[tuple, Endpo
     return endpoint
 
 
-def _spelled(endpoint: Endpoint) -> tuple[int, bytes, bytes]:
-    """Write an endpoint as a message does: family, address and port."""
-    family = endpoint.family
-    packed = socket.inet_pton(family, endpoint.address.partition("%")[0])
-    return family, packed.ljust(16, b"\0"), endpoint.port.to_bytes(2, "big")
+def _packed(endpoint: Endpoint) -> bytes:
+    return socket.inet_pton(endpoint.family, endpoint.address.partition("%")[0])

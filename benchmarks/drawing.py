@@ -4,7 +4,9 @@ import statistics
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from measuring import Bars, Lines, Report, growth
 
 from sockets_lab.figures.marks import ROLES
@@ -43,7 +45,7 @@ def _bars(axes: Axes, drawing: Bars) -> str:
     axes.set_yticks(range(len(said)), list(drawing.ratios))
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter("{x:g}")
+    _plain_numbers(axes.xaxis)
     axes.set_xlabel("times ours (dashed line: ours; black: least to most of the rounds)")
     axes.margins(x=0.15)
     return " ".join(said)
@@ -58,9 +60,16 @@ def _lines(axes: Axes, drawing: Lines) -> str:
         said.append(f"{name}: " + ", ".join(f"{x:,.0f}: {y:.3g}" for x, y in points) + f" ({power}).")
     axes.set_xscale("log")
     axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:,g}")
+    _plain_numbers(axes.xaxis)
+    _plain_numbers(axes.yaxis)
     axes.set_xlabel(drawing.x)
     axes.set_ylabel(drawing.y)
     axes.legend(frameon=False)
     return " ".join(said)
+
+
+def _plain_numbers(axis: Axis) -> None:
+    """Write 0.5, 1, 2, 5, 10 on a logarithmic axis, and no powers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter("{x:,g}")
+    axis.set_minor_formatter(NullFormatter())

@@ -78,7 +78,7 @@ class Kernel:
         except RuntimeError as died:
             raise KernelDied(f"{died} {self.log()}") from None
         finally:
-            if not sys.exc_info()[0] is None:
+            if sys.exc_info()[0] is not None:
                 self.__exit__()
         return self
 

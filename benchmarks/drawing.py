@@ -13,6 +13,7 @@ from sockets_lab.figures.marks import ROLES
 
 COLORS = [ROLES[role] for role in ("descriptor", "packet", "connection", "listener", "refused", "quiet")]
 MARKERS = "osD^vP"
+STYLES = ["-", "--", ":"]
 
 
 def draw(report: Report, path: Path) -> list[Path]:
@@ -20,7 +21,8 @@ def draw(report: Report, path: Path) -> list[Path]:
     drawn = []
     for number, drawing in enumerate([*report.bars, *report.lines], 1):
         bars = isinstance(drawing, Bars)
-        figure = Figure(figsize=(9, 1.5 + 0.45 * len(drawing.ratios) if bars else 5), dpi=120, facecolor="white")
+        size = (9, 1.5 + 0.45 * len(drawing.ratios)) if bars else (12, 5)
+        figure = Figure(figsize=size, dpi=120, facecolor="white")
         axes = figure.add_subplot()
         words = _bars(axes, drawing) if bars else _lines(axes, drawing)
         axes.set_title(drawing.title, loc="left")
@@ -54,9 +56,11 @@ def _bars(axes: Axes, drawing: Bars) -> str:
 def _lines(axes: Axes, drawing: Lines) -> str:
     """Draw one line a way, with the power by which it grows."""
     said = []
-    for (name, points), color, marker in zip(drawing.points.items(), COLORS, MARKERS, strict=False):
+    for number, (name, points) in enumerate(drawing.points.items()):
         power = f"grows with power {growth(points):.2f}" if len(points) > 1 else "one point"
-        axes.plot(*zip(*points, strict=True), color=color, marker=marker, label=f"{name} ({power})")
+        turn, place = divmod(number, len(COLORS))
+        axes.plot(*zip(*points, strict=True), color=COLORS[place], marker=MARKERS[place], linestyle=STYLES[turn],
+                  label=f"{name} ({power})")  # fmt: skip
         said.append(f"{name}: " + ", ".join(f"{x:,.0f}: {y:.3g}" for x, y in points) + f" ({power}).")
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -64,7 +68,7 @@ def _lines(axes: Axes, drawing: Lines) -> str:
     _plain_numbers(axes.yaxis)
     axes.set_xlabel(drawing.x)
     axes.set_ylabel(drawing.y)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return " ".join(said)
 
 

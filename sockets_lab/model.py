@@ -68,7 +68,8 @@ class Endpoint:
     def trusted(cls, address: str, port: int) -> "Endpoint":
         """Make an endpoint of parts that the kernel has just given, so that they need no check: tables are long."""
         endpoint = object.__new__(cls)
-        endpoint.__dict__.update(address=address, port=port)
+        object.__setattr__(endpoint, "address", address)
+        object.__setattr__(endpoint, "port", port)
         return endpoint
 
     @property
@@ -149,13 +150,6 @@ class SocketRow:
     send_queue: int | None = None
     inode: int | None = None
     owners: tuple[Owner, ...] | None = None
-
-    @classmethod
-    def trusted(cls, **fields: object) -> "SocketRow":
-        """Make a row of all its fields in half the time: tables are long."""
-        row = object.__new__(cls)
-        row.__dict__.update(fields)
-        return row
 
     @property
     def four_tuple(self) -> FourTuple:

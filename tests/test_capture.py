@@ -106,6 +106,18 @@ def test_what_finds_no_room_is_counted_and_the_count_adds_up(network):
     assert near.dropped == 15  # counted once more before the socket went
 
 
+def test_what_is_read_while_the_ring_overflows_is_in_order_and_the_count_adds_up(network):
+    frames = [frame(number) for number in range(30_000)]
+    with Capture(network.call("capture", "w0", BLOCK), BLOCK) as near, ThreadPoolExecutor() as another:
+        sending, read = another.submit(network.call, "flood", "w0", frames), []
+        while (new := near.packets()) or not sending.done():
+            read += new
+        numbers = [int.from_bytes(one.octets[14:18], "big") for one in read]
+        assert numbers == sorted(set(numbers))
+        assert len(numbers) + near.dropped == len(frames)
+        assert near.dropped > 0
+
+
 def test_a_longer_frame_is_cut_and_its_length_told(network):
     with Capture(network.call("capture", "lo")) as near, network.call("raw", "lo") as sender:
         for size in (1982, 1983, 9000):

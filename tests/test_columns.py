@@ -1,5 +1,6 @@
 """The columns of a large table against `ss`, psutil, /proc, and the rows of the snapshot."""
 
+import errno
 import os
 import random
 import socket
@@ -196,7 +197,7 @@ def test_messages_of_all_lengths_are_kept_apart(answering, seed):
     rows = [dice.randbytes(sock_diag.SIZE) for _ in range(50)]
     payloads = [row + ATTRIBUTE * dice.randrange(4) + bytes(dice.randrange(4)) for row in rows]
     packed = [message(20, payload) for payload in payloads]
-    cut = sorted(dice.randrange(len(rows)) for _ in range(2))
+    cut = sorted(dice.sample(range(1, len(rows)), 2))
     parts = [b"".join(packed[: cut[0]]), b"".join(packed[cut[0] : cut[1]]), b"".join([*packed[cut[1] :], DONE])]
     answering(*parts)
     assert sock_diag.dump("tcp", socket.AF_INET) == payloads
@@ -205,8 +206,9 @@ def test_messages_of_all_lengths_are_kept_apart(answering, seed):
 
 
 @on_netlink
-def test_a_refusal_after_some_rows_is_raised(answering):
-    refused = message(netlink.NLMSG_ERROR, struct.pack("=i", -13) + bytes(16))
-    answering(message(20, bytes(sock_diag.SIZE)) + refused)
+@pytest.mark.parametrize("echo", [16, 72])  # with the header of the request, or all of it: then it is as large as a row
+def test_a_refusal_is_no_row(answering, echo):
+    refused = message(netlink.NLMSG_ERROR, struct.pack("=i", -errno.EACCES) + bytes(echo))
+    answering(message(20, bytes(sock_diag.SIZE)), refused)
     with pytest.raises(PermissionError):
         sock_diag.dump("tcp", socket.AF_INET)

@@ -517,6 +517,12 @@ def test_the_kernels_own_cut_is_noticed(monkeypatch):
         sock_diag.dump("tcp", socket.AF_INET)
 
 
+@on_netlink
+def test_the_kernels_own_refusal_is_raised():
+    with pytest.raises(OSError, match="Invalid argument"):
+        sock_diag.dump("tcp", 255)  # no such family
+
+
 def test_interruption_is_told_after_the_last_row(answering):
     rows = []
     with pytest.raises(netlink.Interrupted):
@@ -530,7 +536,7 @@ def refusing(monkeypatch):
 
     def refuse_with(number, *families):
         asked = []
-        refused = message(netlink.NLMSG_ERROR, struct.pack("=i", -number) + bytes(16))
+        refused = message(netlink.NLMSG_ERROR, struct.pack("=i", -number) + bytes(72))  # it carries the request
         monkeypatch.setattr(netlink, "send", lambda kernel, kind, payload, flags=0: asked.append(payload[0]))
         monkeypatch.setattr(
             netlink, "receive", lambda kernel: refused if not families or asked[-1] in families else DONE

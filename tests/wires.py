@@ -48,9 +48,14 @@ def serve(descriptor: int) -> None:
         sock.bind((interface, 0))
         return sock
 
+    def flood(interface: str, frames: list[bytes]) -> None:
+        with raw(interface) as sock:
+            for frame in frames:
+                sock.send(frame)
+
     from sockets_lab.netns.channel import Channel
 
-    calls = {"capture": capture.make_socket, "raw": raw, "socket": socket.socket, "down": down}
+    calls = {"capture": capture.make_socket, "raw": raw, "socket": socket.socket, "down": down, "flood": flood}
     channel = Channel(socket.socket(fileno=descriptor))
     make()
     while True:

@@ -30,10 +30,9 @@ SLOT = 2048  # bytes: a frame of 1514 and what the kernel puts before it
 BLOCK = 1 << 16  # bytes: has to be a multiple of the page, and pages have 4 to 64 KiB
 OCTETS = 4 << 20  # bytes of a ring: 2,048 slots, so a burst of 3 MB in frames of 1514; the kernel's memory
 
-# Native order and size, so that struct moves the status as a whole: the kernel may look at it at the same moment.
-STATUS = struct.Struct("I")
-SEEN = struct.Struct("IIIHHII")  # tpacket2_hdr: status, length, octets kept, where they begin, -, seconds, nanoseconds
-OURS, KERNELS = 1, 0  # TP_STATUS_USER: the frame is there to be read; TP_STATUS_KERNEL: the slot is free
+WORD = 4  # bytes of a slot's status, which comes first in its tpacket2_hdr
+OURS, KERNELS = 1, 0  # a status: TP_STATUS_USER, the frame is there to be read; TP_STATUS_KERNEL, the slot is free
+SEEN = struct.Struct("IIHHII")  # what follows it: length, octets kept, where they begin, -, seconds, nanoseconds
 PACKET_TYPE = 32 + 10  # bytes from the slot's begin: the header has 32, then sll_pkttype is the 11th of a sockaddr_ll
 OUTGOING = 4  # PACKET_OUTGOING
 COUNTS = struct.Struct("II")  # tpacket_stats: packets, drops
@@ -95,6 +94,7 @@ class Capture:
         self._lock = Lock()
         try:
             self._ring = mmap.mmap(sock.fileno(), octets)
+            self._words = memoryview(self._ring).cast("I")
         except OSError as error:
             sock.close()
             if error.errno == errno.ENOMEM:
@@ -107,17 +107,20 @@ class Capture:
         What this host sent is there as soon as the sending call is over; what comes in takes a moment: see `wait`.
         """
         found: list[Captured] = []
+        ring, words = self._ring, self._words
         with self._lock:
             if self.closed:
                 raise BadInput("this capture is closed: open a new one.")
             while len(found) < self._slots:  # once around: whoever sends without end does not keep us here
                 at = self._next * SLOT
-                status, length, kept, begin, _, seconds, nanoseconds = SEEN.unpack_from(self._ring, at)
-                if not status & OURS:
+                if not words[at // WORD] & OURS:
                     break
-                outgoing = self._ring[at + PACKET_TYPE] == OUTGOING
-                octets = self._ring[at + begin : at + begin + kept]
-                STATUS.pack_into(self._ring, at, KERNELS)
+                length, kept, begin, _, seconds, nanoseconds = SEEN.unpack_from(ring, at + WORD)
+                outgoing = ring[at + PACKET_TYPE] == OUTGOING
+                octets = ring[at + begin : at + begin + kept]
+                # Handed back by one store. With two, as struct makes, a kernel that waits for this slot fills it in
+                # between, the second takes that frame away unread, and we wait one slot behind the kernel from then on.
+                words[at // WORD] = KERNELS
                 self._next = (self._next + 1) % self._slots
                 found.append(Captured(seconds * 10**9 + nanoseconds, octets, outgoing, length))
         return tuple(found)
@@ -173,6 +176,7 @@ class Capture:
         """Give back the ring and the socket; `dropped` can still be read."""
         with self._lock:
             self._count()
+            self._words.release()
             self._ring.close()  # it held a descriptor of the socket too
             self._socket.close()
 

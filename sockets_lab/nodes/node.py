@@ -127,6 +127,7 @@ class Node:
         """Begin to keep a copy of every packet that crosses this node's end of its cable; use it in a `with`.
 
         Args: octets, of the kernel's memory, in which packets wait to be read; each takes 2048, a multiple of 65536.
+            What a host sends at its full speed fills the default in some milliseconds: 64 << 20 is for that.
         Raises: LabUnavailable, where nodes share this machine's own network stack.
         """
         capture = Capture(self.call("sockets_lab.nodes.capture", "make_socket", INTERFACE, octets), octets)

@@ -242,7 +242,8 @@ def test_a_full_accept_queue_leaves_a_client_in_syn_sent_and_lets_it_in_later(be
     assert answers(bench)["outcome(second)"] == "still on its way"
     assert bench.wait("second", "ESTABLISHED", seconds=10) == "ESTABLISHED"
     bench.view("second")
-    assert any("second: SYN_SENT -> ESTABLISHED" in line.changes for line in bench.log if not line.code)
+    # by itself; on a busy machine it is noticed while the next action is logged
+    assert any("second: SYN_SENT -> ESTABLISHED" in line.changes for line in bench.log)
 
 
 @linux

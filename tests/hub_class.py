@@ -74,6 +74,11 @@ class Hub:
         self.process.kill()
         self.process.wait(30)
 
+    def stop(self) -> None:
+        """End the hub as whoever restarts it does; its proxy ends with it."""
+        self.process.terminate()
+        self.process.wait(DEADLINE)
+
     def close(self) -> None:
         """End the hub, its proxy, the learners' servers and kernels, all at once: nobody's work is at stake."""
         ours = [process for _, process in self.processes()]

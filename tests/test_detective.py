@@ -18,7 +18,7 @@ from sockets_lab.errors import BadInput
 from sockets_lab.filtering import Rule
 from sockets_lab.fourtuples.connecting import until
 
-SEEDS = int(os.environ.get("SOCKETS_LAB_SEEDS", "2"))
+SEEDS = int(os.environ.get("SOCKETS_LAB_SEEDS", "2"))  # learners; the whole: 20
 AT_ONCE = 3
 SOLUTIONS = Path(__file__).resolve().parents[1] / "notebooks" / "solutions" / "12_port_detective.ipynb"
 KEYS = [fault.key for fault in detective.FAULTS]

@@ -107,7 +107,7 @@ def test_each_has_an_own_address_own_progress_and_kernels_over_files(learners):
         assert len({answer[place] for answer in answers}) == len(learners)
 
 
-def test_a_hub_that_dies_takes_no_work_along(hub, learners):
+def test_a_hub_that_dies_or_is_restarted_takes_no_work_along(hub, learners):
     ada = learners[0]
     notebook, kernel = ada.open_notebook("04_conflicts")
     with Channels(ada, kernel) as channels:
@@ -116,10 +116,11 @@ def test_a_hub_that_dies_takes_no_work_along(hub, learners):
     path = "contents/sockets-lab/notebooks/04_conflicts.ipynb"
     assert ada.api("PUT", path, json={"type": "notebook", "format": "json", "content": notebook}).ok
     before = {process.pid for _, process in hub.processes()}
-    hub.kill()
-    hub.start()
-    assert before <= {process.pid for _, process in hub.processes()}
-    ada.open_server()  # no new login: the cookie holds
-    with Channels(ada, kernel) as channels:
-        assert printed(channels.execute("print(kept + 1)")) == "42\n"
+    for end in (hub.kill, hub.stop):
+        end()
+        hub.start()
+        assert before <= {process.pid for _, process in hub.processes()}
+        ada.open_server()  # no new login: the cookie holds
+        with Channels(ada, kernel) as channels:
+            assert printed(channels.execute("print(kept + 1)")) == "42\n"
     assert ada.api("GET", path).json()["content"]["cells"][0]["source"] == "# Ada's own words"

@@ -1,7 +1,9 @@
 """A real kernel, on a machine that may be made a poorer one, and what a lesson says in it: for tests and benchmarks."""
 
+import json
 import os
 import queue
+import re
 import shutil
 import signal
 import subprocess
@@ -19,10 +21,23 @@ import psutil
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
-NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = ROOT / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
+VERDICT = re.compile(r'^lesson\.verdict\("(.+)"\)', re.MULTILINE)
 STARTED, ANSWERED, ENDED = 120.0, 180.0, 10.0  # seconds, for a busy machine
 CLOSED = ("Everything is closed", "Left open: nothing")  # how a lesson ends, and the bench
+# Files are Jupyter's history and matplotlib's fonts; a child that ended waits for whoever starts the next one
+PROBE = """
+import gc, json, os, stat, sys, threading, psutil
+sys.last_type = sys.last_value = sys.last_traceback = None
+gc.collect()
+numbers = [number for number in map(int, os.listdir("/proc/self/fd")) if os.path.exists(f"/proc/self/fd/{number}")]
+kinds = [stat.S_IFMT(os.fstat(number).st_mode) for number in numbers]
+alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+print(json.dumps({"descriptors": sum(kind not in (stat.S_IFREG, stat.S_IFDIR) for kind in kinds),
+                  "threads": len(threading.enumerate()), "children": len(alive)}))
+"""
 
 
 class KernelDied(RuntimeError):
@@ -75,11 +90,10 @@ class Kernel:
         self._client.start_channels()
         try:
             self._client.wait_for_ready(STARTED)
-        except RuntimeError as died:
-            raise KernelDied(f"{died} {self.log()}") from None
-        finally:
-            if sys.exc_info()[0] is not None:
-                self.__exit__()
+        except BaseException as died:
+            log = self.log()
+            self.__exit__()
+            raise KernelDied(f"{died} {log}") from died
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -155,18 +169,46 @@ def marked(mark: str, kernel: int) -> list[psutil.Process]:
     return found
 
 
-def troubles(said: list[Said]) -> list[str]:
-    """Name what a learner should not have met in a lesson: tracebacks, and an end that is none.
+def probe(kernel: Kernel) -> dict[str, int]:
+    """Count what the kernel holds: descriptors, threads, children."""
+    counted: dict[str, int] = json.loads(kernel.run(PROBE).text)
+    return counted
 
-    An error is told in a sentence, or the lesson announces it. A name that an earlier error left out is part of that.
+
+def verdicts(path: Path, before: int | None = None) -> set[str]:
+    """Return the predictions that a lesson measures in its first cells, all of them if nothing is said."""
+    return {key for source, _ in cells(path)[:before] for key in VERDICT.findall(source)}
+
+
+def kept(folder: Path, lesson: str) -> dict[str, list]:
+    """Return the predictions that a learner's progress has of a lesson. Raises: ValueError, where it was spoilt."""
+    if strays := [one.name for one in folder.iterdir() if one.suffix != ".json"]:
+        raise ValueError(f"left of the progress: {strays}")
+    file = folder / f"{lesson}.json"
+    read: dict[str, list] = json.loads(file.read_text(encoding="utf-8"))["predictions"] if file.exists() else {}
+    return read
+
+
+def troubles(said: list[Said], ends: bool = True) -> list[str]:
+    """Name what a learner should not have met in a lesson: errors, tracebacks, and an end that is none.
+
+    Args: ends: whether this is the whole lesson.
     """
-    found, failed = [], False
+    found = []
     for number, one in enumerate(said):
         if "Traceback (most recent call last)" in one.text:
             found.append(f"cell {number} printed a traceback: {one.text[-300:]}")
-        if one.error and not one.announced and not one.is_sentence and not (failed and one.error == "NameError"):
-            found.append(f"cell {number}: {one.error}: {one.trace.strip().splitlines()[-1]}")
-        failed |= bool(one.error)
-    if not any(sentence in said[-1].text for sentence in CLOSED):
-        found.append(f"the end: {said[-1].trace or said[-1].text}")
+        if one.error and not one.announced:
+            found.append(f"cell {number}: {one.error}: {one.trace.strip().splitlines()[-1:]}")
+    if ends and not any(sentence in said[-1].text for sentence in CLOSED):
+        found.append(f"the end: {said[-1].text}")
     return found
+
+
+def unclear(said: list[Said]) -> list[str]:
+    """Name the tracebacks where a lesson cannot have what it needs: each error has to be told in a sentence.
+
+    A name that is missing because an earlier cell could not make it is part of that cell's error.
+    """
+    wrong = [one for one in said if not one.is_sentence and one.error != "NameError"]
+    return troubles([one for one in said if one in wrong or not one.error], ends=False)

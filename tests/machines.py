@@ -15,8 +15,8 @@ AS_NOBODY = [
 
 def inside(*lines: str, network: bool = False) -> list[str]:
     """Run these lines of shell first, in a view of the files of its own, and in a network of its own if asked for."""
-    views = ["--mount", "--net"] if network else ["--mount"]
-    return ["unshare", *views, "bash", "-euc", "\n".join([*lines, 'exec "$@"']), "-"]
+    apart = ["--mount", "--net"] if network else ["--mount"]
+    return ["unshare", *apart, "bash", "-euc", "\n".join([*lines, 'exec "$@"']), "-"]
 
 
 def descriptors(most: int) -> list[str]:

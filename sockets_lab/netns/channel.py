@@ -23,14 +23,21 @@ class Channel:
     def send(self, message: Any, descriptors: tuple[int, ...] = ()) -> None:
         """Send a message, and copies of these descriptors. Raises: EOFError, where the other end is gone."""
         packed = pickle.dumps(message)
+        whole = LENGTH.pack(len(packed)) + packed
         self.sock.settimeout(None)
         try:
-            if descriptors:
-                socket.send_fds(self.sock, [LENGTH.pack(len(packed))], list(descriptors))
-            else:
-                self.sock.sendall(LENGTH.pack(len(packed)))
-            self.sock.sendall(packed)
+            sent = socket.send_fds(self.sock, [whole], list(descriptors)) if descriptors else 0
+            self.sock.sendall(whole[sent:])
         except (BrokenPipeError, ConnectionResetError):
+            raise EOFError from None
+
+    def wait(self, patience: float | None) -> None:
+        """Wait until a message begins to come, and take nothing. Raises: as `receive`."""
+        self.sock.settimeout(None if patience is None else max(0.001, patience))
+        try:
+            if not self.sock.recv(1, socket.MSG_PEEK):
+                raise EOFError
+        except ConnectionResetError:
             raise EOFError from None
 
     def receive(self, patience: float | None = None) -> tuple[Any, list[int]]:

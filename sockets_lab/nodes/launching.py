@@ -12,6 +12,7 @@ from typing import Any
 import sockets_lab
 from sockets_lab.errors import Refused
 from sockets_lab.netns.channel import Channel
+from sockets_lab.nodes.questions import uninterrupted
 from sockets_lab.nodes.unavailable import LabUnavailable, unavailable
 
 BUILDING = 10.0  # seconds in which a lab is built, or never will be
@@ -71,7 +72,8 @@ class Switch:
     def tell(self, function: str, *arguments: Any) -> Refused | None:
         """Let the switch do something with a cable (`netns.cables`). Returns: None, or what the kernel refused."""
         try:
-            self._ask((function, *arguments), ANSWER)
+            with uninterrupted():  # or its answer would be taken for the next one's
+                self._ask((function, *arguments), ANSWER)
         except LabUnavailable as refused:
             return Refused(refused.name, refused.because)
         return None

@@ -1,8 +1,6 @@
 """One node of a lab, as the notebook holds it: a network stack of its own, and a process that works in it."""
 
-import pickle
 import socket
-import threading
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -16,7 +14,8 @@ from sockets_lab.model import SocketRow
 from sockets_lab.netns.cables import INTERFACE
 from sockets_lab.netns.channel import Channel
 from sockets_lab.nodes.capture import OCTETS, Capture
-from sockets_lab.nodes.work import ANSWER, Reply, Work
+from sockets_lab.nodes.questions import Questions
+from sockets_lab.nodes.work import Reply, Work
 from sockets_lab.table.owners import owners_of
 
 PATIENCE = 60.0  # seconds that a node's code may take, if nobody says otherwise
@@ -42,7 +41,7 @@ class Node:
         self._cable = cable
         self._lines, self._service = (work, service), service
         self._work = Work(name, work, service)
-        self._one_question = threading.Lock()
+        self._questions = Questions(name, service)
         self._given: weakref.WeakSet[socket.socket | Capture] = weakref.WeakSet()
 
     def socket(
@@ -113,15 +112,7 @@ class Node:
         A socket comes back as a socket. Raises: what the function raised; NodeError, where the node has ended.
         """
         __tracebackhide__ = True
-        with self._one_question:
-            try:
-                self._service.send(("call", module, function, *arguments))
-                (kind, *answer), descriptors = self._service.receive(ANSWER)
-            except (EOFError, OSError):
-                raise self._work.ended() from None
-        if kind == "error":
-            raise pickle.loads(answer[0])
-        return socket.socket(fileno=descriptors[0]) if kind == "socket" else answer[0]
+        return self._questions.ask("call", module, function, *arguments)
 
     def capture(self, octets: int = OCTETS) -> Capture:
         """Begin to keep a copy of every packet that crosses this node's end of its cable; use it in a `with`.

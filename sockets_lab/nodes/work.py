@@ -6,16 +6,9 @@ from typing import Any
 
 from sockets_lab.errors import BadInput
 from sockets_lab.netns.channel import Channel
+from sockets_lab.nodes.questions import ANSWER, NodeError, uninterrupted
 
-STOPPING = 2.0  # seconds in which interrupted code must have stopped
-ANSWER = 5.0  # seconds for what the kernel answers at once
-
-
-class NodeError(RuntimeError):
-    """A node cannot go on, or did not come to an end."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
+STOPPING = 5.0  # seconds in which interrupted code must have stopped
 
 
 @dataclass(frozen=True)
@@ -40,8 +33,12 @@ class Work:
 
     def do(self, what: str, argument: Any, patience: float) -> Reply:
         """Let the node do something and wait for it. Args and errors: as those of `Node.run`."""
-        self.start(what, argument)
-        return self.result(patience)
+        try:
+            self.start(what, argument)
+            return self.result(patience)
+        except KeyboardInterrupt:
+            self._stop()
+            raise
 
     def start(self, what: str, argument: Any) -> None:
         """Let the node begin something. Raises: BadInput, where it is busy; NodeError."""
@@ -51,10 +48,11 @@ class Work:
                 f"or stop it with `lab.{self.name}.interrupt()`."
             )
         try:
-            self._work.send((what, argument))
+            with uninterrupted():
+                self._work.send((what, argument))
+                self._busy, self._number = True, self._number + 1
         except (EOFError, OSError):
             raise self.ended() from None
-        self._busy, self._number = True, self._number + 1
 
     def result(self, patience: float) -> Reply:
         """Wait for what was begun; whoever interrupts the wait interrupts the node.
@@ -77,7 +75,8 @@ class Work:
     def interrupt(self) -> None:
         """Interrupt what the node does; nothing happens where it does nothing. Raises: NodeError."""
         try:
-            self._service.send(("interrupt", self._number))
+            with uninterrupted():
+                self._service.send(("interrupt", self._number))
         except (EOFError, OSError):
             raise self.ended() from None
 
@@ -86,6 +85,8 @@ class Work:
         return NodeError(f"{self.name} has ended: make a new lab.")
 
     def _stop(self) -> None:
+        if not self._busy:  # it had come to its end already
+            return
         self.interrupt()
         try:
             self._receive(STOPPING)
@@ -95,11 +96,13 @@ class Work:
 
     def _receive(self, patience: float) -> Reply:
         try:
-            (kind, output, packed, traceback), _ = self._work.receive(patience)
+            self._work.wait(patience)
+            with uninterrupted():
+                (kind, output, packed, traceback), _ = self._work.receive(ANSWER)
+                self._busy = False
         except TimeoutError:
             raise
         except (EOFError, OSError):
             raise self.ended() from None
-        self._busy = False
         content = pickle.loads(packed)
         return Reply(output, content) if kind == "value" else Reply(output, None, content, traceback)

@@ -1,0 +1,71 @@
+"""Machines that lack something: every lesson once on each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import machines
+from kernels import Kernel, KernelDied, troubles, unclear
+
+from faults.found import Found, each, lessons
+
+BASE = 66  # descriptors that an idle kernel holds
+STEPS = (16, 32, 64)  # descriptors that a lesson may have
+MEMORY = (850, 950, 1050, 1200)  # MiB of addresses; an idle kernel takes 800, a lesson with its pictures 1,100
+
+
+def _whole(inside: Sequence[str], path: Path) -> Iterator[str]:
+    """Run a lesson that is to come to its end."""
+    with Kernel(inside) as kernel:
+        yield from troubles(kernel.lesson(path))
+        yield from (f"left: {one}" for one in kernel.left())
+
+
+def _clear(inside: Sequence[str], path: Path) -> Iterator[str]:
+    """Run a lesson that may miss what it needs, and then has to say so."""
+    kernel = Kernel(inside)
+    try:
+        with kernel:
+            yield from unclear(kernel.lesson(path))
+    except KernelDied as died:
+        if "Traceback" in str(died):
+            yield str(died)
+    yield from (f"left: {one}" for one in kernel.left(5.0))
+
+
+def _missing(fault: str, inside: Sequence[str]) -> Callable[[bool], Found]:
+    def cause(quick: bool) -> Found:
+        paths = lessons(quick)
+        return Found(fault, f"once, each of {len(paths)} notebooks", "each to its end, nothing left",
+                     each(partial(_whole, inside), paths))  # fmt: skip
+
+    return cause
+
+
+no_ipv6 = _missing("no IPv6", machines.NO_IPV6)
+no_services = _missing("no /etc/services", machines.NO_SERVICES)
+no_proc = _missing("no /proc at all", machines.NO_PROC)
+hidden_proc = _missing("another user, from whom /proc hides all other processes", machines.HIDDEN_PROC)
+no_namespaces = _missing("no namespaces", machines.NO_NAMESPACES)
+read_only_home = _missing("read-only home folder", machines.READ_ONLY_HOME)
+
+
+def descriptors(quick: bool) -> Found:
+    """Give lessons few descriptors beside those of Jupyter; with 64 a lesson has to come to its end."""
+    paths, wrong = lessons(quick), []
+    for more in STEPS[quick:]:
+        run = _whole if more == STEPS[-1] else _clear
+        wrong += [f"{more}: {one}" for one in each(partial(run, machines.descriptors(BASE + more)), paths)]
+    often = f"{', '.join(map(str, STEPS))} beside the {BASE} of Jupyter's kernel, each of {len(paths)} notebooks"
+    seen = "with 64 to the end, with fewer a sentence for each cell that lacked one"
+    return Found("descriptor limit", often, seen, wrong)
+
+
+def memory(quick: bool) -> Found:
+    """Give the kernel little memory."""
+    paths, wrong = lessons(quick), []
+    for most in MEMORY[1::2] if quick else MEMORY:
+        run = _whole if most == MEMORY[-1] else _clear
+        wrong += [f"{most} MiB: {one}" for one in each(partial(run, machines.memory(most)), paths)]
+    often = f"{', '.join(map(str, MEMORY))} MiB of addresses, each of {len(paths)} notebooks"
+    return Found("memory limit", often, "with the most to the end, with less a sentence or the kernel's end", wrong)

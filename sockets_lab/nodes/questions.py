@@ -1,0 +1,82 @@
+"""Short questions to the thread of a node that always answers, one after the other; and how an interrupt is put off."""
+
+import pickle
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sockets_lab.netns.channel import Channel
+
+ANSWER = 20.0  # seconds for what is answered at once, on a busy machine too
+
+
+class NodeError(RuntimeError):
+    """A node cannot go on, or did not come to an end."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Put off an interrupt until the end of the `with`: what is half done then, nobody could go on with.
+
+    For what waits for nobody. Only the main thread is ever interrupted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[tuple] = []
+    before = signal.signal(signal.SIGINT, lambda *told: pressed.append(told))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed and callable(before):
+            before(*pressed[0])
+
+
+class Questions:
+    """The line on which one node is asked. Whoever is interrupted, or waits too long, leaves an answer behind: the
+    next one takes it off the line, and throws it away.
+    """
+
+    def __init__(self, name: str, line: Channel) -> None:
+        self._name, self._line = name, line
+        self._one_at_a_time, self._owed = threading.Lock(), 0
+
+    def ask(self, *question: Any) -> Any:
+        """Ask, and return the answer. Raises: what the node raised; NodeError, where it is gone or is too slow."""
+        __tracebackhide__ = True
+        try:
+            with self._one_at_a_time:
+                with uninterrupted():
+                    self._line.send(question)
+                    self._owed += 1
+                while True:
+                    self._line.wait(ANSWER)
+                    with uninterrupted():
+                        kind, answer = self._taken()
+                    if not self._owed:
+                        break
+        except TimeoutError:
+            raise NodeError(f"{self._name} did not answer within {ANSWER:g} seconds: run the cell again.") from None
+        except (EOFError, OSError):
+            raise NodeError(f"{self._name} has ended: make a new lab.") from None
+        if kind == "error":
+            raise answer
+        return answer
+
+    def _taken(self) -> tuple[str, Any]:
+        """Take an answer off the line. A socket that nobody waits for any more is closed."""
+        (kind, *content), descriptors = self._line.receive(ANSWER)
+        self._owed -= 1
+        if kind == "socket":
+            made = socket.socket(fileno=descriptors[0])
+            if self._owed:
+                made.close()
+            return kind, made
+        return kind, pickle.loads(content[0]) if kind == "error" else content[0]

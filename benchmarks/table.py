@@ -28,6 +28,8 @@ SNAPSHOT, OWNED_SNAPSHOT = "snapshot", "snapshot with owners"
 PSUTIL, SS, SS_OWNED, PROC = "psutil, always with owners", "ss -tan", "ss -tanp", "/proc/net/tcp, split"
 C, C_OWNED = "C: the dump alone", "C: the dump and the walk"
 FASTER = ((OURS, PSUTIL, 10.0), (OURS, SS, 1.0), (OWNED, PSUTIL, 3.5), (OWNED, SS_OWNED, 5.0))
+ROWS = OURS, SNAPSHOT, PSUTIL, PROC, SS, C
+OWNERS = OWNED, OWNED_SNAPSHOT, PSUTIL, SS_OWNED, C_OWNED
 MOST = 100_000  # rows
 TOLD = frozenset(TCP_STATES) - {"CLOSE"}
 LISTED = ("ss", "-H", "-t", "-a", "-n")
@@ -133,14 +135,20 @@ def measure(quick: bool) -> Report:
                 check(listeners, rows // 2)
     last, title = taken[sizes[-1]], f"{sizes[-1]:,} rows of TCP"
     grown = {name: [(rows, 1000 * statistics.median(taken[rows][name])) for rows in sizes] for name in last}
+    lines = [
+        Lines(f"{TITLE}{suffix}", "rows", "milliseconds on the processor", {
+            name: grown[name] for name in names if name in grown
+        })
+        for suffix, names in (("", ROWS), (", with owners", OWNERS))
+    ]  # fmt: skip
     told = Report(
         TITLE,
         goals(sizes[0], taken[sizes[0]]) + goals(sizes[-1], last),
         [
-            bars(title, last, OURS, BOUND, SNAPSHOT, PSUTIL, PROC, SS, C),
-            bars(f"{title}, with owners", last, OWNED, OWNED_SNAPSHOT, PSUTIL, SS_OWNED, C_OWNED),
+            bars(title, last, *ROWS, BOUND),
+            bars(f"{title}, with owners", last, *OWNERS),
         ],
-        [Lines(TITLE, "rows", "milliseconds on the processor", grown)],
+        lines,
         skipped=[f"{name}: not installed" for name, there in (("ss", SS in last), ("gcc", program)) if not there],
     )
     told.goals.append(Goal(f"{OURS}: grows with power", [growth(grown[OURS])], 1.1, unit="(1 is linear)"))

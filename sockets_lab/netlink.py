@@ -56,6 +56,18 @@ def receive(kernel: socket.socket) -> bytes:
     return part
 
 
+def ask_for_one(kernel: socket.socket, kind: int, payload: bytes) -> bytes:
+    """Send one request through an open socket, and return the payload of the one message of its answer.
+
+    Nothing stands between the two system calls and whoever asks thousands of times. Raises: OSError.
+    """
+    send(kernel, kind, payload)
+    part = kernel.recv(BUFFER)  # one message is never as large
+    if HEADER.unpack_from(part)[1] == NLMSG_ERROR:
+        next(messages(part))  # raises
+    return part[HEADER.size :]
+
+
 def ask(protocol: int, kind: int, payload: bytes, dump: bool, flags: int = 0) -> Iterator[bytes]:
     """Send one request and yield the payload of each message of the answer.
 

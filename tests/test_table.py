@@ -233,14 +233,17 @@ def test_an_open_reader_finds_what_find_finds(zoo):
 
 @on_netlink
 def test_a_reader_that_was_interrupted_takes_no_old_answer(zoo, monkeypatch):
-    def interrupt(kernel):
-        raise KeyboardInterrupt
+    def interrupt(kernel, *request):
+        if request:
+            netlink.send(kernel, *request)
+        raise KeyboardInterrupt  # asked, and the answer not yet received
 
     names, other = (FourTuple.of(zoo[name][0]) for name in ("client", "half closed"))
     with table.Reader() as reader:
         for ask in (lambda: reader.find(other), lambda: reader.rows([])):
             with monkeypatch.context() as patched:
                 patched.setattr(netlink, "receive", interrupt)
+                patched.setattr(netlink, "ask_for_one", interrupt)
                 with pytest.raises(KeyboardInterrupt):
                     ask()
             assert reader.find(names).four_tuple == names

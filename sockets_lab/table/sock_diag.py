@@ -121,9 +121,8 @@ def get(four_tuple: FourTuple, kernel: socket.socket) -> SocketRow | None:
     ports = local.port.to_bytes(2, "big"), foreign.port.to_bytes(2, "big")
     names = NAMES.pack(*ports, _packed(local), _packed(foreign))
     request = REQUEST.pack(local.family, socket.IPPROTO_TCP, state_mask("tcp", None), names, ANY_COOKIE)
-    netlink.send(kernel, SOCK_DIAG_BY_FAMILY, request)
     try:
-        _, _, message = next(netlink.messages(netlink.receive(kernel)))
+        message = netlink.ask_for_one(kernel, SOCK_DIAG_BY_FAMILY, request)
     except OSError as error:
         if error.errno == errno.ENOENT:
             return None

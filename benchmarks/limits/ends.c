@@ -2,11 +2,12 @@
 
    Usage: ends echo                          print a port; send back there whatever comes, over many connections
           ends sink                          print a port; take streams one by one, compare every byte, tell the verdict
-          ends send PORT MIB                 send a stream to the sink; print its verdict; hang up at the end of input
+          ends send PORT MIB                 send a stream to the sink; print its verdict
           ends trips PORT COUNT              send one byte to and fro; print the median of the microseconds
-          ends ask PORT CONNECTIONS ROUNDS   over all connections at once ask and compare the answers; print the seconds
+          ends ask PORT CONNECTIONS ROUNDS   over all connections at once ask and compare the answers: once, and print
+                                             "through"; for a line of input so many times, and print the seconds
 
-   Whatever is not as it should be ends the program with 1. */
+   `send` and `ask` hang up at the end of input. Whatever is not as it should be ends the program with 1. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -132,37 +133,49 @@ static void trips(int port, int count) {
     printf("%f\n", times[count / 2]);
 }
 
-static void ask(int port, int connections, int rounds) {
-    struct { int sock, asked; char question[ASKED]; } *all = calloc(connections, sizeof *all);
+static struct { int sock, left; char question[ASKED]; } *asking;
+
+static void send_question(int number) {
+    must(send(asking[number].sock, asking[number].question, ASKED, 0) == ASKED, "ask");
+}
+
+/* Ask over every connection so many times, each again as soon as it has its answer. Returns: the seconds. */
+static double ask(int epoll, int connections, int rounds) {
     struct epoll_event events[ROUND];
+    double began = now();
+    for (int i = 0; i < connections; i++) {
+        asking[i].left = rounds;
+        send_question(i);
+    }
+    for (int left = connections * rounds; left;) {
+        int ready = epoll_wait(epoll, events, ROUND, -1);
+        for (int i = 0; i < ready; i++, left--) {
+            int one = events[i].data.u32;
+            must(recv(asking[one].sock, room, ASKED, MSG_WAITALL) == ASKED, "answer");
+            must(!memcmp(room, asking[one].question, ASKED), "the answer's bytes");
+            asking[one].question[0]++; /* no answer is like the one before */
+            if (--asking[one].left) send_question(one);
+        }
+    }
+    return now() - began;
+}
+
+static void crowd(int port, int connections, int rounds) {
     int epoll = epoll_create1(0);
-    double began = 0;
+    asking = calloc(connections, sizeof *asking);
     for (int i = 0; i < connections; i++) {
         struct epoll_event event = {EPOLLIN, {.u32 = i}};
-        all[i].sock = connected(port);
-        memcpy(all[i].question, block + i * 11, ASKED);
-        epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].sock, &event);
+        asking[i].sock = connected(port);
+        memcpy(asking[i].question, block + i * 11, ASKED);
+        epoll_ctl(epoll, EPOLL_CTL_ADD, asking[i].sock, &event);
     }
-    for (int more = 0; more <= rounds; more += rounds) { /* one round first, until all are connected through */
-        int left = connections * (more ? rounds : 1);
-        began = now();
-        for (int i = 0; i < connections; i++) {
-            all[i].asked = more ? rounds : 1;
-            must(send(all[i].sock, all[i].question, ASKED, 0) == ASKED, "ask");
-        }
-        while (left) {
-            int ready = epoll_wait(epoll, events, ROUND, -1);
-            for (int i = 0, one; i < ready; i++) {
-                one = events[i].data.u32;
-                must(recv(all[one].sock, room, ASKED, MSG_WAITALL) == ASKED, "answer");
-                must(!memcmp(room, all[one].question, ASKED), "the answer's bytes");
-                left--;
-                all[one].question[0]++; /* no answer is like the one before */
-                if (--all[one].asked) must(send(all[one].sock, all[one].question, ASKED, 0) == ASKED, "ask");
-            }
-        }
-    }
-    printf("%f\n", now() - began);
+    ask(epoll, connections, 1);
+    puts("through");
+    fflush(stdout);
+    must(getchar() != EOF, "input");
+    printf("%f\n", ask(epoll, connections, rounds));
+    fflush(stdout);
+    while (getchar() != EOF) continue;
 }
 
 int main(int count, char **words) {
@@ -176,7 +189,7 @@ int main(int count, char **words) {
     alarm(300); /* seconds; whatever stands in between may be dead */
     if (!strcmp(what, "send")) give(numbers[0], numbers[1]);
     else if (!strcmp(what, "trips")) trips(numbers[0], numbers[1]);
-    else if (!strcmp(what, "ask")) ask(numbers[0], numbers[1], numbers[2]);
+    else if (!strcmp(what, "ask")) crowd(numbers[0], numbers[1], numbers[2]);
     else return 1;
     return 0;
 }

@@ -1,182 +1,255 @@
-"""Time the forwarder against haproxy and socat, where these are installed. Takes less than half a minute.
+"""Forward through our forwarder, haproxy, socat, an asyncio forwarder, and a limit in C: what a GiB, a round trip, and
+many connections at once cost.
 
-Usage: python benchmarks/forwarding.py [MiB a turn]        (256)
+Usage: python benchmarks/forwarding.py [--quick]        (ten minutes; Linux; needs gcc; haproxy, socat where they are)
 
-Only ratios count: each is the median over rounds in which every way had a turn. CPU is the forwarder's alone: its
-process's and its children's, all threads, from the first byte until the last has arrived. Round trips are of one byte,
-everything on one core, as a multiple of a round trip without a forwarder. Linux only.
+A GiB costs the forwarder's CPU time alone: that of its process and its children, all threads, until the last byte has
+arrived. Round trips are of one byte, everything on one core. With many connections, each asks again as soon as it has
+its answer. The two ends are programs in C (limits/ends.c), so that they are never what is measured, and compare every
+byte. haproxy is measured with splice and without; its goals are held against it without.
 """
 
 import os
+import resource
 import shutil
 import socket
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
+from measuring import Bars, Goal, Lines, Report, in_turns, limit, main, ratios, times_ours
 
-ROUNDS = 7
-TRIPS = 1000
-MIB = 1 << 20
-PATIENCE = 60  # seconds; none of this takes one
-OURS = """
+OURS, COPYING, LIMIT = "ours", "ours, recv and send", "C, splice"
+HAPROXY, SPLICING, SOCAT, ASYNCIO = "haproxy", "haproxy, splice", "socat", "asyncio"
+DIRECT = "no forwarder"
+TITLE = "A forwarder beside its peers"
+ROUNDS = 9
+SIZE = 1024  # MiB a turn
+TRIPS = 2000
+CROWD = 1000  # connections
+ASKED = 20  # times by each of them
+CROWDS = [10, 100, CROWD, 3 * CROWD]  # C needs six descriptors for each, and 20,000 is a usual limit
+
+OURS_PROGRAM = """
 import sys
 from sockets_lab.forwarding import Forwarder
 from sockets_lab.model import Endpoint
-with Forwarder(Endpoint("127.0.0.1", 0), Endpoint("127.0.0.1", int(sys.argv[1])), splice={}) as forwarder:
-    print(forwarder.endpoint.port, flush=True)
+with Forwarder(Endpoint("127.0.0.1", 0), Endpoint("127.0.0.1", int(sys.argv[1])), splice=sys.argv[2] == "splice") as it:
+    print(it.endpoint.port, flush=True)
     sys.stdin.read()
 """
-SERVER = """
-import socket, sys
-listener = socket.create_server(("127.0.0.1", 0))
-print(listener.getsockname()[1], flush=True)
-room = bytearray(1 << 20)
-while True:
-    with listener.accept()[0] as sock:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        left = int.from_bytes(sock.recv(8, socket.MSG_WAITALL), "big")
-        while left and (count := sock.recv_into(room)):
-            left -= count
-        while sock.send(b"."):  # what was sent has arrived; from here on an echo
-            if not sock.recv(1):
-                break
+ASYNCIO_PROGRAM = """
+import asyncio, sys
+async def pass_on(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()
+async def join(reader, writer):
+    there, target = await asyncio.open_connection("127.0.0.1", int(sys.argv[1]))
+    await asyncio.gather(pass_on(reader, target), pass_on(there, writer))
+    writer.close()
+    target.close()
+async def serve():
+    server = await asyncio.start_server(join, "127.0.0.1", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+asyncio.run(serve())
 """
-HAPROXY = """
+HAPROXY_SETTINGS = """
 global
-    maxconn 4000
+    maxconn 5000
     nbthread 1
 defaults
     mode tcp
     timeout client 1m
     timeout server 1m
     timeout connect 5s
-    option splice-auto
+    {option}
 listen forwarder
-    bind fd@{}
-    server target 127.0.0.1:{}
+    bind fd@{listener}
+    server target 127.0.0.1:{target}
 """
+
+
+@dataclass(frozen=True)
+class Way:
+    """A forwarder that runs: its process (0: there is none), and the port at which it takes connections."""
+
+    process: int
+    port: int
+    name: str = ""
+
+    @property
+    def cpu(self) -> float:
+        """The CPU seconds of all threads of the process and of its children, so far. Source: proc(5), schedstat."""
+        if not self.process:
+            return 0
+        family = [psutil.Process(self.process), *psutil.Process(self.process).children(recursive=True)]
+        tasks = [task for one in family for task in Path(f"/proc/{one.pid}/task").iterdir()]
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
 
 @contextmanager
 def running(command: list[str], **more: object) -> Iterator[subprocess.Popen]:
     """Run a program for a while; end it, and whatever it started, by its process group."""
-    with subprocess.Popen(command, start_new_session=True, text=True, **more) as process:  # type: ignore[call-overload]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE} | more
+    with subprocess.Popen(command, start_new_session=True, text=True, **pipes) as process:  # type: ignore[call-overload]
         try:
             yield process
         finally:
             os.killpg(process.pid, 15)
 
 
-def told_port(stack: ExitStack, program: str, *arguments: str) -> tuple[int, int]:
-    """Run a Python program that prints its port first. Returns: its process id, and the port."""
-    command = [sys.executable, "-c", program, *arguments]
-    process = stack.enter_context(running(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
-    assert process.stdout is not None
-    return process.pid, int(process.stdout.readline())
+def tells_port(stack: ExitStack, *command: str) -> Way:
+    """Run a program that prints its port first."""
+    process = stack.enter_context(running(list(command)))
+    return Way(process.pid, int(process.stdout.readline()))
 
 
-def haproxy(stack: ExitStack, target: int) -> tuple[int, int]:
+def haproxy(stack: ExitStack, target: int, option: str) -> Way:
     """Run haproxy, which is handed a socket that listens already."""
-    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=4096))
     command = ["haproxy", "-db", "-q", "-f", "/dev/stdin"]
-    process = stack.enter_context(running(command, stdin=subprocess.PIPE, pass_fds=[listener.fileno()]))
-    assert process.stdin is not None
+    process = stack.enter_context(running(command, pass_fds=[listener.fileno()]))
     with process.stdin as told:
-        told.write(HAPROXY.format(listener.fileno(), target))
-    return process.pid, listener.getsockname()[1]
+        told.write(HAPROXY_SETTINGS.format(option=option, listener=listener.fileno(), target=target))
+    return Way(process.pid, listener.getsockname()[1])
 
 
-def socat(stack: ExitStack, target: int) -> tuple[int, int]:
+def socat(stack: ExitStack, target: int) -> Way:
     """Run socat, which tells on its standard error at which port it listens."""
-    command = ["socat", "-d", "-d", "TCP4-LISTEN:0,bind=127.0.0.1,nodelay,fork", f"TCP4:127.0.0.1:{target},nodelay"]
+    listen = "TCP4-LISTEN:0,bind=127.0.0.1,backlog=4096,nodelay,fork"
+    command = ["socat", "-d", "-d", listen, f"TCP4:127.0.0.1:{target},nodelay"]
     process = stack.enter_context(running(command, stderr=subprocess.PIPE))
-    assert process.stderr is not None
-    return process.pid, int(process.stderr.readline().rpartition(":")[2])
+    return Way(process.pid, int(process.stderr.readline().rpartition(":")[2]))
 
 
-def ways(stack: ExitStack, target: int) -> dict[str, tuple[int, int]]:
-    """Start every forwarder that there is. Returns: name -> its process id, and its port."""
+def ways(stack: ExitStack, target: int, bare: str) -> dict[str, Way]:
+    """Start every forwarder that there is, each to this target. Args: bare: the program that is the limit."""
+    python = partial(tells_port, stack, sys.executable, "-c")
     found = {
-        "ours, splice": told_port(stack, OURS.format(True), str(target)),
-        "ours, recv and send": told_port(stack, OURS.format(False), str(target)),
+        OURS: python(OURS_PROGRAM, str(target), "splice"),
+        COPYING: python(OURS_PROGRAM, str(target), "copy"),
+        LIMIT: tells_port(stack, bare, str(target)),
+        ASYNCIO: python(ASYNCIO_PROGRAM, str(target)),
     }
-    return found | {peer.__name__: peer(stack, target) for peer in (haproxy, socat) if shutil.which(peer.__name__)}
+    if shutil.which("haproxy"):
+        found |= {HAPROXY: haproxy(stack, target, ""), SPLICING: haproxy(stack, target, "option splice-auto")}
+    if shutil.which("socat"):
+        found[SOCAT] = socat(stack, target)
+    return found
 
 
-def cpu(process: int) -> float:
-    """Add up the CPU seconds of all threads of a process and of its children. Source: proc(5), schedstat."""
-    family = [psutil.Process(process), *psutil.Process(process).children(recursive=True)]
-    tasks = [task for one in family for task in Path(f"/proc/{one.pid}/task").iterdir()]
-    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+@contextmanager
+def at_both_ends(ends: str, *words: object) -> Iterator[subprocess.Popen]:
+    """Let the program that is at both ends work, until the end of its input."""
+    with subprocess.Popen([ends, *map(str, words)], stdin=-1, stdout=-1, text=True) as process:
+        yield process
 
 
-def connected(port: int, count: int) -> socket.socket:
-    """Connect, and tell how many bytes come before the echo."""
-    sock = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.sendall(count.to_bytes(8, "big"))
-    return sock
+def said(process: subprocess.Popen) -> str:
+    """Read a line. Raises: RuntimeError, where there is none, as something was not as it should be."""
+    if line := process.stdout.readline().strip():  # type: ignore[union-attr]
+        return line
+    raise RuntimeError("what was forwarded did not arrive, or not as it was sent")
 
 
-def seconds_a_gib(process: int, port: int, size: int) -> float:
+def cpu_a_gib(ends: str, size: int, way: Way) -> float:
     """Send so many MiB. Returns: the forwarder's CPU seconds, for a GiB."""
-    data = bytes(MIB)
-    before = cpu(process)
-    with connected(port, size * MIB) as sock:
-        for _ in range(size):
-            sock.sendall(data)
-        assert sock.recv(1) == b"."
-        return (cpu(process) - before) * 1024 / size
+    before = way.cpu
+    with at_both_ends(ends, "send", way.port, size) as process:
+        said(process)
+        return (way.cpu - before) * 1024 / size
 
 
-def seconds_a_trip(_: int, port: int, __: int) -> float:
-    """Send a byte to and fro. Returns: the median of the times."""
-    times = []
-    with connected(port, 0) as sock:
-        assert sock.recv(1) == b"."
-        for _ in range(TRIPS):
-            begun = time.perf_counter()
-            sock.send(b"?")
-            sock.recv(1)
-            times.append(time.perf_counter() - begun)
-    return statistics.median(times)
+def round_trip(ends: str, way: Way) -> float:
+    """Send a byte to and fro. Returns: the median of the microseconds."""
+    with at_both_ends(ends, "trips", way.port, TRIPS) as process:
+        return float(said(process))
 
 
-def measured(measure: Callable[[int, int, int], float], size: int, direct: bool) -> dict[str, list[float]]:
-    """Let every way take its turn, round by round. Args: direct: also the server itself, as a way."""
+def asked(ends: str, crowd: int, walls: dict[str, list[float]], way: Way) -> float:
+    """Ask over many connections at once. Args: walls: keeps the seconds by the clock on the wall, by name.
+
+    Returns: the forwarder's CPU seconds, without those for making and closing the connections.
+    """
+    with at_both_ends(ends, "ask", way.port, crowd, ASKED) as process:
+        said(process)
+        before = way.cpu
+        print(file=process.stdin, flush=True)
+        walls.setdefault(way.name, []).append(float(said(process)))
+        return way.cpu - before
+
+
+def compared(ends: str, bare: str, target: str, measure: Callable[[Way], float], rounds: int, without: set[str]
+             ) -> dict[str, list[float]]:  # fmt: skip
+    """Let every way take its turn. Args: target: "echo" or "sink"; without: names of ways that take no part."""
     with ExitStack() as stack:
-        server = told_port(stack, SERVER)
-        turns = ({"direct": server} if direct else {}) | ways(stack, server[1])
-        for process, port in turns.values():
-            measure(process, port, 1)  # the first time is nobody's usual
-        return {
-            name: [one[name] for one in rounds]
-            for rounds in [[{name: measure(*way, size) for name, way in turns.items()} for _ in range(ROUNDS)]]
-            for name in turns
-        }
+        port = tells_port(stack, ends, target).port
+        found = {DIRECT: Way(0, port)} | ways(stack, port, bare)
+        turns = {name: partial(measure, replace(way, name=name)) for name, way in found.items() if name not in without}
+        in_turns(turns, 1)  # the first time is nobody's usual
+        return in_turns(turns, rounds)
 
 
-def main() -> None:
-    """Print what every way costs, and how many times ours that is."""
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else 256
-    print(f"{ROUNDS} rounds\n{'':22}{'CPU seconds a GiB':>20}{'times ours':>14}")
-    costs = measured(seconds_a_gib, size, direct=False)
-    for name, values in costs.items():
-        ratios = [value / ours for value, ours in zip(values, costs["ours, splice"], strict=True)]
-        print(f"{name:22}{statistics.median(values):20.2f}{statistics.median(ratios):14.2f}")
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    trips = measured(seconds_a_trip, 0, direct=True)
-    print(f"\n{'':22}{'microseconds a trip':>20}{'times direct':>14}")
-    for name, values in trips.items():
-        ratios = [value / direct for value, direct in zip(values, trips["direct"], strict=True)]
-        print(f"{name:22}{statistics.median(values) * 1e6:20.0f}{statistics.median(ratios):14.2f}")
+def on_one_core(ends: str, bare: str, rounds: int) -> dict[str, list[float]]:
+    """Time round trips with everything on one core, as all that is started from here stays there."""
+    allowed = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        return compared(ends, bare, "echo", partial(round_trip, ends), rounds, {COPYING})
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+def goals(bulk: dict[str, list[float]], trips: dict[str, list[float]], crowd: dict[str, list[float]]) -> list[Goal]:
+    """Hold what was measured against what is to be reached."""
+    exact = "every byte compared at the other end"
+    found = [Goal("CPU a GiB: ours / C splice", ratios(bulk[OURS], bulk[LIMIT]), 1.2, exact=exact)]
+    if HAPROXY in bulk:
+        found += [
+            Goal("CPU a GiB: ours / haproxy without splice", ratios(bulk[OURS], bulk[HAPROXY]), 0.55, exact=exact),
+            Goal("round trip on one core: ours / haproxy", ratios(trips[OURS], trips[HAPROXY]), 1.05, exact=exact),
+        ]
+    requests = f"requests a second of a core, over {CROWD:,} connections: ours / asyncio"
+    return [*found, Goal(requests, ratios(crowd[ASYNCIO], crowd[OURS]), 2.5, at_least=True, exact=exact)]
+
+
+def measure(quick: bool) -> Report:
+    """Compare what a GiB, a round trip, and many connections at once cost. Every byte is checked."""
+    rounds, size = (3, 128) if quick else (ROUNDS, SIZE)
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    walls: dict[int, dict[str, list[float]]] = {crowd: {} for crowd in CROWDS}
+    with limit("ends") as ends, limit("forwarding") as bare:
+        if not ends or not bare:
+            return Report(TITLE, [], skipped=["gcc is not installed, and the two ends are programs in C"])
+        bulk = compared(ends, bare, "sink", partial(cpu_a_gib, ends, size), rounds, {DIRECT})
+        trips = on_one_core(ends, bare, rounds)
+        cpu = {crowd: compared(ends, bare, "echo", partial(asked, ends, crowd, walls[crowd]),
+                               rounds if crowd == CROWD else 3, {COPYING, SOCAT}) for crowd in CROWDS}  # fmt: skip
+    crowd = {name: taken for name, taken in cpu[CROWD].items() if name != DIRECT}
+    points = {name: [(float(crowd), statistics.median(walls[crowd][name]) / ASKED * 1000) for crowd in CROWDS]
+              for name in cpu[CROWD]}  # fmt: skip
+    on_the_wall = times_ours(walls[CROWD], OURS)
+    bars = [
+        Bars("CPU seconds a GiB", times_ours(bulk, OURS)),
+        Bars("A round trip of one byte, on one core", times_ours(trips, OURS)),
+        Bars(f"CPU seconds a request, over {CROWD:,} connections at once", times_ours(crowd, OURS)),
+    ]
+    lines = [Lines("A request over every connection at once", "connections", "milliseconds", points)]
+    rows = [f"{CROWD:,} connections at once, by the clock on the wall, {name}: {statistics.median(values):.2f} times "
+            f"ours ({min(values):.2f} to {max(values):.2f})" for name, values in on_the_wall.items()]  # fmt: skip
+    skipped = [f"{name} is not installed" for name in (HAPROXY, SOCAT) if not shutil.which(name)]
+    return Report(TITLE, goals(bulk, trips, crowd), bars, lines, rows, skipped)
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

@@ -1,144 +1,196 @@
-"""Time a full connect scan of 65,535 ports, 50 of them open, beside nmap, a plain loop, and a limit in C.
+"""Scan 65,535 ports, 50 of them open, beside nmap, a plain loop, and a limit in C; and ports that stay silent.
 
-Usage: python benchmarks/scanning.py [rounds]        (3; a round takes about five seconds)
+Usage: python benchmarks/scanning.py [--quick]        (two minutes; needs namespaces; nmap, gcc, nft where they are)
 
-All scan one node's own loopback, in which nobody else listens. They take turns, and only ratios count. The limit makes
-the same system calls and nothing else. At the end: ten ports that stay silent, beside the deadline; how soon a scan
-that is stopped ends; and UDP. Needs namespaces; nmap, gcc and nft where they are there.
+All scan one node's own loopback, in which nobody else listens, and each scan is held against the truth. A scan's time
+is what passes but for the time in which it could run and another program had the core (schedstat): that is the
+machine's, and would drown the rest on a machine that is shared. What the wall's clock says is a row of the report.
 """
 
+import os
 import shutil
+import socket
 import statistics
 import subprocess
-import sys
-import tempfile
 import threading
 import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from measuring import Bars, Goal, Lines, Report, in_turns, limit, main, ratios, times_ours
+
 from sockets_lab import nodes, scanning
+from sockets_lab.machine import try_namespaces
 
+OURS, LOOP, NMAP, LIMIT = "ours", "plain loop", "nmap -sT -T5", "C, system calls alone"
+HOME = "127.0.0.1"
+ALL = scanning.ALL[-1]
 OPEN = 50
-DEADLINE = 0.5  # seconds
-LIMIT = r"""
-#include <arpa/inet.h>
-#include <errno.h>
-#include <stdio.h>
-#include <sys/socket.h>
-#include <time.h>
-#include <unistd.h>
-static int fresh(void) {
-    struct linger away = {1, 0};
-    int sock = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    setsockopt(sock, SOL_SOCKET, SO_LINGER, &away, sizeof away);
-    return sock;
-}
-int main(void) {
-    struct sockaddr_in there = {AF_INET};
-    struct timespec began, ended;
-    int sock = fresh(), refused = 0;
-    there.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    clock_gettime(CLOCK_MONOTONIC, &began);
-    for (int port = 1; port < 65536; port++) {
-        there.sin_port = htons(port);
-        int code = connect(sock, (struct sockaddr *)&there, sizeof there);
-        if (code && errno == EINPROGRESS) code = connect(sock, (struct sockaddr *)&there, sizeof there);
-        if (code && errno == ECONNREFUSED) { refused++; continue; }
-        close(sock);
-        sock = fresh();
-    }
-    clock_gettime(CLOCK_MONOTONIC, &ended);
-    printf("%f\n", (ended.tv_sec - began.tv_sec) + (ended.tv_nsec - began.tv_nsec) / 1e9);
-    return refused < 60000;
-}
-"""
+ROUNDS = 10
+SIZES = [1000, 4000, 16000, ALL]  # ports
+DEADLINE = 2.0  # seconds
+DROPPED = 10
+
+Found = tuple[float, float, set[int]]  # seconds on the wall, those without a core, the ports found open
 
 
-def own() -> float:
-    """Scan as the course does. Returns: seconds."""
-    return scanning.scan("127.0.0.1").seconds  # type: ignore[union-attr]
+def without_core(process: str) -> float:
+    """Return for how long a process could have run while its core was another's, in seconds. Source: proc(5)."""
+    return int(Path(f"/proc/{process}/schedstat").read_text().split()[1]) / 1e9
 
 
-def plain_loop() -> float:
-    """Scan with a new socket for each port and one connect that waits. Returns: seconds."""
-    import socket
+def timed(scan: Callable[..., tuple[float, set[int]]], *arguments: object) -> Found:
+    """Time a scan. Args: scan: returns the seconds without a core in processes that it started, and what it found."""
+    began, before = time.perf_counter(), without_core("thread-self")
+    waited, found = scan(*arguments)
+    return time.perf_counter() - began, waited + without_core("thread-self") - before, found
 
-    began = time.perf_counter()
-    for port in scanning.ALL:
+
+def own(ports: int) -> tuple[float, set[int]]:
+    """Scan as the course does."""
+    return 0, set(scanning.scan(HOME, range(1, ports + 1)).open)  # type: ignore[union-attr]
+
+
+def plain_loop(ports: int) -> tuple[float, set[int]]:
+    """Scan with a new socket for each port, and one connect that waits."""
+    found = set()
+    for port in range(1, ports + 1):
         with socket.socket() as sock:
-            sock.connect_ex(("127.0.0.1", port))
-    return time.perf_counter() - began
+            if not sock.connect_ex((HOME, port)):
+                found.add(port)
+    return 0, found
 
 
-def nmap() -> float:
-    """Let nmap scan. Returns: the seconds that it says."""
-    command = ["nmap", "-sT", "-T5", "-n", "-Pn", "-p", "1-65535", "-oX", "-", "127.0.0.1"]
-    done = subprocess.run(command, check=True, capture_output=True)
-    return float(ElementTree.fromstring(done.stdout).find("runstats/finished").get("elapsed"))  # type: ignore
+def program(command: list[str]) -> tuple[float, str]:
+    """Run a program to its end. Returns: the seconds that it was without a core, and its output."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        output = process.stdout.read()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and /proc still tells of it
+        (child,) = Path("/proc/thread-self/children").read_text().split()  # in a node, /proc has other process ids
+        waited = without_core(child)
+    if process.returncode:
+        raise RuntimeError(f"{command[0]} failed")
+    return waited, output
 
 
-def limit(program: str) -> float:
-    """Run the program in C. Returns: the seconds that it says."""
-    return float(subprocess.run([program], check=True, capture_output=True).stdout)
+def nmap(ports: int) -> tuple[float, set[int]]:
+    """Let nmap scan."""
+    waited, output = program(["nmap", "-sT", "-T5", "-n", "-Pn", "-p", f"1-{ports}", "-oX", "-", HOME])
+    each = ElementTree.fromstring(output).iter("port")
+    return waited, {int(port.get("portid", 0)) for port in each if port.find("state[@state='open']") is not None}
+
+
+def bare(path: str, ports: int) -> tuple[float, set[int]]:
+    """Run the limit."""
+    waited, output = program([path, str(ports)])
+    return waited, set(map(int, output.split()))
+
+
+@dataclass
+class Bench:
+    """One node whose open ports are known, and those who scan it in turns."""
+
+    node: nodes.Node
+    truth: set[int]
+    ways: dict[str, Callable[[int], tuple[float, set[int]]]]
+    wall: dict[str, list[float]] = field(default_factory=dict)
+    wrong: dict[str, list[int]] = field(default_factory=dict)  # ports told wrong, one a scan
+
+    def scan(self, name: str, ports: int) -> float:
+        """Let one scan, and check what it found. Returns: its own seconds."""
+        wall, waited, found = self.node.run(timed, self.ways[name], ports)
+        self.wall.setdefault(name, []).append(wall)
+        self.wrong.setdefault(name, []).append(len(found ^ {port for port in self.truth if port <= ports}))
+        return wall - waited
+
+    def turns(self, ports: int, rounds: int) -> dict[str, list[float]]:
+        return in_turns({name: partial(self.scan, name, ports) for name in self.ways}, rounds)
+
+
+def bench(stack: ExitStack, node: nodes.Node) -> Bench:
+    """Open the ports, and name those who can scan here."""
+    truth = set()
+    for _ in range(OPEN):
+        sock = stack.enter_context(node.socket())
+        sock.bind(("0.0.0.0", 0))
+        sock.listen(100)
+        truth.add(sock.getsockname()[1])
+    ways: dict[str, Callable[[int], tuple[float, set[int]]]] = {OURS: own, LOOP: plain_loop}
+    if shutil.which("nmap"):
+        ways[NMAP] = nmap
+    if path := stack.enter_context(limit("scanning")):
+        ways[LIMIT] = partial(bare, path)
+    return Bench(node, truth, ways)
+
+
+def silent(lab: nodes.Lab, rounds: int) -> list[float]:
+    """Scan 1,000 ports of another node, whose firewall drops what comes for ten. Returns: times the deadline."""
+    rules = ["add table inet t", "add chain inet t i { type filter hook input priority 0; }",
+             f"add rule inet t i tcp dport 1-{DROPPED} drop"]  # fmt: skip
+    lab.B.run(partial(subprocess.run, ["nft", "-f", "-"], input="\n".join(rules).encode(), check=True))
+    taken = []
+    for _ in range(rounds):
+        scan = lab.A.run(partial(scanning.scan, deadline=DEADLINE), lab.B.address, range(1, 1001))
+        if len(scan.silent) != DROPPED or len(scan.refused) != 1000 - DROPPED:
+            raise RuntimeError(f"a scan found {scan}")
+        taken.append(scan.seconds / DEADLINE)
+    return taken
 
 
 def stopped(address: str) -> float:
     """Stop a scan that waits for silent ports. Returns: seconds until it has ended."""
     stop, told = threading.Event(), []
     threading.Timer(0.2, lambda: (told.append(time.monotonic()), stop.set())).start()
-    scanning.scan(address, range(1, 11), deadline=30, stop=stop)
+    scanning.scan(address, range(1, DROPPED + 1), deadline=30, stop=stop)
     return time.monotonic() - told[0]
 
 
-def compiled(folder: str) -> str:
-    """Compile the limit. Returns: the program's path."""
-    source, program = Path(folder, "limit.c"), str(Path(folder, "limit"))
-    source.write_text(LIMIT)
-    subprocess.run(["gcc", "-O2", "-o", program, str(source)], check=True)
-    return program
+def goals(bench: Bench, taken: dict[str, list[float]]) -> list[Goal]:
+    """Hold the scans of all ports against what is to be reached."""
+    exact = f"each of these scans found the {OPEN} open ports and no other"
+    found = [Goal(f"ports told wrong by our scan, of {ALL:,}", [float(one) for one in bench.wrong[OURS]], 0,
+                  every=True, unit="ports")]  # fmt: skip
+    if NMAP in taken:
+        found.append(Goal("nmap -sT -T5 / our scan", ratios(taken[NMAP], taken[OURS]), 2, at_least=True, every=True,
+                          exact=exact))  # fmt: skip
+    if LIMIT in taken:
+        found.append(Goal("our scan / C", ratios(taken[OURS], taken[LIMIT]), 1.4, exact=exact))
+    return found
 
 
-def silent_ports(lab: nodes.Lab) -> None:
-    """Time ports that a firewall keeps silent, and stopping."""
-    rules = ["add table inet t", "add chain inet t i { type filter hook input priority 0; }",
-             "add rule inet t i tcp dport 1-10 drop"]  # fmt: skip
-    lab.B.run(partial(subprocess.run, ["nft", "-f", "-"], input="\n".join(rules).encode(), check=True))
-    scan = lab.A.run(partial(scanning.scan, deadline=DEADLINE), lab.B.address, range(1, 1001))
-    print(f"1,000 ports of which 10 stay silent: {scan.seconds / DEADLINE:.2f} times the deadline of {DEADLINE} s "
-          f"({len(scan.silent)} found)")  # fmt: skip
-    ends = [lab.A.run(stopped, lab.B.address) * 1000 for _ in range(5)]
-    print(f"stopped: ended after {statistics.median(ends):.0f} ms, {max(ends):.0f} at most")
-
-
-def main() -> None:
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    with nodes.Lab(A="10.20.30.40", B="50.60.70.80") as lab, ExitStack() as held:
-        for _ in range(OPEN):
-            sock = held.enter_context(lab.B.socket())
-            sock.bind(("0.0.0.0", 0))
-            sock.listen(100)
-        peers: dict[str, Callable[[], float]] = {"own": own, "plain loop": plain_loop}
-        if shutil.which("nmap"):
-            peers["nmap -sT -T5"] = nmap
-        if shutil.which("gcc"):
-            peers["limit in C"] = partial(limit, compiled(held.enter_context(tempfile.TemporaryDirectory())))
-        taken: dict[str, list[float]] = {name: [] for name in peers}
-        for _ in range(rounds):
-            for name, peer in peers.items():
-                taken[name].append(lab.B.run(peer))
-        for name, seconds in taken.items():
-            ratios = [one / mine for one, mine in zip(seconds, taken["own"], strict=True)]
-            print(f"{name}: {statistics.median(ratios):.2f} times own ({min(ratios):.2f} to {max(ratios):.2f}); "
-                  f"{statistics.median(seconds):.2f} s")  # fmt: skip
-        udp = lab.B.run(scanning.udp_scan, "127.0.0.1")
-        print(f"udp, all ports: {udp.seconds:.2f} s")
+def measure(quick: bool) -> Report:
+    """Scan all ports in turns, then fewer; then silent ones. Each result is checked."""
+    title, rounds = f"Scan of {ALL:,} ports, {OPEN} of them open", 3 if quick else ROUNDS
+    if try_namespaces() is not True:
+        return Report(title, [], skipped=["network namespaces are refused here"])
+    with nodes.Lab(A="10.20.30.40", B="50.60.70.80") as lab, ExitStack() as stack:
+        at = bench(stack, lab.B)
+        taken = at.turns(ALL, rounds)
+        reached, walls = goals(at, taken), times_ours(at.wall, OURS)
+        rows = [f"{name}, by the clock on the wall: {statistics.median(values):.2f} times ours ({min(values):.2f} to "
+                f"{max(values):.2f}); ports told wrong: {sum(at.wrong[name])} in {len(at.wrong[name])} scans"
+                for name, values in walls.items()]  # fmt: skip
+        sizes = {size: at.turns(size, 3) for size in SIZES[:-1]} | {ALL: taken}
+        udp = statistics.median(lab.B.run(scanning.udp_scan, HOME).seconds for _ in range(3))
+        rows.append(f"all UDP ports: {udp / statistics.median(at.wall[OURS]):.2f} times our scan of all TCP ports")
         if shutil.which("nft"):
-            silent_ports(lab)
+            reached.append(Goal(f"1,000 ports, {DROPPED} of them silent / the deadline of {DEADLINE:g} s",
+                                silent(lab, rounds), 1.05,
+                                exact=f"{DROPPED} silent and {1000 - DROPPED} refused each time"))  # fmt: skip
+            ends = [lab.A.run(stopped, lab.B.address) * 1000 for _ in range(5)]
+            rows.append(
+                f"a scan that is stopped has ended after {statistics.median(ends):.0f} ms, {max(ends):.0f} at most"
+            )
+    skipped = [f"{name} is not installed" for name in ("nmap", "gcc", "nft") if not shutil.which(name)]
+    points = {name: [(float(size), statistics.median(some[name])) for size, some in sizes.items()] for name in taken}
+    return Report(title, reached, [Bars(title, times_ours(taken, OURS))],
+                  [Lines("Scans by how many ports they ask", "ports", "seconds", points)], rows, skipped)  # fmt: skip
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

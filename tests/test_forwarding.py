@@ -341,9 +341,9 @@ def test_a_target_that_is_killed_in_the_middle_breaks_the_connection(splice: boo
 
 
 def push_until_stuck(sock: socket.socket, data: bytes = bytes(MIB), checksum: Any = None) -> int:
-    """Send until nothing more is taken for a second, or far too much was taken. Returns: bytes."""
+    """Send until nothing more is taken for half a second, or far too much was taken. Returns: bytes."""
     pushed = 0
-    while pushed < 512 * MIB and ready([sock], selectors.EVENT_WRITE, 1):
+    while pushed < 512 * MIB and ready([sock], selectors.EVENT_WRITE, 0.5):
         pushed += (count := sock.send(data))
         if checksum:
             checksum.update(data[:count])

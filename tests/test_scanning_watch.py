@@ -52,13 +52,13 @@ class TestCapture:
         assert seen.missed == 0
         assert [one.port for one in found] == scanning.in_order(ports, seed=scan.seed)
         assert {(one.source.address, one.protocol) for one in found} == {(lab.A.address, "tcp")}
-        assert len({one.source.port for one in found}) > 1000  # a scan's local port changes all the time
+        assert len({one.source.port for one in found}) == 1  # one port asks for all
         assert began <= found[0].time <= found[-1].time <= ended
 
     def test_what_comes_too_fast_is_counted(self, lab):
         with watch(lab.B) as seen:
             in_node(lab.A, scanning.scan, lab.B.address)
-        assert len(seen.attempts()) + seen.missed == 65535
+        assert 65535 <= len(seen.attempts()) + seen.missed < 66000  # what else was missed: ARP's, or asked twice
         assert len(alarms(seen.attempts())) >= 1
 
     @needs_nft

@@ -11,10 +11,13 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class End:
-    """One of the two sockets, and what is waited for there. Raises: OSError, where it cannot be made ready."""
+    """One of the two sockets, and what is waited for there. Raises: OSError, where it cannot be made ready.
+
+    serve: is called with the events that came; another one may take its place whenever others are waited for.
+    """
 
     def __init__(self, sock: socket.socket, selector: selectors.BaseSelector, serve: Callable[[int], None]) -> None:
-        self.sock, self._selector, self._serve = sock, selector, serve
+        self.sock, self._selector, self.serve = sock, selector, serve
         self._events = 0
 
     def wait_for(self, events: int) -> None:
@@ -24,9 +27,9 @@ class End:
         if not events:
             self._selector.unregister(self.sock)
         elif self._events:
-            self._selector.modify(self.sock, events, self._serve)
+            self._selector.modify(self.sock, events, self.serve)
         else:
-            self._selector.register(self.sock, events, self._serve)
+            self._selector.register(self.sock, events, self.serve)
         self._events = events
 
     def close(self, reset: bool) -> None:

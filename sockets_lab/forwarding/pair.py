@@ -11,6 +11,7 @@ import os
 import selectors
 import socket
 from collections.abc import Callable
+from functools import partial
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, refusal
@@ -38,10 +39,10 @@ class Pair:
         self._client_name = name
         self._target_name: FourTuple | None = None
         self._is_over = is_over
-        self._client = End(client, selector, self._serve_client)
-        self._target = End(target, selector, self._serve_target)
         self._to_target = Direction(client, target, buffer, pipes)
         self._to_client = Direction(target, client, buffer, pipes)
+        self._client = End(client, selector, partial(self._serve, self._to_target, self._to_client))
+        self._target = End(target, selector, self._connected)
         for sock in (client, target):
             sock.setblocking(False)
 
@@ -75,16 +76,7 @@ class Pair:
             self._to_target.finished, self._to_client.finished, self.state, self._because,
         )  # fmt: skip
 
-    def _serve_client(self, events: int) -> None:
-        self._serve(events, self._to_target, self._to_client)
-
-    def _serve_target(self, events: int) -> None:
-        if self.state == CONNECTING:
-            self._connected()
-        else:
-            self._serve(events, self._to_client, self._to_target)
-
-    def _connected(self) -> None:
+    def _connected(self, _events: int) -> None:
         name = self._target_name
         try:
             code = self._target.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -93,11 +85,12 @@ class Pair:
             if code:
                 raise OSError(code, os.strerror(code))
             self.state = OPEN
+            self._target.serve = partial(self._serve, self._to_client, self._to_target)
             self._wait()
         except OSError as error:
             self.break_off(refusal(error))
 
-    def _serve(self, events: int, coming: Direction, going: Direction) -> None:
+    def _serve(self, coming: Direction, going: Direction, events: int) -> None:
         """Do what can be done at one end. Args: coming: the direction that begins there; going: that ends there."""
         if self.state != OPEN:
             return  # what happened at the other end in this same round has ended both
@@ -108,7 +101,7 @@ class Pair:
                 coming.read()
             if coming.finished and going.finished:
                 self._close(ENDED)
-            else:
+            elif events & WRITE or coming.holds or coming.finished:  # else all is waited for that was before
                 self._wait()
         except OSError as error:
             self.break_off(refusal(error))

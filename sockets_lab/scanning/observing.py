@@ -1,6 +1,5 @@
 """The whole scene: A scans B, C is an ordinary client of B's services meanwhile, and B watches its ports."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -10,10 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
-from sockets_lab import guard
 from sockets_lab.errors import Refused
 from sockets_lab.filtering import Service
-from sockets_lab.model import Endpoint
 from sockets_lab.nodes import Lab, Node
 from sockets_lab.scanning.asking import Ports, Stop, checked_seconds, chosen_ports
 from sockets_lab.scanning.detecting import Attempt, Visit
@@ -21,6 +18,7 @@ from sockets_lab.scanning.everyday import visit
 from sockets_lab.scanning.outcome import Progress, Scan
 from sockets_lab.scanning.remote import scan_from
 from sockets_lab.scanning.sources import SPREAD
+from sockets_lab.scanning.tcp import source_towards
 from sockets_lab.scanning.watching import watch
 
 SERVICES = (2222, 5900, 6667, 8080, 8443, 9000)
@@ -93,14 +91,6 @@ def observe(
             coming.result()
         seen = _settled(log.attempts)
     return Observed(seen, tuple(truth), tuple(scans), log.missed, log.differs)
-
-
-def source_towards(address: str) -> str:
-    """Return the address from which this process's packets to another leave. Nothing is sent."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect(guard.destination(Endpoint(address, 9)).sockaddr)
-        name: str = sock.getsockname()[0]
-        return name
 
 
 def _come(node: Node, address: str, services: list[int], over: threading.Event) -> None:

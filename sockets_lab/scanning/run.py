@@ -3,7 +3,7 @@
 import errno
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sockets_lab.errors import refusal
 from sockets_lab.scanning.asking import Stop
@@ -59,17 +59,17 @@ class Run:
             count = len(self.open) + len(self.refused) + len(self.silent) + sum(map(len, self.other.values()))
             self._progress(Progress(count, self.waiting, self.total, tuple(sorted(self.open)), self.seconds))
 
-    def paced(self, ports: Iterable[int], attend: Callable[[float], None]) -> Iterator[int]:
+    def paced(self, ports: Sequence[int], attend: Callable[[float], None]) -> Iterator[int]:
         """Yield port after port, at the rate asked for, until the scan is stopped."""
         began = time.monotonic()
-        for count, port in enumerate(ports):
-            if self.rate is not None:
-                while (early := began + count / self.rate - time.monotonic()) > 0:
-                    if not self.goes_on(attend, min(early, TICK)):
-                        return
-            if count % BATCH == 0 and not self.goes_on(attend, 0):
+        size = BATCH if self.rate is None else 1
+        for first in range(0, len(ports), size):
+            while self.rate is not None and (early := began + first / self.rate - time.monotonic()) > 0:
+                if not self.goes_on(attend, min(early, TICK)):
+                    return
+            if first % BATCH == 0 and not self.goes_on(attend, 0):
                 return
-            yield port
+            yield from ports[first : first + size]
 
     def pause(self, seconds: float, attend: Callable[[float], None]) -> bool:
         """Ask nothing for so long. Returns: whether to go on."""

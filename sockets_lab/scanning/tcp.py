@@ -2,7 +2,8 @@
 
 One socket that never blocks goes from port to port: `connect` starts asking, and a second `connect` brings the verdict,
 which on loopback is there already. A socket that was refused may connect elsewhere. One whose answer is not there yet
-(EALREADY) waits aside, all side by side, while a new one goes on. Source: connect(2); RFC 9293 section 3.10.7.
+(EALREADY) waits aside, all side by side, while a new one goes on. Where that works, all of them ask from one port, so
+that the kernel need not look for a free one 65,535 times. Source: connect(2); RFC 9293 section 3.10.7; socket(7).
 """
 
 import errno
@@ -10,7 +11,8 @@ import selectors
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
@@ -62,17 +64,32 @@ def can_reuse(family: int) -> bool:
                 other.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
             somebody.listen(1)
             sock.setblocking(False)
-            verdicts = [_ask(sock, other.getsockname()[:2], True) for other in (nobody, nobody, somebody)]
+            codes = [sock.connect_ex(other.getsockname()[:2]) for other in (nobody,) * 4 + (somebody,) * 2]
             met = sock.getpeername() == somebody.getsockname()
     except OSError:
         return False
-    return met and verdicts[:2] == [errno.ECONNREFUSED] * 2 and verdicts[2] in THERE
+    return met and codes[1] == codes[3] == errno.ECONNREFUSED and codes[5] in THERE
 
 
-def _ask(sock: socket.socket, there: tuple[str, int], twice: bool) -> int:
-    """Connect without waiting. Returns: the errno number that says how it stands, 0 for connected."""
-    code = sock.connect_ex(there)
-    return sock.connect_ex(there) if twice and code == errno.EINPROGRESS else code
+def source_towards(address: str) -> str:
+    """Return the address from which this process's packets to another leave. Nothing is sent. Raises: OSError."""
+    there = guard.destination(Endpoint(address, 9))
+    with socket.socket(there.family, socket.SOCK_DGRAM) as sock:
+        sock.connect(there.sockaddr)
+        name: str = sock.getsockname()[0]
+        return name
+
+
+def _held_port(target: Endpoint) -> socket.socket:
+    """Hold a port that other sockets of ours may share. Raises: OSError, where no way leads to the target."""
+    sock = socket.socket(target.family)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((source_towards(target.address), 0))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 class _Scanner:
@@ -81,29 +98,34 @@ class _Scanner:
     def __init__(self, target: Endpoint, run: Run, waiting: Waiting) -> None:
         self.target, self.run, self.waiting = target, run, waiting
         self.reuses = can_reuse(target.family)
+        self.own: tuple | None = None  # the address and port from which all ask; None: the kernel chooses each time
         self.again: deque[int] = deque()  # ports with a false open
-        self.mirrors: list[socket.socket] = []  # the sockets that were connected to themselves or to each other
+        self.held = ExitStack()  # the port from which all ask; sockets that were connected to themselves or each other
 
-    def scan(self, todo: Iterable[int], tries: int) -> None:
+    def scan(self, todo: Sequence[int], tries: int) -> None:
         """Ask every port; ask again those that stay silent. Raises: OSError, where there is no socket to ask with."""
-        try:
+        with self.held:
+            if self.reuses:
+                with suppress(OSError):  # where no way leads there, the scan will find so
+                    self.own = self.held.enter_context(_held_port(self.target)).getsockname()
             for left in reversed(range(tries)):
                 self.sweep(todo)
+                self.own = None  # from its own port nobody can ask there; and silence is asked from elsewhere
                 while self.again and not self.run.is_over:
                     self.sweep([self.again.popleft() for _ in range(len(self.again))])
                 if left and not self.run.is_over:
                     todo, self.run.silent = self.run.silent, []
-        finally:
-            for sock in self.mirrors:
-                sock.close()
 
-    def sweep(self, ports: Iterable[int]) -> None:
+    def sweep(self, ports: Sequence[int]) -> None:
         """Ask each port once, and wait until all are decided, or the scan is stopped."""
         address, reuses, refused = self.target.address, self.reuses, self.run.refused.append
         sock = self.fresh()
         try:
             for port in self.run.paced(ports, self.attend):
-                code = _ask(sock, (address, port), reuses)
+                there = (address, port)
+                code = sock.connect_ex(there)
+                if code == errno.EINPROGRESS and reuses:
+                    code = sock.connect_ex(there)
                 if code == errno.ECONNREFUSED and reuses:
                     refused(port)  # nearly all ports go this way, so it is short
                     continue
@@ -122,6 +144,10 @@ class _Scanner:
         """Make a socket. Raises: OSError."""
         sock = self.waiting.new_socket(self.target.family, socket.SOCK_STREAM, self.attend)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, THROW_AWAY)
+        if self.own:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):  # somebody listens there by now: then the kernel chooses
+                sock.bind(self.own)
         return sock
 
     def attend(self, seconds: float) -> None:
@@ -140,7 +166,7 @@ class _Scanner:
         if code in UNDER_WAY:
             self.waiting.add(sock, port)
         elif code in THERE and self.met_ourselves(sock, port):
-            self.mirrors.append(sock)  # as long as it has the port, the next socket to ask there gets another
+            self.held.enter_context(sock)  # as long as it has the port, the next socket to ask there gets another
         else:
             sock.close()
             self.run.decided(port, None if code in THERE else code)
@@ -155,7 +181,7 @@ class _Scanner:
         other = self.waiting.asking(name[1], there) if name[0] == there[0] else None
         if other is not None:
             self.false_open(self.waiting.take(other))
-            self.mirrors.append(other)
+            self.held.enter_context(other)
         if other is not None or name == there:
             self.false_open(port)
             return True

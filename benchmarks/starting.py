@@ -1,9 +1,9 @@
-"""Time how a lab of two nodes is built and ended, and count what goes wrong in many of them. Takes two minutes.
+"""Time what a learner waits for: an import, two nodes, the first picture, and the whole course.
 
-Usage: python benchmarks/nodes.py [labs]        (500)
+Usage: python benchmarks/starting.py [--quick]        (five minutes; --quick: half a minute, without the course)
 
-Beside the course's own rtnetlink stands pyroute2, where it is installed, on the same task: two namespaces, a bridge,
-two cables, addresses and routes, in a process that is started for it. Only ratios count: the two take turns.
+Imports are timed in fresh interpreters, in turns. Beside the course's own rtnetlink stands pyroute2, where it is
+installed, on the same task: two namespaces, a bridge, two cables, addresses and routes.
 """
 
 import os
@@ -12,15 +12,34 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+
+import course
+from measuring import Bars, Goal, Report, in_turns, main, ratios, times_ours
 
 from sockets_lab import nodes
 
 ROOT = str(Path(nodes.__file__).parents[2])
-ROUNDS = 15
 TEXT = {"A": "10.20.30.40", "B": "50.60.70.80"}
 PATIENCE = 0.9  # seconds; a first packet that is lost is repeated after one
+FIRST = "01_descriptors"  # the lesson whose first picture is waited for
+TIMED = """
+import sys, time
+sys.path.insert(0, {root!r})
+began = time.perf_counter()
+{line}
+print(time.perf_counter() - began)
+"""
+IMPORTS = {
+    "import sockets_lab": "import sockets_lab",
+    "the standard library's sockets": "import socket, selectors, struct",
+    "psutil": "import psutil",
+    "all experiments of lesson 02": "from sockets_lab import binding",
+    "ipywidgets": "import ipywidgets",
+    "matplotlib.pyplot": "import matplotlib.pyplot",
+}
 
 FORK = """
 import os, socket, sys
@@ -97,24 +116,46 @@ def memory() -> float:
     return total / 1024
 
 
-def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
+def imported(line: str) -> float:
+    """Import in a fresh interpreter. Returns: seconds that the import took there."""
+    program = TIMED.format(root=ROOT, line=line)
+    return float(subprocess.run([sys.executable, "-c", program], check=True, capture_output=True).stdout)
+
+
+def measure(quick: bool) -> Report:
+    """Time imports, labs, the first picture and the whole course."""
+    taken = in_turns({name: partial(imported, line) for name, line in IMPORTS.items()}, 5 if quick else 21)
+    ours, stdlib = taken["import sockets_lab"], taken["the standard library's sockets"]
     before = len(os.listdir("/proc/self/fd"))
-    measured = [lab() for _ in range(count)]
-    ups, downs = (sorted(one[which] * 1000 for one in measured) for which in (0, 1))
-    slow = ups[count * 95 // 100]
-    print(f"{count} labs of two nodes: up in {statistics.median(ups):.0f} ms (95 of 100 in {slow:.0f}), "
-          f"ended in {statistics.median(downs):.0f} ms")  # fmt: skip
-    print(f"first datagrams that did not arrive: {sum(not one[2] for one in measured)} of {count}; "
-          f"descriptors before and after: {before}, {len(os.listdir('/proc/self/fd'))}")  # fmt: skip
-    print(f"memory of a lab's processes: {memory():.1f} MiB")
+    labs = [lab() for _ in range(20 if quick else 200)]
+    assert len(os.listdir("/proc/self/fd")) == before, "labs have left descriptors"
+    arrived = sum(one[2] for one in labs)
+    assert arrived == len(labs), f"{len(labs) - arrived} first datagrams did not arrive"
+    pictures = [course.run(course.NOTEBOOKS / f"{FIRST}.ipynb", until_picture=True).seconds for _ in range(3)]
+    goals = [
+        Goal("import sockets_lab, beside psutil", ratios(ours, taken["psutil"]), 1),
+        Goal("import sockets_lab, beside the standard library's sockets", ratios(ours, stdlib), 1.5),
+        Goal("two nodes up", [one[0] * 1000 for one in labs], 100, unit="ms",
+             exact="the first datagram of each lab arrived, and no descriptor was left"),
+        Goal(f"from the start of a kernel to the first picture of {FIRST}", pictures, 3, unit="s"),
+    ]  # fmt: skip
+    rows = [f"a lab of two nodes: ended in {statistics.median(one[1] for one in labs) * 1000:.0f} ms, "
+            f"its processes take {memory():.1f} MiB"]  # fmt: skip
+    bars = [Bars("Imports, in a fresh interpreter: import sockets_lab", times_ours(taken, "import sockets_lab"))]
+    skipped = []
+    if not quick:
+        seconds, runs = course.course(course.lessons())
+        goals.append(
+            Goal(f"the whole course, {len(runs)} lessons, {course.KERNELS} kernels at a time", [seconds], 90, unit="s")
+        )
+        rows += [f"{one.name}: {one.seconds:.1f} s" for one in runs]
     if find_spec("pyroute2"):
-        ratios = [wired(PYROUTE2) / wired(OWN) for _ in range(ROUNDS)]
-        print(f"pyroute2 / own rtnetlink, whole process: {statistics.median(ratios):.1f} "
-              f"({min(ratios):.1f} to {max(ratios):.1f})")  # fmt: skip
+        turns = in_turns({"own": partial(wired, OWN), "pyroute2": partial(wired, PYROUTE2)}, 5 if quick else 15)
+        bars.append(Bars("Two namespaces wired, a whole process: our rtnetlink", times_ours(turns, "own")))
     else:
-        print("pyroute2 is not installed: pip install pyroute2 to compare with it")
+        skipped.append("pyroute2 is not installed")
+    return Report("Starting", goals, bars, rows=rows, skipped=skipped)
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

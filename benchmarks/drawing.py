@@ -41,8 +41,8 @@ def _bars(axes: Axes, drawing: Bars) -> str:
         middle = statistics.median(values)
         axes.barh(place, middle, color=COLORS[2], height=0.6)
         axes.hlines(place, min(values), max(values), color="black", linewidth=2)
-        axes.text(max(values) * 1.04, place, f"{middle:.3g}", va="center")
-        said.append(f"{name}: {middle:.3g} times ours, from {min(values):.3g} to {max(values):.3g}.")
+        axes.text(max(values) * 1.04, place, _number(middle), va="center")
+        said.append(f"{name}: {_number(middle)} times ours, from {_number(min(values))} to {_number(max(values))}.")
     axes.axvline(1, color=COLORS[0], linestyle="--")
     axes.set_yticks(range(len(said)), list(drawing.ratios))
     axes.invert_yaxis()
@@ -77,3 +77,7 @@ def _plain_numbers(axis: Axis) -> None:
     axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.set_major_formatter("{x:,g}")
     axis.set_minor_formatter(NullFormatter())
+
+
+def _number(value: float) -> str:
+    return f"{value:.3g}" if value < 100 else f"{value:,.0f}"

@@ -206,9 +206,14 @@ def troubles(said: list[Said], ends: bool = True) -> list[str]:
 
 
 def unclear(said: list[Said]) -> list[str]:
-    """Name the tracebacks where a lesson cannot have what it needs: each error has to be told in a sentence.
+    """Name the tracebacks where a lesson cannot have what it needs: that has to be told in a sentence.
 
-    A name that is missing because an earlier cell could not make it is part of that cell's error.
+    Run All stops there. Who runs the next cells all the same may meet what is missing in their own lines.
     """
-    wrong = [one for one in said if not one.is_sentence and one.error != "NameError"]
-    return troubles([one for one in said if one in wrong or not one.error], ends=False)
+    found, failed = troubles([one for one in said if not one.error], ends=False), False
+    for number, one in enumerate(said):
+        if one.error and not one.announced:
+            if not one.is_sentence and (not failed or "/sockets_lab/" in one.trace):
+                found.append(f"cell {number}: {one.error}: {one.trace[-500:]}")
+            failed = True
+    return found

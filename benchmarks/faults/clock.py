@@ -57,14 +57,15 @@ def _lesson(library: Path, path: Path) -> Iterator[str]:
         inside = ["env", f"LD_PRELOAD={library}", f"CLOCK_SET_BACK={clock.name}"]
         with Kernel(inside) as kernel:
             kernel.run(STAMPS)
-            said = []
+            said, later = [], threading.Timer(chance.uniform(0, 0.5), _write, (clock.name,))
             for number, cell in enumerate(code):
                 if number == moment:
-                    threading.Timer(chance.uniform(0, 0.5), _write, (clock.name,)).start()
+                    later.start()
                 began = time.monotonic()
                 said.append(kernel.run(*cell))
                 if number >= moment and time.monotonic() - began > 60:
                     yield f"cell {number} took a minute after the clock was set back in cell {moment}"
+            later.join()
             yield from (f"set back in cell {moment}: {one}" for one in troubles(said))
 
 

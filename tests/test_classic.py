@@ -170,7 +170,7 @@ def test_one_name_in_two_stacks(kind: str) -> None:
 
 def test_a_busy_node_still_shows_its_table(lab: Lab) -> None:
     lab.B.run(ends.listen, Endpoint(lab.B.address, 8888))
-    lab.B.start("import time; time.sleep(1)")
+    lab.B.start("import time; time.sleep(4)")
     host = classic.look(lab.B)
     assert host.busy
     assert [row.state for row in host.rows] == ["LISTEN"]

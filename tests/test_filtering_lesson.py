@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from shutil import which
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from using import click, picture, said
@@ -25,6 +26,26 @@ KINDS = [pytest.param("namespaces", marks=separate), "loopback"]
 REFUSAL = Refused("EOPNOTSUPP", "the stand-in of nodes on loopback changes no addresses and no ports")
 module = sys.modules["sockets_lab.forwarding.between"]  # its name in the package is that of the function
 SOON = 10.0  # seconds; a deadline for what is otherwise done at once
+
+
+@pytest.fixture(scope="module")
+def measured() -> dict[tuple[str, str], Any]:
+    """What the long experiments found, by kind of lab: each is run once, for pictures, predictions and claims."""
+    return {}
+
+
+@pytest.fixture(autouse=True)
+def _once(monkeypatch: pytest.MonkeyPatch, measured: dict[tuple[str, str], Any]) -> None:
+    def once(name: str, experiment: Callable[[nodes.Lab], Any]) -> Callable[[nodes.Lab], Any]:
+        def found(lab: nodes.Lab) -> Any:
+            if (lab.kind, name) not in measured:
+                measured[lab.kind, name] = experiment(lab)
+            return measured[lab.kind, name]
+
+        return found
+
+    for name in ("try_replies", "behind_ports"):
+        monkeypatch.setattr(filtering, name, once(name, getattr(filtering, name)))
 
 
 @pytest.fixture(params=KINDS)

@@ -76,9 +76,9 @@ def test_a_wrong_checksum_is_seen_wherever_one_looks() -> None:
 
 def test_the_largest_options_fit_into_the_picture() -> None:
     full = compose(IP, TCP(options=pack_options(*[Option(1)] * 40)), payload=bytes(20))
-    picture(figures.microscope(full, 1, "options", "A segment whose header has as many bytes as a header can have."))
+    texts_inside(figures.microscope(full, 1, "options", "A segment whose header has all the bytes that it can have."))
     picture(figures.beside(full, DATAGRAM))
-    picture(figures.microscope(compose(IPv4(options=bytes(40)), UDP()), 0, "options"))
+    texts_inside(figures.microscope(compose(IPv4(options=bytes(40)), UDP()), 0, "options"))
 
 
 def test_segment_and_datagram_stand_beside_each_other() -> None:

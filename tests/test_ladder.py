@@ -228,10 +228,17 @@ def test_hosts_come_in_three_forms():
 MANY = {f"H{i}": f"10.0.0.{i}" for i in range(HOSTS + 1)}
 
 
-@pytest.mark.parametrize("nodes", [{}, {"A": A}, [("A", A), ("B", A)], MANY])
+@pytest.mark.parametrize("nodes", [{}, {"A": A}, MANY])
 def test_hosts_that_do_not_fit_are_told(nodes):
     with pytest.raises(BadInput, match=f"a ladder has 2 to {HOSTS} hosts"):
         ladder([], nodes)
+
+
+def test_hosts_that_share_an_address_share_a_line():
+    """So it is where a machine has one loopback address only."""
+    shared = ladder([], [("A", A), ("B", A), ("C", B)])
+    picture(shared)
+    assert "A, B" in shared.html()
 
 
 def test_the_widest_ladder_keeps_to_its_frame():

@@ -42,13 +42,13 @@ CELLS = "jupyterapp.shell.currentWidget.content.widgets.length"
 LEFT = "[...document.querySelectorAll('.sockets-lab-panel :is(button, select, input, .noUi-handle)')].filter(%s).length"
 
 
-def answers_and_keeps_its_keys(lab, name, buttons):
+def answers_and_keeps_its_keys(lab, name, buttons, again=True):
     """Click and type in a lesson's panel.
 
-    Args: buttons: to click in turn; the last ones undo what the first did. A star behind one: watch the panel's
+    Args: again: go on with the lesson as the test before left it; buttons: to click in turn; the last ones undo what the first did. A star behind one: watch the panel's
     sentence, because the picture stays the same.
     """
-    with lab.lesson(name, again=True) as page:
+    with lab.lesson(name, again=again) as page:
         answers_at_once(lab, page, name, buttons)
         every_control_is_reached(lab.panel(page), page)
 

@@ -73,7 +73,7 @@ def test_a_case_is_solved_with_the_mouse(lab):
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
     place = detective.place_with("firewall")
-    with lab.lesson("12_port_detective", dark=True, width=1024, again=True) as page:
+    with lab.lesson("12_port_detective", dark=True, width=1024) as page:
         panel = begin(lab, page, place)
         press(panel, "Ask as a customer")
         lab.says(panel, "A customer finds: silence")
@@ -99,4 +99,4 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
 
 
 def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
-    answers_and_keeps_its_keys(lab, "12_port_detective", ["Ask as a customer*"])
+    answers_and_keeps_its_keys(lab, "12_port_detective", ["Ask as a customer*"], again=False)

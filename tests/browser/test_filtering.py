@@ -61,7 +61,7 @@ def test_panel_drops_accepts_in_order_and_lets_answers_in(lab):
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("09_filtering_and_forwarding", dark=True, width=1024, again=True) as page:
+    with lab.lesson("09_filtering_and_forwarding", dark=True, width=1024) as page:
         panel = lab.panel(page)
         press(panel, "Ask")
         lab.says(panel, "A is connected and hears HTTP/1.1 200 OK.")
@@ -75,4 +75,4 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
 
 
 def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
-    answers_and_keeps_its_keys(lab, "09_filtering_and_forwarding", ["Add rule", "Remove rule"])
+    answers_and_keeps_its_keys(lab, "09_filtering_and_forwarding", ["Add rule", "Remove rule"], again=False)

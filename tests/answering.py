@@ -45,8 +45,10 @@ LEFT = "[...document.querySelectorAll('.sockets-lab-panel :is(button, select, in
 def answers_and_keeps_its_keys(lab, name, buttons, again=True):
     """Click and type in a lesson's panel.
 
-    Args: again: go on with the lesson as the test before left it; buttons: to click in turn; the last ones undo what the first did. A star behind one: watch the panel's
-    sentence, because the picture stays the same.
+    Args:
+        buttons: to click in turn; the last ones undo what the first did. A star behind one: watch the panel's sentence,
+            because the picture stays the same.
+        again: go on with the lesson as the test before left it.
     """
     with lab.lesson(name, again=again) as page:
         answers_at_once(lab, page, name, buttons)

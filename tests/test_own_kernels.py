@@ -79,6 +79,14 @@ def served() -> Iterator[tuple[psutil.Process, dict]]:
         yield both
 
 
+def is_kernel(child: psutil.Process) -> bool:
+    """Tell a kernel from what else a server starts, which may have ended meanwhile."""
+    try:
+        return "ipykernel_launcher" in child.cmdline()
+    except psutil.Error:
+        return False
+
+
 def test_the_courses_installation_has_the_setting():
     installed = Path(sys.prefix, "etc", "jupyter", CONFIG.name)
     assert installed.exists(), f"`pip install -r requirements.txt` puts {installed.name} into etc/jupyter"
@@ -96,7 +104,7 @@ def test_kernels_have_no_port_that_tells_anything(served):
     try:
         client.start_channels(hb=False)  # to the heartbeat, a kernel that starts slowly is a dead one
         client.wait_for_ready(DEADLINE)
-        kernel, = (child for child in process.children() if "ipykernel_launcher" in child.cmdline())  # not a helper's
+        kernel, = filter(is_kernel, process.children())
         ports = [one.laddr.port for one in kernel.net_connections("inet") if one.status == psutil.CONN_LISTEN]
         assert len(ports) <= 1
         with zmq.Context() as context, context.socket(zmq.SUB) as listener, context.socket(zmq.PULL) as puller:

@@ -78,8 +78,9 @@ class Kernel:
         self.scratch.chmod(0o1777)
         self.mark = uuid.uuid4().hex
         self._environment = os.environ | {"SOCKETS_LAB_MARK": self.mark, "TMPDIR": str(self.scratch)} | environment
+        transport = "ipc" if os.name == "posix" else "tcp"
         connection = str(self.folder / "kernel.json")
-        self._manager = KernelManager(kernel_name="python3", transport="ipc", connection_file=connection)
+        self._manager = KernelManager(kernel_name="python3", transport=transport, connection_file=connection)
         self._manager.kernel_spec.argv[:1] = [*inside, sys.executable]
 
     def __enter__(self) -> "Kernel":
@@ -109,7 +110,11 @@ class Kernel:
 
     def run(self, source: str, announced: bool = False, patience: float = ANSWERED) -> Said:
         """Run a cell to its end. Raises: KernelDied; TimeoutError."""
-        said, asked, until = Said(source, announced), self.start(source), time.monotonic() + patience
+        return self.hear_out(self.start(source), Said(source, announced), patience)
+
+    def hear_out(self, asked: str, said: Said, patience: float = ANSWERED) -> Said:
+        """Follow a cell, begun by `start`, to its end. Raises: KernelDied; TimeoutError."""
+        until = time.monotonic() + patience
         while True:
             try:
                 message = self._client.get_iopub_msg(timeout=1)
@@ -117,7 +122,7 @@ class Kernel:
                 if self.process.poll() is not None:
                     raise KernelDied(f"the kernel ended, {self.process.returncode}: {self.log()[-500:]}") from None
                 if time.monotonic() > until:
-                    raise TimeoutError(f"this cell did not end: {source}") from None
+                    raise TimeoutError(f"this cell did not end: {said.source}") from None
                 continue
             if message["parent_header"].get("msg_id") != asked:
                 continue

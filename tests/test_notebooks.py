@@ -2,21 +2,17 @@
 
 import asyncio
 import json
-import os
 import random
 import re
 import signal
 import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 
 import nbformat
-import psutil
 import pytest
-from jupyter_client.blocking import BlockingKernelClient
-from jupyter_client.manager import KernelManager
+from kernels import Kernel, Said, cells
 from nbclient import NotebookClient
 
 from sockets_lab.machine import descriptor_limits, try_namespaces
@@ -65,78 +61,30 @@ def test_learners_at_once_and_each_lesson_run_twice_leave_nothing_more():
         assert second["children"] == 0, path.stem
 
 
-def marked(mark: str) -> list[psutil.Process]:
-    """Find the living processes that inherited a mark in their environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("SOCKETS_LAB_MARK") == mark and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except psutil.Error:
-            continue
-    return found
-
-
-def end(client: BlockingKernelClient, manager: KernelManager) -> None:
-    client.stop_channels()
-    manager.shutdown_kernel(now=True)
-    manager.cleanup_resources()
-
-
-def code(path: Path) -> list[str]:
-    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
-
-
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
 @pytest.mark.parametrize("name", ["00_start_here", "01_descriptors", "04_conflicts", "07_nodes", "12_port_detective"])
 def test_kill_9_in_the_middle_of_a_lesson_leaves_no_process(name):
-    mark = uuid.uuid4().hex
-    manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(NOTEBOOKS), env={**os.environ, "SOCKETS_LAB_MARK": mark})
-    client = manager.client()
-    try:
-        client.start_channels()
-        client.wait_for_ready(60)
-        for source in code(NOTEBOOKS / f"{name}.ipynb"):
-            client.execute(source)
+    with Kernel() as kernel:
+        for source, _ in cells(NOTEBOOKS / f"{name}.ipynb"):
+            kernel.start(source)
         time.sleep(random.uniform(0.5, 4))
-        kernel = manager.provisioner.process
-        os.kill(kernel.pid, signal.SIGKILL)  # the kernel alone: its children must notice by themselves
-        kernel.wait(10)
-        deadline = time.monotonic() + 5
-        while (left := marked(mark)) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert left == []
-    finally:
-        end(client, manager)
+        kernel.kill()
+        assert kernel.left(5) == []
 
 
-def test_an_interrupted_cell_leaves_no_socket_and_the_kernel_goes_on():
-    manager = KernelManager(kernel_name="python3")
-    manager.start_kernel(cwd=str(NOTEBOOKS))
-    client = manager.client()
-    try:
-        client.start_channels()
-        client.wait_for_ready(60)
-
-        def ask(source: str) -> str:
-            said: list[str] = []
-            client.execute_interactive(
-                source, timeout=60, output_hook=lambda message: said.append(message["content"].get("text", ""))
-            )
-            return "".join(said)
-
-        ask("from sockets_lab import descriptors, panels; lesson = panels.lesson('01_descriptors')")
-        waiting = client.execute("with descriptors.tcp_pair() as (one, other): print('waits', flush=True); one.recv(1)")
-        while client.get_iopub_msg(timeout=30)["content"].get("text", "") != "waits\n":
-            pass
-        manager.interrupt_kernel()
-        while (reply := client.get_shell_msg(timeout=30))["parent_header"]["msg_id"] != waiting:
-            pass
-        assert reply["content"]["ename"] == "KeyboardInterrupt"
-        assert "Everything is closed" in ask("lesson.end()")
-    finally:
-        end(client, manager)
+def test_an_interrupted_cell_leaves_no_socket_and_the_kernel_goes_on(tmp_path):
+    waits = tmp_path / "waits"
+    blocks = f"with descriptors.tcp_pair() as (one, other): open({str(waits)!r}, 'w').close(); one.recv(1)"
+    with Kernel() as kernel:
+        kernel.run("from sockets_lab import descriptors, panels; lesson = panels.lesson('01_descriptors')")
+        cell = kernel.start(blocks)
+        deadline = time.monotonic() + 30
+        while not waits.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert waits.exists()
+        kernel.interrupt()
+        assert kernel.hear_out(cell, Said(blocks)).error == "KeyboardInterrupt"
+        assert "Everything is closed" in kernel.run("lesson.end()").text
 
 
 @pytest.mark.parametrize("path", LESSONS[2:6], ids=lambda path: path.stem)  # those that read the table in this kernel

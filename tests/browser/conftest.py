@@ -55,7 +55,8 @@ class Lab:
             place: "doc/tree" for JupyterLab, "notebooks" for Notebook 7, which the same server has.
             again: where the test before this one had the same lesson, go on with it; only the panel is made anew.
         """
-        if not (again and name == self.name):
+        goes_on = again and name == self.name
+        if not goes_on:
             self.close()
             self.page = self.browser.new_page()
             self.page.set_default_timeout(PATIENCE)
@@ -66,7 +67,7 @@ class Lab:
             page.set_viewport_size({"width": width, "height": height})
             theme = "JupyterLab Dark" if dark else "JupyterLab Light"  # always said: the server remembers the last one
             page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: '{theme}'}})")
-            self.new_panel(page) if again and name == self.name else self.run_all(page)
+            self.new_panel(page) if goes_on else self.run_all(page)
             yield page
             self.name, self.page = name, page
         finally:

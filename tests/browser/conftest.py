@@ -116,7 +116,7 @@ class Lab:
     def says(self, panel, text: str) -> None:
         """Wait until a panel's sentence has this text; fail with what it says instead."""
         try:
-            panel.get_by_text(text).wait_for()
+            panel.get_by_role("status").filter(has_text=text).wait_for()  # not a button of the same words
         except Exception as missing:
             said = panel.get_by_role("status").all_inner_texts()
             chosen = panel.locator("select, input").evaluate_all(CHOSEN)

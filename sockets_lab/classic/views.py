@@ -1,11 +1,9 @@
 """What each node of a lab holds: the numbers of its process, and the rows of its kernel's socket table."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from sockets_lab.classic.ends import sockets
 from sockets_lab.descriptors import Entry
-from sockets_lab.errors import BadInput
 from sockets_lab.model import SocketRow
 from sockets_lab.nodes import Lab, Node
 
@@ -15,7 +13,7 @@ class Host:
     """One node from outside.
 
     entries: the internet sockets in its process's descriptor table; rows: its socket table; cable: what was done to its
-    cable ("cut", "slow", "lossy"), "" for a whole one; busy: its process runs a cell, so nobody asked for its numbers.
+    cable ("cut", "slow", "lossy"), "" for a whole one.
     """
 
     name: str
@@ -23,7 +21,6 @@ class Host:
     entries: tuple[Entry, ...] = ()
     rows: tuple[SocketRow, ...] = ()
     cable: str = ""
-    busy: bool = False
 
     def number_of(self, row: SocketRow) -> tuple[int, ...]:
         """Return the descriptors of this node's process that stand for a row's socket, the lowest first."""
@@ -47,18 +44,13 @@ class View:
 
 
 def look(node: Node, cable: str = "") -> Host:
-    """Read one node's two tables."""
-    # The rows come last: a socket that the process opens in between is then at most one row too many.
-    try:
-        entries, busy = node.run(sockets), False
-    except BadInput:
-        entries, busy = (), True
-    return Host(node.name, node.address, entries, rows_at(node), cable, busy)
+    """Read one node's two tables, also while its process runs a cell."""
+    entries, rows = node.call("sockets_lab.classic.ends", "both_tables")
+    return Host(node.name, node.address, entries, in_order(rows), cable)
 
 
-def rows_at(node: Node) -> tuple[SocketRow, ...]:
-    """Return the rows of a node's socket table, the listeners first, then by their names."""
-    rows = node.table()
+def in_order(rows: Iterable[SocketRow]) -> tuple[SocketRow, ...]:
+    """Return rows of a socket table, the listeners first, then by their names."""
     return tuple(sorted(rows, key=lambda row: (row.state != "LISTEN", row.protocol, row.local.port, row.foreign)))
 
 

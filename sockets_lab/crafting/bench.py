@@ -9,7 +9,8 @@ from typing import Self
 from sockets_lab.crafting import counters
 from sockets_lab.crafting.examples import bound
 from sockets_lab.crafting.outcomes import Outcome, Received
-from sockets_lab.crafting.sending import NO_NODES, framed, inside, send
+from sockets_lab.crafting.sending import NO_NODES, framed, inside, on_card
+from sockets_lab.errors import Refused, attempt
 from sockets_lab.headers import IPv4, Packet, build, dissect
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes import Lab
@@ -31,7 +32,9 @@ class Bench:
         self.lab = lab
         self.here, self.there = lab.nodes[:2]
         with ExitStack() as held:
-            self._capture = held.enter_context(self.there.capture()) if lab.kind == "namespaces" else None
+            real = lab.kind == "namespaces"
+            self._capture = held.enter_context(self.there.capture()) if real else None
+            self._card = held.enter_context(on_card(self.here)) if real else None
             self.programs = {name: held.enter_context(bound(self.there, _type(name), port))
                              for name, port in PORTS.items()}  # fmt: skip
             self.programs[LISTENER].listen()
@@ -54,14 +57,14 @@ class Bench:
         """
         inside(self.lab, packet)
         packet = framed(packet, self.here, self.there)
-        if self._capture is None:
+        if self._capture is None or self._card is None:
             return Outcome(packet, refused=NO_NODES)
         self._read()
         self._capture.packets()
-        before = counters.of(self.there)
-        if refused := send(self.lab, self.here, packet):
-            return Outcome(packet, refused=refused)
-        octets = build(packet)
+        before, octets = counters.of(self.there), build(packet)
+        sent = attempt(self._card.send, octets)
+        if isinstance(sent, Refused):
+            return Outcome(packet, refused=sent)
         crossed: list[Captured] = []
         received: list[Received] = []
         deadline = time.monotonic() + GRACE

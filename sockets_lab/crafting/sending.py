@@ -29,8 +29,7 @@ def send(lab: Lab, sender: Node, packet: Packet) -> Refused | None:
     ip = packet.find(IPv4)
     try:
         if frame:
-            with sender.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as raw:
-                raw.bind((INTERFACE, 0))
+            with on_card(sender) as raw:
                 raw.send(build(packet))
         elif ip is not None:
             with sender.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
@@ -38,6 +37,20 @@ def send(lab: Lab, sender: Node, packet: Packet) -> Refused | None:
     except OSError as error:
         return refusal(error)
     return None
+
+
+def on_card(node: Node) -> socket.socket:
+    """Make a socket that sends frames from a node's network card. To close it takes the kernel some milliseconds.
+
+    Raises: OSError, what the kernel refused.
+    """
+    raw = node.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    try:
+        raw.bind((INTERFACE, 0))
+    except OSError:
+        raw.close()
+        raise
+    return raw
 
 
 def framed(packet: Packet, sender: Node, receiver: Node) -> Packet:

@@ -122,7 +122,7 @@ def _socket(drawing: Drawing, host: Host, item: Item, side: int, numbers: float,
         mono = place == 1 or text.startswith("to ")
         drawing.text(sockets + 10, top + 15 + LINE * place, text, size=12, bold=place == 0, mono=mono)
     known = " and ".join(map(str, item.numbers))
-    label = known or ("?" if host.busy or row.inode is None else "none" if row.inode == 0 else "outside")
+    label = known or ("?" if row.inode is None else "none" if row.inode == 0 else "outside")
     drawing.box(numbers, item.y - 16, NUMBER, 32, "descriptor" if known else "quiet", dashed=not known)
     drawing.text(numbers + NUMBER / 2, item.y, label.replace(" and ", ", "), "ink" if known else "muted",
                  13 if len(label) < 6 else 11, "middle", bold=bool(known), mono=bool(known))  # fmt: skip

@@ -64,13 +64,15 @@ def knock(
     origin = guard.destination(Endpoint(source, 0)) if source else None
     pace = min(checked_seconds(pace, "the pace of knocks"), 60.0)
     sent = []
+    due = time.monotonic()
     for one, target in targets:
+        time.sleep(max(due - time.monotonic(), 0.0))
         begun = time.monotonic()
         answer = attempt(_knock_once, one, target, origin, begun + min(pace, GIVE_UP))
         if isinstance(answer, Refused):
             answer = ANSWERS.get(answer.name, answer.name)
         sent.append(Sent(one, answer))
-        time.sleep(max(begun + pace - time.monotonic(), 0.0))
+        due = begun + pace
     return tuple(sent)
 
 

@@ -11,12 +11,12 @@ import socket
 from contextlib import closing
 from typing import Any
 
-from sockets_lab import descriptors, guard, table
+from sockets_lab import descriptors, guard
 from sockets_lab.descriptors import Entry
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.fourtuples.connecting import WAIT, listening, ready, start_connect
 from sockets_lab.machine import descriptor_limits
-from sockets_lab.model import Endpoint, SocketRow
+from sockets_lab.model import Endpoint
 
 ROOM = 65536  # bytes taken by one read, at most
 OURS = ("TCP", "UDP")
@@ -87,12 +87,6 @@ def read(number: int, wait: float = WAIT) -> bytes | Refused:
 def sockets() -> tuple[Entry, ...]:
     """List the TCP and UDP sockets among this process's descriptors."""
     return tuple(entry for entry in descriptors.table() if entry.type in OURS)
-
-
-def both_tables() -> tuple[tuple[Entry, ...], list[SocketRow]]:
-    """Read the numbers of this process, and the socket table of its stack: together, for a panel asks at each click."""
-    # The rows come last: a socket that the process opens in between is then at most one row too many.
-    return sockets(), table.snapshot()
 
 
 def close(*numbers: int) -> tuple[Refused | None, ...]:

@@ -1,6 +1,6 @@
 """What each node of a lab holds: the numbers of its process, and the rows of its kernel's socket table."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sockets_lab.descriptors import Entry
@@ -45,12 +45,13 @@ class View:
 
 def look(node: Node, cable: str = "") -> Host:
     """Read one node's two tables, also while its process runs a cell."""
-    entries, rows = node.call("sockets_lab.classic.ends", "both_tables")
-    return Host(node.name, node.address, entries, in_order(rows), cable)
+    # The rows come last: a socket that the process opens in between is then at most one row too many.
+    return Host(node.name, node.address, node.call("sockets_lab.classic.ends", "sockets"), rows_at(node), cable)
 
 
-def in_order(rows: Iterable[SocketRow]) -> tuple[SocketRow, ...]:
-    """Return rows of a socket table, the listeners first, then by their names."""
+def rows_at(node: Node) -> tuple[SocketRow, ...]:
+    """Return the rows of a node's socket table, the listeners first, then by their names."""
+    rows = node.table()
     return tuple(sorted(rows, key=lambda row: (row.state != "LISTEN", row.protocol, row.local.port, row.foreign)))
 
 

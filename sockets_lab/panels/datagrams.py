@@ -2,7 +2,7 @@
 
 import ipywidgets as widgets
 
-from sockets_lab.datagrams import Datagram, Sending, Workbench
+from sockets_lab.datagrams import Datagram, Seat, Sending, Workbench
 from sockets_lab.datagrams.workbench import GROUP, MEMBERS, NOBODY, RECEIVER, SENDERS
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.figures.datagrams import bench
@@ -77,8 +77,7 @@ class DatagramPanel(Panel):
     def read(self) -> None:
         """Receive all that waits, and spell what came."""
         came = {name: datagrams for name, datagrams in self.bench.read().items() if datagrams}
-        names = {seat.endpoint: seat.name for seat in self.bench.seats() if seat.name in SENDERS}
-        self.refresh()
+        names = {seat.endpoint: seat.name for seat in self.refresh() if seat.name in SENDERS}
         lines = [f"**{name}** received {_spelled(datagrams, names)}" for name, datagrams in came.items()]
         self.say("\n".join(lines) or "Nothing waits anywhere.")
 
@@ -125,9 +124,11 @@ class DatagramPanel(Panel):
             raise BadInput(f"The kernel refused. {refused}.")
         self.say(f"**{name}** {'joined' if joined else 'left'} the group {self.bench.group.address}.")
 
-    def refresh(self, sending: Sending | None = None) -> None:
-        """Ask the kernel anew and draw what it says."""
-        self.draw(bench(self.held.seats() if self.held else (), self.held.nobody if self.held else None, sending))
+    def refresh(self, sending: Sending | None = None) -> tuple[Seat, ...]:
+        """Ask the kernel anew, draw what it says, and return it."""
+        seats = self.held.seats() if self.held else ()
+        self.draw(bench(seats, self.held.nobody if self.held else None, sending))
+        return seats
 
     def release(self) -> bool:
         held = self.held is not None

@@ -1,7 +1,7 @@
 """The host of a crowd with asyncio streams, as somebody would write it: a peer for crowd.py, which runs this file.
 
-It takes the words of sockets_lab/fourtuples/members.py. At a listener that it shares it may take in some clients more
-than its share, and then another host gets fewer: so it does not say how many it has served, and the guests tell.
+It takes the words of sockets_lab/fourtuples/members.py, and is the only host: at a listener that it shares it would
+take in some clients more than its share, and reset them. It does not say how many it has served; the guests tell.
 """
 
 import asyncio

@@ -34,7 +34,7 @@ def map_of_ports(drawn: PortMap, found: Probe | None = None, handed_out: Iterabl
     drawing = Drawing("All 65,536 ports: ranges, names, and what is occupied now.", "", 760, TOP + SIZE + 24)
     handed = tuple(handed_out)
     drawing.text(LEFT, 14, f"{drawn.protocol.upper()}: row = high byte, column = low byte of the port", bold=True)
-    drawing.pixels(LEFT, TOP, SIZE, SIZE, png(_cells(drawn, handed), SIDE, PALETTE, 3))
+    drawing.pixels(LEFT, TOP, SIZE, SIZE, png(_cells(drawn, handed), SIDE, PALETTE))
     for row in (4, 64, 128, 192):
         drawing.text(LEFT - 6, _down(row) + 4, str(row * SIDE), "muted", 11, "end")
     for column in (0, 64, 128, 192, 255):

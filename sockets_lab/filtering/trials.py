@@ -17,7 +17,7 @@ from sockets_lab.nodes.loopback import LoopbackNode
 
 SETTINGS = "sockets_lab.netns.settings"
 NO_SETTING = Refused("ENOSYS", "nodes on loopback have no settings of their own")
-DEADLINE = 0.4  # seconds; between nodes a kernel answers in less than a millisecond
+DEADLINE = 0.25  # seconds; between nodes a kernel answers in less than a millisecond
 DEADLINES = {"tcp": DEADLINE, "udp": 0.9}  # a datagram is answered by a program, which may have to wait for a processor
 
 
@@ -46,7 +46,7 @@ def try_rules(lab: Lab, protocol: str = "tcp", rules: Sequence[Rule | None] | No
               deadline: float | None = None) -> tuple[Trial, ...] | Refused:  # fmt: skip
     """Try each rule in the filter of a lab's second node, while its first node asks at an open and at a closed port.
 
-    Args: rules: None = `verdicts`; deadline: seconds, as for `ask`; None = 0.4 for TCP, 0.9 for UDP. The ruleset of
+    Args: rules: None = `verdicts`; deadline: seconds, as for `ask`; None = 0.25 for TCP, 0.9 for UDP. The ruleset of
         that node is gone afterwards.
     Returns: Refused, where there is no filter to be had. Raises: BadInput.
     """

@@ -10,7 +10,7 @@ from sockets_lab.knocking.knocker import Visit
 from sockets_lab.knocking.knocks import OPENED
 from sockets_lab.knocking.place import place_of
 from sockets_lab.knocking.replaying import overheard, replay
-from sockets_lab.knocking.runs import LONG, ends_of, tried
+from sockets_lab.knocking.runs import LONG, all_tried, ends_of
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes import Lab, Node
 
@@ -72,7 +72,7 @@ def cure(lab: Lab) -> Cure:
         ask("one that was cut", thief, request(owner)[:-1])
         ask("one made too long ago", owner, request(owner, later=-2 * SKEW))
         ask("one made for later", owner, request(owner, later=2 * SKEW))
-        return Cure(tuple(asked), tuple((one.name, tried(one, daemon)) for one in (owner, thief)), lab.differs)
+        return Cure(tuple(asked), all_tried((owner, thief), daemon), lab.differs)
 
 def _flipped(data: bytes) -> bytes:
     return data[:-40] + bytes((data[-40] ^ 1,)) + data[-39:]

@@ -5,6 +5,7 @@ Each takes a lab of three nodes. On loopback each does what can be done there: s
 
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput, Refused
@@ -20,7 +21,7 @@ from sockets_lab.knocking.replaying import overheard, replay
 from sockets_lab.nodes import Lab, Node
 from sockets_lab.nodes.capture import Captured
 
-SHORT = 3.0  # seconds that the door stays open where the reader waits for it to shut
+SHORT = 2.0  # seconds that the door stays open where the reader waits for it to shut
 LONG = 300.0  # seconds: it stays open for the whole experiment
 
 
@@ -86,9 +87,9 @@ def opening(
         sent = knocker_.run(knocker.knock, lab.nodes[1].address, wanted, pace, knocker_.address)
         daemon.wait_for(source=knocker_.address, count=_heard(daemon, wanted))
         if any(event.what == OPENED for event in daemon.events):
-            visits += [("open", one.name, tried(one, daemon)) for one in (knocker_, third)]
+            visits += [("open", *each) for each in all_tried((knocker_, third), daemon)]
             daemon.wait_for(SHUT, knocker_.address, patience=open_for + 5)
-        visits += [("after", one.name, tried(one, daemon)) for one in (knocker_, third)]
+        visits += [("after", *each) for each in all_tried((knocker_, third), daemon)]
         return Opening(right, sent, daemon.events, tuple(visits), lab.differs)
 
 
@@ -123,7 +124,7 @@ def _try(lab: Lab, by: Node, sequence: tuple[Knock, ...], act: Callable[[Daemon]
         if refused is None:
             daemon.wait_for(count=len(sequence))
         events = daemon.events
-        visits = tuple((one.name, tried(one, daemon)) for one in (owner, thief))
+        visits = all_tried((owner, thief), daemon)
     opened = {event.source for event in events if event.what == OPENED}
     return Try(by.name, tuple(one.name for one in lab.nodes if one.address in opened), visits, events, refused)
 
@@ -151,3 +152,10 @@ def tried(node: Node, daemon: Daemon) -> Visit:
     is_open = daemon.lock.openings.is_open(node.address, time.time())
     visit: Visit = node.run(knocker.visit, daemon.door, node.address, PATIENCE if is_open else WAIT)
     return visit
+
+
+def all_tried(those: tuple[Node, ...], daemon: Daemon) -> tuple[tuple[str, Visit], ...]:
+    """Let nodes try the door at the same time, so that a silence is waited for once. Returns: each with its name."""
+    with ThreadPoolExecutor(len(those)) as pool:
+        came = pool.map(lambda node: tried(node, daemon), those)
+        return tuple(zip((node.name for node in those), came, strict=True))

@@ -6,6 +6,7 @@ from sockets_lab import filtering, forwarding
 from sockets_lab.course.questions import Claim
 from sockets_lab.errors import Refused
 from sockets_lab.filtering import Rule, incoming
+from sockets_lab.filtering.trials import DEADLINE
 from sockets_lab.nodes import Lab
 
 Measured = tuple[str, str]
@@ -40,7 +41,7 @@ def _by_destination(lab: Lab) -> Measured:
         if isinstance(one.endpoint, Refused) or isinstance(other.endpoint, Refused):
             return "no port could be had", "unknown"
         refused = filtering.apply(server, incoming(Rule("drop", "tcp", one.endpoint.port)))
-        answers = [filtering.ask(client, there, deadline=0.4) for there in (one.endpoint, other.endpoint)]
+        answers = [filtering.ask(client, there, deadline=DEADLINE) for there in (one.endpoint, other.endpoint)]
         filtering.clear(server)
         ports = (one.endpoint.port, other.endpoint.port)
     ends = [answer.outcome for answer in answers if not isinstance(answer, Refused)]

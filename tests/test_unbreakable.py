@@ -10,7 +10,7 @@ import pytest
 from kernels import ROOT
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
-from faults import again, ending, found, poorer  # noqa: E402
+from faults import again, ending, found, poorer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the report is made on Linux")
 END = 'print("Everything is closed")'
@@ -48,7 +48,8 @@ def test_a_process_that_outlives_kill_9_is_found(lesson, monkeypatch):
            "_ = subprocess.Popen(left, start_new_session=True)", "import time\ntime.sleep(20)")  # fmt: skip
     monkeypatch.setattr(ending.random, "Random", lambda: _Second())
     wrong = ending.kill_9(quick=True).wrong
-    assert len(wrong) == 3 and all("in cell 1, left: psutil.Process" in one for one in wrong)
+    assert len(wrong) == 3
+    assert all("in cell 1, left: psutil.Process" in one for one in wrong)
 
 
 class _OneThread:
@@ -79,7 +80,8 @@ class _Second:
 def test_a_traceback_for_want_of_memory_is_found(lesson):
     lesson("room = bytearray(2 << 30)", END)
     wrong = poorer.memory(quick=True).wrong
-    assert wrong and all("MemoryError" in one for one in wrong)
+    assert wrong
+    assert all("MemoryError" in one for one in wrong)
 
 
 def test_a_cell_that_goes_on_after_the_stop_button_is_found(lesson, monkeypatch):

@@ -8,18 +8,15 @@ from PIL import Image
 Color = tuple[int, int, int, int]  # red, green, blue, opacity: 0-255
 
 
-def png(cells: bytes, width: int, palette: Sequence[Color], scale: int = 1) -> bytes:
-    """Encode cells as PNG, each cell a square of `scale` pixels.
+def png(cells: bytes, width: int, palette: Sequence[Color]) -> bytes:
+    """Encode cells as PNG, each cell a pixel; whoever shows them larger lets the browser do it.
 
     Args: cells: one byte a cell, an index into the palette, row by row; width: cells in a row.
     """
-    size = (width, len(cells) // width)
-    image = Image.frombytes("P", size, cells)
+    image = Image.frombytes("P", (width, len(cells) // width), cells)
     image.putpalette(bytes(part for color in palette for part in color), "RGBA")
     buffer = BytesIO()
-    image.resize((size[0] * scale, size[1] * scale), Image.Resampling.NEAREST).save(
-        buffer, "PNG", compress_level=1  # large squares pack well with little work, and a panel waits for this
-    )
+    image.save(buffer, "PNG", compress_level=1)  # large areas pack well with little work, and a panel waits for this
     return buffer.getvalue()
 
 

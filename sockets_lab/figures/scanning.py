@@ -123,7 +123,7 @@ def _map(drawing: Drawing, x: float, y: float, size: int, scan: Scan | None) -> 
             if len(ports) <= 1000:  # so few would not be seen as single cells
                 _enlarge(cells, color, ports)
     drawing.text(x, y - 22, "row = high byte of the port, column = low byte", size=12)
-    drawing.pixels(x, y, size, size, png(bytes(cells), SIDE, PALETTE, 2))
+    drawing.pixels(x, y, size, size, png(bytes(cells), SIDE, PALETTE))
     for row in (0, 64, 128, 192):
         drawing.text(x - 4, y + row * size / SIDE + 4, str(row * SIDE), "muted", 11, "end")
     if scan is None:

@@ -10,6 +10,7 @@ from sockets_lab.errors import BadInput
 from sockets_lab.figures.portmap import map_of_ports
 from sockets_lab.model import checked_port
 from sockets_lab.panels.panel import Panel
+from sockets_lab.ports import PortMap
 
 HERE = "127.0.0.1"
 MOST = 20  # sockets that the panel holds open
@@ -39,6 +40,7 @@ class PortPanel(Panel):
     def __init__(self) -> None:
         self.held: dict[tuple[str, int], socket.socket] = {}
         self.handed_out: tuple[int, ...] = ()
+        self.read: PortMap | None = None  # a moment ago, by the action that now looks
         self.protocol = widgets.Dropdown(
             options={"TCP": "tcp", "UDP": "udp"}, description="Protocol", layout={"width": "170px"}
         )
@@ -65,7 +67,7 @@ class PortPanel(Panel):
         """Probe the chosen port and draw the map anew."""
         found = ports.probe(self.port.value, self.protocol.value, deadline=DEADLINE)
         self.take_calls()
-        self.draw(map_of_ports(ports.port_map(self.protocol.value), found, self.handed_out))
+        self.draw(map_of_ports(self.read or ports.port_map(self.protocol.value), found, self.handed_out))
         self.say(f"Port **{self.port.value}**, {self.protocol.label}: {MEANING[found.outcome]}")
 
     def aim(self, port: int) -> None:
@@ -80,7 +82,11 @@ class PortPanel(Panel):
         self.look()
 
     def next_occupied(self) -> None:
-        self.aim(self.following(frozenset(ports.occupied(self.protocol.value)), "No port is occupied now."))
+        self.read = ports.port_map(self.protocol.value)
+        try:
+            self.aim(self.following(self.read.occupied, "No port is occupied now."))
+        finally:
+            self.read = None
 
     def next_named(self) -> None:
         named = ports.named_ports(self.protocol.value)

@@ -30,10 +30,13 @@ CLOSED = ("Everything is closed", "Left open: nothing")  # how a lesson ends, an
 # Files are Jupyter's history and matplotlib's fonts; a child that ended waits for whoever starts the next one
 PROBE = """
 import gc, json, os, stat, sys, threading, psutil
+from contextlib import suppress
 sys.last_type = sys.last_value = sys.last_traceback = None
 gc.collect()
-numbers = [number for number in map(int, os.listdir("/proc/self/fd")) if os.path.exists(f"/proc/self/fd/{number}")]
-kinds = [stat.S_IFMT(os.fstat(number).st_mode) for number in numbers]
+kinds = []
+for number in map(int, os.listdir("/proc/self/fd")):
+    with suppress(OSError):  # the history's thread may close its files meanwhile, and this list's own is closed already
+        kinds.append(stat.S_IFMT(os.fstat(number).st_mode))
 alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
 print(json.dumps({"descriptors": sum(kind not in (stat.S_IFREG, stat.S_IFDIR) for kind in kinds),
                   "threads": len(threading.enumerate()), "children": len(alive)}))
@@ -175,8 +178,11 @@ def marked(mark: str, kernel: int) -> list[psutil.Process]:
 
 
 def probe(kernel: Kernel) -> dict[str, int]:
-    """Count what the kernel holds: descriptors, threads, children."""
-    counted: dict[str, int] = json.loads(kernel.run(PROBE).text)
+    """Count what the kernel holds: descriptors, threads, children. Raises: RuntimeError, where it cannot be counted."""
+    said = kernel.run(PROBE)
+    if said.error:
+        raise RuntimeError(f"the kernel could not count what it holds: {said.trace[-500:]}")
+    counted: dict[str, int] = json.loads(said.text)
     return counted
 
 

@@ -216,6 +216,8 @@ def test_at_work_runs_what_is_installed_and_says_what_is_not():
     assert atwork.run([sys.executable, "-c", "print('seen')"]) == "seen"
     assert "not installed here" in atwork.run(["no-such-program-anywhere", "-x"])
     assert "printed nothing" in atwork.run([sys.executable, "-c", ""])
+    echo = [sys.executable, "-c", "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"]
+    assert atwork.run(echo, b"two\r\nlines\n") == "two\nlines"
 
 
 def test_at_work_waits_no_longer_than_its_deadline(monkeypatch):

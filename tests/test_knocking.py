@@ -461,6 +461,7 @@ def test_debians_knock_opens_our_door_on_loopback_for_the_address_from_which_it_
 
 @needs_knockd
 def test_our_knocks_open_debians_knockd_and_wrong_ones_do_not(lab):
+    held = lab.B.run(os.listdir, "/proc/self/fd")
     with Knockd(lab, lab.B, SEQUENCE) as other:
         assert other.refused is None
         knock(lab, lab.C, [RIGHT[0], RIGHT[2], RIGHT[1]])
@@ -468,10 +469,9 @@ def test_our_knocks_open_debians_knockd_and_wrong_ones_do_not(lab):
         assert other.opened_for(lab.A.address, PATIENCE)
         assert other.sources == (lab.A.address,)
         assert "OPEN SESAME" in other.log
-        folder = other._folder.name
         assert _programs(lab.B) == ["knockd"]
     assert _programs(lab.B) == []
-    assert not os.path.exists(folder)
+    assert lab.B.run(os.listdir, "/proc/self/fd") == held
 
 
 @needs_knockd

@@ -3,13 +3,12 @@
 Where they are not installed, or nothing can be captured, the answer is a `Refused`. Source: knock(1), knockd(1).
 """
 
-import shlex
+import os
 import shutil
 import subprocess
-import tempfile
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Self
 
 from sockets_lab import guard
@@ -23,14 +22,14 @@ from sockets_lab.nodes import Lab, Node
 PATIENCE = 10.0  # seconds for a program to begin, to end, or to be done
 CONFIGURATION = """
 [options]
-    logfile = {folder}/log
+    logfile = /dev/fd/{log}
 [door]
     sequence = {sequence}
     seq_timeout = {window}
     tcpflags = syn
-    command = touch {quoted}/open-%IP%
+    command = echo %IP% >>/dev/fd/{said}
 """
-_running: dict[int, subprocess.Popen] = {}  # in the node's process
+MOST = 1 << 20  # bytes that are read of what it wrote
 
 
 def installed(program: str) -> str | Refused:
@@ -56,7 +55,7 @@ def knock(address: str, sequence: str | Iterable[Knock | str | int], delay: floa
 
 
 class Knockd:
-    """Debian's knock daemon at work in a node. What it does when a sequence is right is harmless: it makes a file.
+    """Debian's knock daemon at work in a node. What it does when a sequence is right is harmless: it says for whom.
 
     refused: None, or why there is none here. Use it in a `with`, or close it.
     """
@@ -67,7 +66,6 @@ class Knockd:
         self._node, self._number = node, 0
         self.refused: Refused | None = None
         self.sequence = sequence_of(sequence)
-        self._folder = tempfile.TemporaryDirectory(prefix="knockd")
         found = installed("knockd")
         if lab.kind != "namespaces":
             self.refused = Refused("ENOSYS", "knockd reads a cable, and nodes on loopback have none")
@@ -78,28 +76,22 @@ class Knockd:
 
     def opened_for(self, source: str, patience: float = PATIENCE) -> bool:
         """Wait until it has opened for a source, and tell whether it did within `patience` seconds."""
-        return self.refused is None and _until((Path(self._folder.name) / f"open-{source}").exists, patience)
+        return self.refused is None and _until(lambda: source in self.sources, patience)
 
     @property
     def sources(self) -> tuple[str, ...]:
         """All for whom it opened."""
-        return tuple(sorted(one.name.removeprefix("open-") for one in Path(self._folder.name).glob("open-*")))
+        return tuple(sorted(set(self._wrote("said").split())))
 
     @property
     def log(self) -> str:
-        """What it wrote down, without the name of its folder."""
-        log = Path(self._folder.name, "log")
-        return log.read_text(encoding="utf-8").replace(f"{self._folder.name}/", "") if log.exists() else ""
+        """What it wrote down."""
+        return self._wrote("log")
 
     def _begin(self, program: str, window: float) -> None:
-        folder = Path(self._folder.name)
-        text = CONFIGURATION.format(
-            folder=folder, quoted=shlex.quote(str(folder)), sequence=",".join(map(str, self.sequence)),
-            window=max(round(window), 1),
-        )  # fmt: skip
-        (folder / "conf").write_text(text, encoding="utf-8")
+        sequence, seconds = ",".join(map(str, self.sequence)), max(round(window), 1)
         try:
-            self._number = self._node.run(_start, [program, "-4", "-i", INTERFACE, "-c", str(folder / "conf")])
+            self._number = self._node.run(_start, [program, "-4", "-i", INTERFACE], sequence, seconds)
             if not _until(lambda: "listening" in self.log or self._node.run(_ended, self._number), PATIENCE):
                 self.refused = Refused("DEADLINE", "knockd did not begin to listen in time")
             elif "listening" not in self.log:
@@ -109,11 +101,14 @@ class Knockd:
             raise
 
     def close(self) -> None:
-        """End the program, and take its files away; harmless when done twice."""
+        """End the program; harmless when done twice."""
         if self._number:
             self._node.run(_stop, self._number)
             self._number = 0
-        self._folder.cleanup()
+
+    def _wrote(self, which: str) -> str:
+        text: str = self._node.run(_written, self._number, which) if self._number else ""
+        return text
 
     def __enter__(self) -> Self:
         return self
@@ -131,25 +126,56 @@ def _until(condition: Callable[[], object], patience: float) -> bool:
     return True
 
 
-# These run in the node's process, and end with it at the latest: the lab takes all its processes with it.
+# These run in the node's process, and end with it at the latest: the lab takes all its processes with it. The program's
+# files have no name in any folder, so a notebook that is killed leaves none. Source: memfd_create(2)
 
 
-def _start(command: list[str]) -> int:
-    quiet = subprocess.DEVNULL
-    process = subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet)
-    _running[process.pid] = process
+@dataclass(frozen=True)
+class _Running:
+    """The program, and the descriptors of its log and of what its command said."""
+
+    process: subprocess.Popen
+    log: int
+    said: int
+
+
+_running: dict[int, _Running] = {}  # by process id
+
+
+def _start(command: list[str], sequence: str, window: int) -> int:
+    configuration, log, said = (os.memfd_create(name) for name in ("configuration", "log", "said"))
+    try:
+        text = CONFIGURATION.format(log=log, said=said, sequence=sequence, window=window)
+        os.write(configuration, text.encode())
+        process = subprocess.Popen(
+            [*command, "-c", f"/dev/fd/{configuration}"], pass_fds=[configuration, log, said],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except BaseException:
+        os.close(log)
+        os.close(said)
+        raise
+    finally:
+        os.close(configuration)
+    _running[process.pid] = _Running(process, log, said)
     return process.pid
 
 
+def _written(number: int, which: str) -> str:
+    return os.pread(getattr(_running[number], which), MOST, 0).decode(errors="replace")
+
+
 def _ended(number: int) -> bool:
-    return _running[number].poll() is not None
+    return _running[number].process.poll() is not None
 
 
 def _stop(number: int) -> None:
-    process = _running.pop(number)
-    process.terminate()
+    running = _running.pop(number)
+    running.process.terminate()
     try:
-        process.wait(PATIENCE)
+        running.process.wait(PATIENCE)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(PATIENCE)
+        running.process.kill()
+        running.process.wait(PATIENCE)
+    os.close(running.log)
+    os.close(running.said)

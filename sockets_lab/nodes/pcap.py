@@ -24,10 +24,12 @@ PCAPNG = b"\x0a\x0d\x0d\x0a"
 
 
 def write(path: str | os.PathLike[str], packets: Iterable[Captured]) -> None:
-    """Write packets to a file, in their order; what was there before is gone.
+    """Write packets to a file, in their order; what was there before is gone. Raises: as `packed`; OSError."""
+    Path(path).write_bytes(packed(packets))
 
-    Raises: BadInput, for what the format has no room for; OSError.
-    """
+
+def packed(packets: Iterable[Captured]) -> bytes:
+    """Return the bytes of a file with these packets, in their order. Raises: BadInput, where it has no room for one."""
     parts = [struct.pack("<" + FILE, NANOSECONDS, *VERSION, 0, 0, SNAPLEN, ETHERNET)]
     for number, packet in enumerate(packets, 1):
         seconds, fraction = divmod(packet.time_ns, SECOND)
@@ -35,7 +37,7 @@ def write(path: str | os.PathLike[str], packets: Iterable[Captured]) -> None:
         if not (0 <= seconds < 1 << 32 and kept <= SNAPLEN and kept <= packet.length < 1 << 32):
             raise BadInput(f"packet {number} does not fit into a pcap file: pass packets as they were captured.")
         parts += [struct.pack("<" + RECORD, seconds, fraction, kept, packet.length), packet.octets]
-    Path(path).write_bytes(b"".join(parts))
+    return b"".join(parts)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[Captured, ...]:

@@ -93,9 +93,12 @@ class LessonPage:
         title = f"{len(rows)} claims of the text, measured on this machine."
         show(Table(title, headings, tuple(rows), (30, 38, 14, 20), mono=False))
 
-    def at_work(self, *command: str) -> None:
-        """Run the tool that somebody at work would type, where it is installed, and show what it prints."""
-        show(listing(f"At work you would type {command[0]}.", f"$ {' '.join(command)}\n{atwork.run(command)}"))
+    def at_work(self, *command: str, reads: bytes = b"") -> None:
+        """Run the tool that somebody at work would type, where it is installed, and show what it prints.
+
+        Args: reads: its standard input.
+        """
+        show(listing(f"At work you would type {command[0]}.", f"$ {' '.join(command)}\n{atwork.run(command, reads)}"))
 
     def show(self, picture: Picture) -> None:
         """Show a picture."""

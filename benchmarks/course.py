@@ -1,6 +1,6 @@
 """Run lessons in kernels of their own, and tell how long each cell took; starting.py draws on this.
 
-Usage: python benchmarks/course.py [notebooks/10_scanning.ipynb ...]        (all lessons, two kernels at a time)
+Usage: python benchmarks/course.py [notebooks/10_scanning.ipynb ...]        (all lessons, four kernels at a time)
 """
 
 import os
@@ -17,7 +17,7 @@ from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
-KERNELS = 2  # at a time
+KERNELS = 4  # at a time: two for each of two cores, as lessons mostly wait
 PATIENCE = 300  # seconds for a cell
 CLOSED = "Everything is closed"
 SLOWEST = 5  # cells that are told

@@ -10,7 +10,7 @@ from kernels import LESSONS, ROOT, Kernel, kept, probe, troubles, verdicts
 
 from faults.found import Found, each, lessons
 
-NBVAL = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "notebooks"]
+NBVAL = [sys.executable, "-m", "pytest", "-q", "-n", "4", "--dist", "loadfile", "notebooks"]
 
 
 def run_all(quick: bool) -> Found:

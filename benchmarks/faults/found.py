@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kernels import LESSONS, NOTEBOOKS
 
-AT_ONCE = 4  # kernels; lessons mostly wait
+AT_ONCE = 8  # kernels; lessons mostly wait
 ALL = [*LESSONS, NOTEBOOKS / "bench.ipynb"]
 FEW = [path for path in ALL if path.stem in ("01_descriptors", "03_ports", "07_nodes", "bench")]
 

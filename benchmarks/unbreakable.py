@@ -1,6 +1,6 @@
 """Cause faults while lessons run, and report what held.
 
-Usage: python benchmarks/unbreakable.py [--quick] [fault ...]        (all faults; about an hour, minutes with --quick)
+Usage: python benchmarks/unbreakable.py [--quick] [fault ...]        (all faults; three hours, minutes with --quick)
 
 Needs Linux, root, and what tests/requirements.txt names. Everything happens in a network of its own, so nobody else's
 ports are touched. The report is also written to build/benchmarks/unbreakable.txt.

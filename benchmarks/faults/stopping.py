@@ -1,17 +1,19 @@
 """In a kernel: press the stop button wherever a cell's code waits, at each place once."""
 
+import faulthandler
 import os
+import re
 import signal
-import sys
 import threading
 import time
-from types import FrameType
 
 TICK, TICKS = 0.004, 3  # seconds between two looks; how many looks find a thread that waits where it was
 OURS = f"{os.sep}sockets_lab{os.sep}"
 CELLS = f"ipykernel_{os.getpid()}"  # in the names of the files that cells are said to come from
 
-Place = tuple[str, str, int]  # the cell, then file and line: the innermost of the course's or the cell's own
+FRAME = re.compile(r'^  File "(.*)", line (\d+) in', re.MULTILINE)  # as faulthandler writes it, the innermost first
+
+Place = tuple[str, str, str]  # the cell, then file and line: the innermost of the course's or the cell's own
 
 
 class Stopper(threading.Thread):
@@ -19,7 +21,7 @@ class Stopper(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="stop button", daemon=True)
-        self.works, self.slowest, self._stopped = False, 0.0, set[Place]()
+        self.works, self.slowest, self._pressed = False, 0.0, set[Place]()
 
     def run(self) -> None:
         before, looks = None, 0
@@ -28,11 +30,11 @@ class Stopper(threading.Thread):
             place, exactly = _place()
             looks = looks + 1 if exactly == before else 0
             before = exactly
-            if self.works and place and looks >= TICKS and place not in self._stopped and _sleeps():
-                self._stopped.add(place)
-                self._stop(place[0])
+            if self.works and place and looks >= TICKS and place not in self._pressed and _sleeps():
+                self._pressed.add(place)
+                self._press(place[0])
 
-    def _stop(self, cell: str) -> None:
+    def _press(self, cell: str) -> None:
         """Interrupt, and wait for the end of the cell."""
         os.kill(os.getpid(), signal.SIGINT)
         began = time.monotonic()
@@ -41,19 +43,16 @@ class Stopper(threading.Thread):
         self.slowest = max(self.slowest, time.monotonic() - began)
 
 
-def _place() -> tuple[Place | None, object]:
+def _place() -> tuple[Place | None, str]:
     """Return where the main thread is, and something that is equal as long as it is exactly there."""
-    frame: FrameType | None = sys._current_frames().get(threading.main_thread().ident or 0)
-    exactly = (id(frame), frame.f_lasti) if frame else None
-    inner: tuple[str, int] | None = None
-    cell = ""
-    while frame:
-        name = frame.f_code.co_filename
-        if CELLS in name:
-            cell = name
-        if inner is None and (OURS in name or CELLS in name):
-            inner = name, frame.f_lineno
-        frame = frame.f_back
+    os.ftruncate(_stacks, 0)
+    os.lseek(_stacks, 0, os.SEEK_SET)
+    faulthandler.dump_traceback(_stacks)  # in one go: the frames of a thread that runs meanwhile are not to be walked
+    text = os.pread(_stacks, 1 << 20, 0).decode(errors="replace")
+    exactly = text.partition(f"Thread 0x{threading.main_thread().ident:016x} ")[2].partition("\n\n")[0]
+    frames = FRAME.findall(exactly)
+    inner = next((frame for frame in frames if OURS in frame[0] or CELLS in frame[0]), None)
+    cell = next((name for name, _ in reversed(frames) if CELLS in name), "")
     return ((cell, *inner) if cell and inner else None), exactly
 
 
@@ -62,6 +61,7 @@ def _sleeps() -> bool:
         return told.read().rpartition(")")[2].split()[0] == "S"
 
 
+_stacks = os.memfd_create("stacks")
 _stopper = Stopper()
 
 

@@ -79,12 +79,14 @@ class SecondProgram:
         return Refused(**answer) if isinstance(answer, dict) else answer
 
     def end(self) -> None:
-        """Let it end, as it does when its input ends, and wait for that."""
+        """Let it end, as it does when its input ends, and wait for that; whoever is interrupted ends it."""
         try:
             self._process.communicate(timeout=DEADLINE)
-        except subprocess.TimeoutExpired:
+        except BaseException as stopped:
             self._process.kill()
-            self._process.communicate()
+            self._process.communicate()  # or its output would stay open
+            if not isinstance(stopped, subprocess.TimeoutExpired):
+                raise
 
     def __enter__(self) -> Self:
         return self

@@ -48,9 +48,11 @@ class Member:
     def __exit__(self, *_: object) -> None:
         try:
             self._process.communicate(timeout=ENDING)
-        except subprocess.TimeoutExpired:
+        except BaseException as stopped:
             self._process.kill()
-            self._process.communicate()
+            self._process.communicate()  # or its output would stay open
+            if not isinstance(stopped, subprocess.TimeoutExpired):
+                raise
         finally:
             self._stop_watching()
 

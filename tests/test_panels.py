@@ -140,3 +140,30 @@ def test_the_panel_of_lesson_01_is_not_endless(panel):
         click(panel, "Open")
     assert "close one first" in panel.line.value
     assert len(panel.sockets) == descriptors.MOST
+
+
+class _Undrawable(Drawing):
+    """A picture whose PNG cannot be made."""
+
+    error: BaseException
+
+    def png(self) -> bytes:
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ImportError("lib.so: failed to map segment from shared object"),
+                                   OSError(24, "Too many open files")])  # fmt: skip
+def test_where_a_picture_cannot_be_saved_the_live_one_is_shown_and_the_reason_told(error):
+    picture = _Undrawable("A title.", "", 10, 10)
+    picture.error = error
+    data, metadata = forms(widgets.HTML(picture.html()), "A panel.", picture)
+    assert WIDGET in data
+    assert not {"image/png"} & (data.keys() | metadata.keys())
+    assert data["text/plain"].startswith("A panel. No picture can be saved: E")
+
+
+def test_a_fault_of_a_picture_is_not_swallowed():
+    picture = _Undrawable("A title.", "", 10, 10)
+    picture.error = RuntimeError("a fault of ours")
+    with pytest.raises(RuntimeError, match="a fault of ours"):
+        forms(widgets.HTML(""), "A panel.", picture)

@@ -6,8 +6,10 @@ import socket
 from sockets_lab import descriptors, table
 from sockets_lab.course.questions import Claim, Exercise, Found, Prediction, personal_number
 from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.machine import descriptor_limits
 
-CHOSEN = personal_number("01/number", 120, 220)
+HIGHEST = min(220, descriptor_limits()[0] - 1)  # a process may have few
+CHOSEN = personal_number("01/number", min(120, HIGHEST - 8), HIGHEST)
 
 
 def _next_number() -> str:

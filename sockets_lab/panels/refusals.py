@@ -6,6 +6,7 @@ end where the last descriptor was missing, which is chance.
 
 import errno
 import re
+from contextlib import suppress
 from types import TracebackType
 
 from IPython import get_ipython
@@ -17,6 +18,7 @@ from sockets_lab.machine import descriptor_limits
 
 KINDS = (OSError, MemoryError, ImportError, RuntimeError)  # in which a limit shows itself
 FEW = 256  # descriptors: with as many, Jupyter and a lesson get by
+SPARE = 8 << 20  # bytes of addresses, given back where there are no others, so that the sentence can be shown
 # Without a number: what the loader of libraries says, and the maker of threads
 FILES = re.compile(r"too many open files", re.IGNORECASE)
 MEMORY = re.compile(r"cannot allocate memory|failed to map segment|can't start new thread", re.IGNORECASE)
@@ -24,6 +26,7 @@ MEMORY = re.compile(r"cannot allocate memory|failed to map segment|can't start n
 
 def register(shell: InteractiveShell | None = None) -> None:
     """Let the cells of this kernel say what was refused, once; without a kernel, do nothing."""
+    _have_spare()
     shell = shell or get_ipython()
     if shell is not None and not shell.custom_exceptions:
         shell.set_custom_exc(KINDS, _show)
@@ -45,6 +48,15 @@ def explained(error: BaseException) -> str:
     return ""
 
 
+_spare: list[bytearray] = []
+
+
+def _have_spare() -> None:
+    """Take addresses; no memory stands behind them, as nothing is ever written there."""
+    with suppress(MemoryError):
+        _spare[:] = [bytearray(SPARE)]
+
+
 def _told(number: int) -> Refused:
     return refusal(OSError(number, ""))
 
@@ -57,7 +69,9 @@ def _more_descriptors() -> str:
 
 
 def _show(shell: InteractiveShell, kind: type, error: BaseException, trace: TracebackType, tb_offset: object) -> None:
+    _spare.clear()
     sentence = explained(error)
     if sentence:
         error._render_traceback_ = lambda: [sentence]  # type: ignore[attr-defined]  # IPython asks for it
     shell.showtraceback((kind, error, trace), running_compiled_code=True)
+    _have_spare()

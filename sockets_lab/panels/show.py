@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import ipywidgets as widgets
 from IPython.display import display
 
+from sockets_lab.panels import refusals
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -25,15 +27,23 @@ class Picture(Protocol):
 
 
 def forms(widget: widgets.Widget, sentence: str, picture: Picture | None = None) -> tuple[dict, dict]:
-    """Return the data and metadata of one output."""
+    """Return the data and metadata of one output; where a limit of the machine's forbids the PNG, the sentence says so.
+
+    Raises: whatever else goes wrong with the picture.
+    """
     data: dict[str, Any] = {
         WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id},
         "text/plain": sentence,
     }
     metadata: dict[str, Any] = {}
     if picture is not None:
-        data["image/png"] = base64.b64encode(picture.png()).decode()
-        metadata["image/png"] = {"alt": picture.alt}
+        try:
+            data["image/png"] = base64.b64encode(picture.png()).decode()
+            metadata["image/png"] = {"alt": picture.alt}
+        except refusals.KINDS as error:
+            if not (why := refusals.explained(error)):
+                raise
+            data["text/plain"] = f"{sentence} No picture can be saved: {why}"
     return data, metadata
 
 

@@ -221,10 +221,8 @@ def unclear(said: list[Said]) -> list[str]:
 
     Run All stops there. Who runs the next cells all the same may meet what is missing in their own lines.
     """
-    found, failed = [], False
+    found, failed = troubles([one for one in said if not one.error], ends=False), False
     for number, one in enumerate(said):
-        if not failed or "/sockets_lab/" in one.text:
-            found += [] if one.error else troubles([one], ends=False)
         if one.error and not one.announced:
             if not one.is_sentence and (not failed or "/sockets_lab/" in one.trace):
                 found.append(f"cell {number}: {one.error}: {one.trace[-500:]}")

@@ -1,6 +1,7 @@
 """The report of faults finds what does not hold: lessons that are broken on purpose, and whole ones."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import nbformat
 import pytest
 from kernels import ROOT
 
-sys.path.insert(0, str(ROOT / "benchmarks"))
+sys.path.append(str(ROOT / "benchmarks"))  # last: its modules have names such as headers
 from faults import again, ending, found, poorer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the report is made on Linux")
@@ -108,8 +109,6 @@ def test_the_report_says_what_held_what_did_not_and_what_could_not_be_caused():
 
 @pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() == 0, reason="root may cause faults")
 def test_without_root_nothing_is_caused():
-    import subprocess
-
     done = subprocess.run([sys.executable, ROOT / "benchmarks" / "unbreakable.py"], capture_output=True, text=True)
     assert done.returncode == 2
     assert "this takes Linux, and root" in done.stderr

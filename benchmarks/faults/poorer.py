@@ -10,7 +10,7 @@ from kernels import Kernel, KernelDied, troubles, unclear
 from faults.found import Found, each, lessons
 
 BASE = 66  # descriptors that an idle kernel holds
-STEPS = (32, 64)  # descriptors that a lesson may have; with 16, messages of Jupyter's are spoilt
+STEPS = (16, 32, 64)  # descriptors that a lesson may have
 MEMORY = (850, 950, 1050, 1200)  # MiB of addresses; an idle kernel takes 800, a lesson with its pictures 1,100
 
 

@@ -82,11 +82,11 @@ class SecondProgram:
         """Let it end, as it does when its input ends, and wait for that; whoever is interrupted ends it."""
         try:
             self._process.communicate(timeout=DEADLINE)
-        except BaseException as stopped:
+        except subprocess.TimeoutExpired:
+            pass
+        finally:  # also where the stop button ends the wait: its output would stay open
             self._process.kill()
-            self._process.communicate()  # or its output would stay open
-            if not isinstance(stopped, subprocess.TimeoutExpired):
-                raise
+            self._process.communicate()
 
     def __enter__(self) -> Self:
         return self

@@ -48,13 +48,12 @@ class Member:
     def __exit__(self, *_: object) -> None:
         try:
             self._process.communicate(timeout=ENDING)
-        except BaseException as stopped:
-            self._process.kill()
-            self._process.communicate()  # or its output would stay open
-            if not isinstance(stopped, subprocess.TimeoutExpired):
-                raise
-        finally:
+        except subprocess.TimeoutExpired:
+            pass
+        finally:  # also where the stop button ends the wait: its output would stay open
             self._stop_watching()
+            self._process.kill()
+            self._process.communicate()
 
     def wait_until_ready(self) -> None:
         """Wait until it is about to play. Raises: ChildProcessError, where it came to its end before."""

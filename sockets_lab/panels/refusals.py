@@ -48,13 +48,14 @@ def explained(error: BaseException) -> str:
     return ""
 
 
-_spare: list[bytearray] = []
+_spare: list[bytes] = []
 
 
 def _have_spare() -> None:
-    """Take addresses; no memory stands behind them, as nothing is ever written there."""
-    with suppress(MemoryError):
-        _spare[:] = [bytearray(SPARE)]
+    """Take addresses, once; no memory stands behind them, as nothing is ever written there (a bytearray would be)."""
+    if not _spare:
+        with suppress(MemoryError):
+            _spare.append(bytes(SPARE))
 
 
 def _told(number: int) -> Refused:

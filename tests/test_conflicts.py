@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from sockets_lab.conflicts import (
     Trial,
     matrix,
     reason,
+    second_program,
     stage,
 )
 from sockets_lab.conflicts.pairs import _trial
@@ -251,6 +253,18 @@ def test_a_refusal_counts_when_two_undisturbed_trials_agree():
     assert conflicts.settled(lambda: next(trials)) == refused
     assert next(trials) == Trial()
     assert conflicts.settled(lambda: strange).disturbed
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be halted here")
+def test_a_second_program_that_never_answers_is_ended(monkeypatch):
+    monkeypatch.setattr(second_program, "DEADLINE", 1.0)
+    monkeypatch.setattr(second_program, "LOOKS", 0.05)
+    with SecondProgram() as program:
+        assert program.open(Claim()) is None
+        os.kill(program.pid, signal.SIGSTOP)
+        with pytest.raises(ChildProcessError, match="did not answer before the deadline"):
+            program.bind(0)
+    assert not psutil.pid_exists(program.pid)
 
 
 def test_the_second_program_is_one_and_ends():

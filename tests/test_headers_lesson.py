@@ -57,8 +57,7 @@ def test_every_field_lights_its_own_bytes(packet: Packet) -> None:
     for seen in packet.seen():
         drawing = figures.microscope(packet, seen.layer, seen.field.name)
         texts_inside(drawing)
-        lit = re.findall(r'style="fill:var\(--jp-content-font-color1, #212121\);font:bold 13px [^"]*">([0-9a-f]{2})<',
-                         drawing.html())  # fmt: skip
+        lit = re.findall(r'style="font-weight:bold;font-family:var\(--mono\)">([0-9a-f]{2})<', drawing.html())
         assert lit == list(build(packet)[seen.octets.start : seen.octets.stop].hex(" ").split())
         assert seen.field.meaning in drawing.alt
     picture(drawing)

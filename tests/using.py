@@ -8,6 +8,7 @@ from io import BytesIO
 import ipywidgets as widgets
 from matplotlib.image import imread
 
+from sockets_lab.figures import svg
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.panels.panel import Panel, within
 
@@ -26,7 +27,8 @@ def said(panel: Panel) -> str:
 def texts_inside(drawing: Drawing) -> None:
     """Fail where a text begins or ends outside the frame, by the width of a monospaced letter."""
     for text in ElementTree.fromstring(drawing.html()).iter("text"):
-        size = float(re.search(r"([\d.]+)px", text.get("style", ""))[1])  # type: ignore[index]
+        own = re.search(r"([\d.]+)px", text.get("style", ""))
+        size = float(own[1]) if own else svg.SIZE
         width = len(text.text or "") * size * 0.61
         left = float(text.get("x", 0)) - width * {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "start")]
         assert 0 <= left <= left + width <= drawing.width, text.text

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +20,7 @@ from sockets_lab.errors import Refused
 
 START = "from sockets_lab.conflicts.second_program import serve; serve()"
 DEADLINE = 20.0  # seconds that it has for one answer, and for its start on a busy machine
+LOOKS = 1.0  # seconds between two looks at the clock
 
 
 class SecondProgram:
@@ -40,6 +42,10 @@ class SecondProgram:
             pass_fds=pass_descriptors,
         )
         self.pid = self._process.pid
+        self._asked: float | None = None  # since when it owes an answer
+        self._over = threading.Event()
+        self._watchdog = threading.Thread(target=self._watch, name="second program's deadline", daemon=True)
+        self._watchdog.start()
 
     def open(self, claim: Claim) -> Refused | None:
         return self._ask("open", asdict(claim))
@@ -62,8 +68,7 @@ class SecondProgram:
     def _ask(self, call: str, *args: Any) -> Any:
         assert self._process.stdin
         assert self._process.stdout
-        watchdog = threading.Timer(DEADLINE, self._process.kill)  # a killed process ends our wait for its line
-        watchdog.start()
+        self._asked = time.monotonic()
         try:
             self._process.stdin.write(json.dumps([call, *args]) + "\n")
             self._process.stdin.flush()
@@ -71,15 +76,25 @@ class SecondProgram:
         except BrokenPipeError:
             line = ""
         finally:
-            watchdog.cancel()
-            watchdog.join()
+            self._asked = None
         if not line:
             raise ChildProcessError("The second program ended, or did not answer before the deadline.")
         answer = json.loads(line)
         return Refused(**answer) if isinstance(answer, dict) else answer
 
+    def _watch(self) -> None:
+        """End it where it owes an answer too long, which ends our wait for its line.
+
+        One thread for all answers: to start one for each would take longer than the answer.
+        """
+        while not self._over.wait(LOOKS):
+            asked = self._asked
+            if asked is not None and time.monotonic() - asked > DEADLINE:
+                self._process.kill()
+
     def end(self) -> None:
         """Let it end, as it does when its input ends, and wait for that; whoever is interrupted ends it."""
+        self._over.set()
         try:
             self._process.communicate(timeout=DEADLINE)
         except subprocess.TimeoutExpired:
@@ -87,6 +102,7 @@ class SecondProgram:
         finally:  # also where the stop button ends the wait: its output would stay open
             self._process.kill()
             self._process.communicate()
+            self._watchdog.join()
 
     def __enter__(self) -> Self:
         return self

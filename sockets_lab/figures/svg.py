@@ -9,8 +9,12 @@ from sockets_lab.figures.marks import ROLES, SHARE, TINT, Box, Line, Mark, Pixel
 
 INK = "var(--jp-content-font-color1, #212121)"
 INKS = {"ink": INK, "muted": f"color-mix(in srgb, {INK} 72%, transparent)"}
-MONO = "var(--jp-code-font-family, monospace)"
+SIZE = 13  # pixels of most text
 SANS = "var(--jp-content-font-family, sans-serif)"
+# What most marks share stands once, and they inherit it: a panel waits for every kilobyte on its way to the page
+SHARED = (f"--muted:{INKS['muted']};--mono:var(--jp-code-font-family, monospace);"
+          f"fill:{INK};font:{SIZE}px {SANS};stroke-width:2")  # fmt: skip
+INHERITED = {"ink": "", "muted": "fill:var(--muted);"}
 
 
 def render(marks: Iterable[Mark], width: int, height: int, alt: str) -> str:
@@ -19,7 +23,7 @@ def render(marks: Iterable[Mark], width: int, height: int, alt: str) -> str:
     return (
         f'<svg role="img" aria-label="{escape(alt, quote=True)}" '
         f'viewBox="0 0 {width} {height}" '
-        f'style="display:block;width:100%;max-width:{width}px;height:auto">{shapes}</svg>'
+        f'style="display:block;width:100%;max-width:{width}px;height:auto;{SHARED}">{shapes}</svg>'
     )
 
 
@@ -37,20 +41,23 @@ def _svg_box(box: Box) -> str:
     paint = color(box.role)
     dash = ' stroke-dasharray="5 4"' if box.dashed else ""
     return (f'<rect x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{box.height:g}" rx="6" '
-            f'style="fill:{paint};fill-opacity:{TINT};stroke:{paint};stroke-width:2"{dash}/>')  # fmt: skip
+            f'style="fill:{paint};fill-opacity:{TINT};stroke:{paint}"{dash}/>')  # fmt: skip
 
 
 def _svg_text(text: Text) -> str:
-    weight, font = "bold " if text.bold else "", MONO if text.mono else SANS
-    style = f"fill:{text_color(text.role)};font:{weight}{text.size}px {font}"
-    return (f'<text x="{text.x:g}" y="{text.y:g}" text-anchor="{text.anchor}" dominant-baseline="central" '
-            f'style="{style}">{escape(text.text)}</text>')  # fmt: skip
+    style = INHERITED[text.role] if text.role in INHERITED else f"fill:{text_color(text.role)};"
+    style += f"font-size:{text.size}px;" if text.size != SIZE else ""
+    style += "font-weight:bold;" if text.bold else ""
+    style += "font-family:var(--mono)" if text.mono else ""
+    marks = f' text-anchor="{text.anchor}"' if text.anchor != "start" else ""
+    marks += f' style="{style}"' if style else ""
+    return f'<text x="{text.x:g}" y="{text.y:g}" dominant-baseline="central"{marks}>{escape(text.text)}</text>'
 
 
 def _svg_line(line: Line) -> str:
     paint = color(line.role)
     dash = ' stroke-dasharray="5 4"' if line.dashed else ""
-    path = f'<path d="M{line.x1:g},{line.y1:g}L{line.x2:g},{line.y2:g}" style="stroke:{paint};stroke-width:2"{dash}/>'
+    path = f'<path d="M{line.x1:g},{line.y1:g}L{line.x2:g},{line.y2:g}" style="stroke:{paint}"{dash}/>'
     if line.arrow:
         (ax, ay), (bx, by) = arrowhead(line)
         path += f'<path d="M{line.x2:g},{line.y2:g}L{ax:.1f},{ay:.1f}L{bx:.1f},{by:.1f}Z" style="fill:{paint}"/>'

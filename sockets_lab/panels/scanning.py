@@ -1,15 +1,14 @@
 """The panel of lesson 10: A scans B, B watches, and a detector's threshold is tuned over what B has seen."""
 
 import threading
-from collections.abc import Callable
 
 import ipywidgets as widgets
 
 from sockets_lab import scanning
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.figures.scanning import Strips, both_sides
-from sockets_lab.nodes import Lab, NodeError
-from sockets_lab.panels.panel import Panel
+from sockets_lab.nodes import Lab
+from sockets_lab.panels.working import WorkingPanel
 from sockets_lab.scanning import Judgement, Level, Observed, Progress, Round
 
 ADDRESSES = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
@@ -32,7 +31,7 @@ def make() -> "ScanningPanel":
     return panel
 
 
-class ScanningPanel(Panel):
+class ScanningPanel(WorkingPanel):
     """A scanner, a defender, and an ordinary client, in a lab of the panel's own."""
 
     purpose = "scan one node from another, watch it from the other side, and tune a detector"
@@ -40,7 +39,6 @@ class ScanningPanel(Panel):
     def __init__(self) -> None:
         self.lab: Lab | None = None
         self.silence: scanning.Silence | None = None
-        self.working: threading.Thread | None = None
         self.stop = threading.Event()
         self.seen, self.counted = NOTHING, tuple[Level, ...]()
         self.strips = Strips((), (), (), STRIP)
@@ -99,25 +97,7 @@ class ScanningPanel(Panel):
         self.open_lab()
         self.stop.clear()
         self.bar.value = 0
-        self.say("A scans. B watches its cable.")
-        self.work(lambda: self.show(self.observed(rounds)))
-
-    @property
-    def is_working(self) -> bool:
-        return self.working is not None and self.working.is_alive()
-
-    def work(self, action: Callable[[], None]) -> None:
-        """Do something that takes its time in a thread, which touches nothing but traits."""
-        self.working = threading.Thread(target=self.guarded_work, args=(action,), daemon=True)
-        self.working.start()
-
-    def guarded_work(self, action: Callable[[], None]) -> None:
-        """The thread's whole work: show what goes wrong, unless it was the end of the lab."""
-        try:
-            action()
-        except (BadInput, OSError, NodeError) as error:
-            if not self.stop.is_set():
-                self.say(str(error), trouble=True)
+        self.do("A scans. B watches its cable", lambda: self.show(self.observed(rounds)))
 
     def observed(self, rounds: list[Round]) -> Observed:
         return scanning.observe(self.open_lab(), rounds, client=self.client.value, progress=self.tell, stop=self.stop)
@@ -153,8 +133,7 @@ class ScanningPanel(Panel):
         if self.is_working:
             return  # the scan's end counts with the window that is chosen then
         if len(self.seen.attempts) > MANY:
-            self.say("Counting anew.")
-            self.work(self.recount)
+            self.do("Counting anew", self.recount)
         else:
             self.recount()
 
@@ -185,10 +164,11 @@ class ScanningPanel(Panel):
     def release(self) -> bool:
         held = self.lab is not None
         self.stop.set()
-        if self.working:
-            self.working.join(GRACE)
+        self.give_up(self.close_lab, GRACE)
+        return held
+
+    def close_lab(self) -> None:
         if self.silence and self.lab:
             self.silence.close()
             self.lab.close()
-        self.lab = self.silence = self.working = None
-        return held
+        self.lab = self.silence = None

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Iterable
+from itertools import chain
 from typing import Protocol
 
 from sockets_lab.errors import BadInput
@@ -32,7 +33,7 @@ def chosen_ports(ports: Ports) -> list[int]:
     if isinstance(ports, range):  # quickly, as it is the usual case, and surely not endless
         found = list(ports) if ports and {ports[0], ports[-1]} <= set(ALL) else []
     else:
-        found = list(dict.fromkeys(port for one in _iterated(ports) for port in _spelled(one)))
+        found = list(dict.fromkeys(chain.from_iterable(map(_spelled, _iterated(ports)))))
     if not found or 0 in found:
         raise BadInput(f"{ports!r} are no ports to scan: {SPELLINGS}; each from 1 to {MAX_PORT}.")
     return found

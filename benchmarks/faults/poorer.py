@@ -26,7 +26,11 @@ def _clear(inside: Sequence[str], path: Path) -> Iterator[str]:
     kernel = Kernel(inside)
     try:
         with kernel:
-            yield from unclear(kernel.lesson(path))
+            try:
+                yield from unclear(kernel.lesson(path))
+            except TimeoutError as silent:  # Jupyter itself may have had none for its messages, and its log says so
+                if "MemoryError" not in kernel.log():
+                    yield f"{silent}"
     except KernelDied as died:
         if "Traceback" in str(died):
             yield str(died)
@@ -68,4 +72,5 @@ def memory(quick: bool) -> Found:
         run = _whole if most == MEMORY[-1] else _clear
         wrong += [f"{most} MiB: {one}" for one in each(partial(run, machines.memory(most)), paths)]
     often = f"{', '.join(map(str, MEMORY))} MiB of addresses, each of {len(paths)} notebooks"
-    return Found("memory limit", often, "with the most to the end, with less a sentence or the kernel's end", wrong)
+    return Found("memory limit", often,
+                 "with the most to the end, with less a sentence, or the end or silence of Jupyter's kernel", wrong)

@@ -22,7 +22,8 @@ def write_between_cells(shell: InteractiveShell | None = None) -> None:
     manager.db_cache_size = MANY
 
     def write(_: object) -> None:
-        with contextlib.suppress(sqlite3.Error):  # a full disk, another kernel that is writing: %history misses a cell
+        # A full disk, no memory, another kernel that is writing: %history misses a cell
+        with contextlib.suppress(sqlite3.Error, MemoryError):
             manager.writeout_cache()
 
     shell.events.register("post_run_cell", write)

@@ -7,6 +7,7 @@ end where the last descriptor was missing, which is chance.
 import errno
 import re
 from contextlib import suppress
+from traceback import walk_tb
 from types import TracebackType
 
 from IPython import get_ipython
@@ -16,12 +17,16 @@ from sockets_lab import nodes
 from sockets_lab.errors import Refused, refusal
 from sockets_lab.machine import descriptor_limits
 
-KINDS = (OSError, MemoryError, ImportError, RuntimeError)  # in which a limit shows itself
+KINDS = (OSError, MemoryError, ImportError, RuntimeError, SystemError)  # in which a limit shows itself
+AGAIN = "Restart the kernel, end what else runs on this machine, and begin again."
 FEW = 256  # descriptors: with as many, Jupyter and a lesson get by
 SPARE = 8 << 20  # bytes of addresses, given back where there are no others, so that the sentence can be shown
 # Without a number: what the loader of libraries says, and the maker of threads
 FILES = re.compile(r"too many open files", re.IGNORECASE)
-MEMORY = re.compile(r"cannot allocate memory|failed to map segment|can't start new thread", re.IGNORECASE)
+MEMORY = re.compile(  # the last one: Python itself had none for its error
+    r"cannot allocate memory|failed to map segment|can't start new thread|without (setting an )?exception( set)?$",
+    re.IGNORECASE,
+)
 
 
 def register(shell: InteractiveShell | None = None) -> None:
@@ -33,12 +38,18 @@ def register(shell: InteractiveShell | None = None) -> None:
 
 
 def explained(error: BaseException) -> str:
-    """Say in a sentence what was refused, and what to do; "" for any error of another kind."""
+    """Say in a sentence what was refused, and what to do; "" for any error of another kind.
+
+    A module that memory was missing for is half loaded, and loading it once more fails in any way.
+    """
     number, text = getattr(error, "errno", None), str(error)
     if number in (errno.EMFILE, errno.ENFILE) or FILES.search(text):
         return f"{_told(number or errno.EMFILE)}. {_more_descriptors()}"
     if isinstance(error, MemoryError) or number == errno.ENOMEM or MEMORY.search(text):
-        return f"{_told(errno.ENOMEM)}. Restart the kernel, end what else runs on this machine, and begin again."
+        _missed.add(errno.ENOMEM)
+        return memory_missed()
+    if _missed and _while_loading(error):
+        return f"{type(error).__name__}, as memory was missing before and a module is half loaded. {AGAIN}"
     lab = nodes.opened()
     if number == errno.EADDRINUSE and lab and lab.kind == "loopback":
         return (
@@ -48,7 +59,13 @@ def explained(error: BaseException) -> str:
     return ""
 
 
+def memory_missed() -> str:
+    """Say so where memory was missing in this kernel before; else ""."""
+    return f"{_told(errno.ENOMEM)}. {AGAIN}" if _missed else ""
+
+
 _spare: list[bytes] = []
+_missed: set[int] = set()  # what ran out in this kernel: an errno, or nothing
 
 
 def _have_spare() -> None:
@@ -56,6 +73,12 @@ def _have_spare() -> None:
     if not _spare:
         with suppress(MemoryError):
             _spare.append(bytes(SPARE))
+
+
+def _while_loading(error: BaseException) -> bool:
+    """Tell whether an error came up while a module was being loaded."""
+    frames = (frame for frame, _ in walk_tb(error.__traceback__))
+    return any(frame.f_code.co_name == "<module>" and frame.f_globals["__name__"] != "__main__" for frame in frames)
 
 
 def _told(number: int) -> Refused:
@@ -74,5 +97,7 @@ def _show(shell: InteractiveShell, kind: type, error: BaseException, trace: Trac
     sentence = explained(error)
     if sentence:
         error._render_traceback_ = lambda: [sentence]  # type: ignore[attr-defined]  # IPython asks for it
+    if _missed:
+        shell.set_custom_exc((Exception,), _show)
     shell.showtraceback((kind, error, trace), running_compiled_code=True)
     _have_spare()

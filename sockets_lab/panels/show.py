@@ -37,12 +37,15 @@ def forms(widget: widgets.Widget, sentence: str, picture: Picture | None = None)
     }
     metadata: dict[str, Any] = {}
     if picture is not None:
+        why = refusals.memory_missed()  # then not even tried: what is left of it Jupyter needs for its messages
         try:
-            data["image/png"] = base64.b64encode(picture.png()).decode()
-            metadata["image/png"] = {"alt": picture.alt}
-        except refusals.KINDS as error:
+            if not why:
+                data["image/png"] = base64.b64encode(picture.png()).decode()
+                metadata["image/png"] = {"alt": picture.alt}
+        except Exception as error:
             if not (why := refusals.explained(error)):
                 raise
+        if why:
             data["text/plain"] = f"{sentence} No picture can be saved: {why}"
     return data, metadata
 

@@ -17,7 +17,6 @@ from sockets_lab import nodes
 from sockets_lab.errors import Refused, refusal
 from sockets_lab.machine import descriptor_limits
 
-KINDS = (OSError, MemoryError, ImportError, RuntimeError, SystemError)  # in which a limit shows itself
 AGAIN = "Restart the kernel, end what else runs on this machine, and begin again."
 FEW = 256  # descriptors: with as many, Jupyter and a lesson get by
 SPARE = 8 << 20  # bytes of addresses, given back where there are no others, so that the sentence can be shown
@@ -34,7 +33,7 @@ def register(shell: InteractiveShell | None = None) -> None:
     _have_spare()
     shell = shell or get_ipython()
     if shell is not None and not shell.custom_exceptions:
-        shell.set_custom_exc(KINDS, _show)
+        shell.set_custom_exc((Exception,), _show)
 
 
 def explained(error: BaseException) -> str:
@@ -97,7 +96,5 @@ def _show(shell: InteractiveShell, kind: type, error: BaseException, trace: Trac
     sentence = explained(error)
     if sentence:
         error._render_traceback_ = lambda: [sentence]  # type: ignore[attr-defined]  # IPython asks for it
-    if _missed:
-        shell.set_custom_exc((Exception,), _show)
     shell.showtraceback((kind, error, trace), running_compiled_code=True)
     _have_spare()

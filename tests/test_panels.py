@@ -1,6 +1,8 @@
 """What all panels have in common: errors become sentences, and what is held is let go of."""
 
 import socket
+import threading
+import time
 
 import ipywidgets as widgets
 import pytest
@@ -65,6 +67,32 @@ def test_an_action_tells_the_page_once_of_each_part_and_of_the_picture_first(pan
     click(panel, "Duplicate")
     assert told[:2] == [panel.canvas, panel.line]
     assert len(told) == len(set(told)) > 2
+
+
+def test_actions_of_two_threads_come_one_after_the_other_and_letting_go_waits_for_them():
+    panel = Small()
+    began, order = threading.Event(), []
+
+    def slow() -> None:
+        began.set()
+        time.sleep(0.2)
+        order.append("slow")
+        panel.held.append(socket.socket())
+
+    thread = threading.Thread(target=panel.button("Slow", slow).click)
+    thread.start()
+    assert began.wait(5)
+    panel.button("Quick", lambda: order.append("quick")).click()
+    thread.join()
+    assert order == ["slow", "quick"]
+    began.clear()
+    thread = threading.Thread(target=panel.button("Slow", slow).click)
+    thread.start()
+    assert began.wait(5)
+    panel.let_go()
+    assert order == ["slow", "quick", "slow"]
+    assert panel.held == []
+    thread.join()
 
 
 def test_what_is_said_is_text_and_never_markup():

@@ -6,6 +6,7 @@ much as its first picture needs; `release` lets go of everything, and the next c
 
 import itertools
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -35,6 +36,7 @@ class Panel(widgets.VBox):
         refusals.register()
         self.picture: Picture | None = None
         self.saying = itertools.count(1)
+        self.acting = threading.RLock()  # JupyterLab tells some controls to the main thread, some to another one
         self.canvas = widgets.HTML()
         self.line = widgets.HTML()
         self.canvas.add_class("sockets-lab-picture")
@@ -65,8 +67,9 @@ class Panel(widgets.VBox):
 
     def let_go(self) -> None:
         """Release, and say so where something was held."""
-        if self.release():
-            self.say(RELEASED)
+        with self.acting:
+            if self.release():
+                self.say(RELEASED)
 
     def button(self, label: str, action: Callable[[], None], hint: str = "") -> widgets.Button:
         """Make a button that performs an action and shows what goes wrong in the panel."""
@@ -79,11 +82,11 @@ class Panel(widgets.VBox):
         control.observe(lambda _: self.guarded(action)(), names=trait)
 
     def guarded(self, action: Callable[[], None]) -> Callable[[], None]:
-        """Wrap an action so that no error is swallowed: ipywidgets would print it where nobody looks."""
+        """Wrap an action: one at a time, and no error is swallowed, which ipywidgets would print where nobody looks."""
 
         @wraps(action)
         def run() -> None:
-            with self.at_once():
+            with self.acting, self.at_once():
                 self.say("")
                 try:
                     action()

@@ -568,3 +568,9 @@ def test_kill_9_leaves_no_process_and_no_listener():
         time.sleep(0.05)
     assert not any(map(psutil.pid_exists, nodes))
     assert "LISTEN" not in [row.state for row in table.at_port(port)]
+
+
+def test_a_pair_that_cannot_be_made_is_told_with_the_refusal(bench, monkeypatch):
+    monkeypatch.setattr(bench, "accept", lambda *_: Refused("EMFILE", "no descriptor is left"))
+    with pytest.raises(BadInput, match=r"No whole connection can be made here now. EMFILE: no descriptor is left"):
+        bench.pair()

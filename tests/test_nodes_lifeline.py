@@ -1,6 +1,7 @@
 """However a notebook ends, its lab is gone with it; and many labs live side by side."""
 
 import contextlib
+import errno
 import os
 import random
 import signal
@@ -19,6 +20,7 @@ from jupyter_client.manager import start_new_kernel
 import sockets_lab
 from sockets_lab import nodes
 from sockets_lab.machine import descriptor_limits, try_namespaces
+from sockets_lab.nodes.questions import Questions
 
 pytestmark = pytest.mark.skipif(
     try_namespaces() is not True, reason="network namespaces are refused here: the lab falls back to loopback"
@@ -248,3 +250,18 @@ def test_a_socket_is_no_more_after_its_lab_in_the_kernel_either():
         kept = socket.socket(fileno=os.dup(listener.fileno()))  # a learner who keeps a descriptor keeps the stack alive
     with kept:
         assert kept.getsockname() == (TEXT["B"], 80)
+
+
+class _NoDescriptorLeft:
+    """A line on which a node sends a socket, and the kernel has no number for it."""
+
+    def send(self, *_: object) -> None: ...
+    def wait(self, *_: object) -> None: ...
+    def receive(self, *_: object) -> tuple[tuple[str], list[int]]:
+        return ("socket",), []
+
+
+def test_a_socket_that_gets_no_descriptor_here_is_refused_as_the_kernel_does():
+    with pytest.raises(OSError, match=".") as refused:
+        Questions("A", _NoDescriptorLeft()).ask("call")  # type: ignore[arg-type]
+    assert refused.value.errno == errno.EMFILE

@@ -48,14 +48,17 @@ class Bench(Table):
             return name
 
     def pair(self, client_at: str = HERE, server_at: str = HERE) -> tuple[str, str, str]:
-        """Make a whole connection by the usual calls. Returns: the names of listener, client and accepted socket."""
+        """Make a whole connection by the usual calls.
+
+        Returns: the names of listener, client and accepted socket. Raises: BadInput, where one could not be made.
+        """
         with self.lock:
-            server = str(self.create(place=server_at, name="server"))
+            server = _made(self.create(place=server_at, name="server"))
             self.bind(server)
             self.listen(server)
-            client = str(self.create(place=client_at, name="client"))
+            client = _made(self.create(place=client_at, name="client"))
             self.connect(client, server)
-            return server, client, str(self.accept(server, "served"))
+            return server, client, _made(self.accept(server, "served"))
 
     def set_option(self, name: str, option: str, value: int) -> int | Refused:
         """Set a socket option. Returns: what the kernel says when it is asked for it again."""
@@ -201,3 +204,9 @@ class Bench(Table):
         said = opening.short(data)
         self._write(code, data, f"{said} from {Endpoint.of(sender)}", "print(short(data))", said)
         return data
+
+
+def _made(name: str | Refused) -> str:
+    if isinstance(name, Refused):
+        raise BadInput(f"No whole connection can be made here now. {name}.")
+    return name

@@ -10,6 +10,7 @@ from sockets_lab.bench import opening
 from sockets_lab.bench.places import LAB_CODE
 from sockets_lab.errors import Refused
 
+OPENING = inspect.getsource(opening).replace("  # type: ignore[no-untyped-def]", "")  # a script begins with it
 ASSIGNED = re.compile(r"[a-z_]\w*(, \w+)* = ")
 
 
@@ -66,7 +67,7 @@ def script(lines: Iterable[Line], names: Iterable[str], with_lab: bool) -> str:
         imports += f"from sockets_lab import nodes\n\nlab = {LAB_CODE}\n"
     ends = [f"{name}.close()" for name in names] + ["lab.close()"] * with_lab
     end = "\n".join(["# The end: all that is still open.", *ends]) if ends else ""
-    return f"{inspect.getsource(opening).replace('  # type: ignore[no-untyped-def]', '')}\n\n{imports}" + "\n".join(
+    return f"{OPENING}\n\n{imports}" + "\n".join(
         [*body, "", end, ""]
     ).lstrip("\n")
 

@@ -1,5 +1,7 @@
 """Short questions to the thread of a node that always answers, one after the other; and how an interrupt is put off."""
 
+import errno
+import os
 import pickle
 import signal
 import socket
@@ -74,6 +76,8 @@ class Questions:
         """Take an answer off the line. A socket that nobody waits for any more is closed."""
         (kind, *content), descriptors = self._line.receive(ANSWER)
         self._owed -= 1
+        if kind == "socket" and not descriptors:  # the kernel had no number to give to it
+            return "error", OSError(errno.EMFILE, os.strerror(errno.EMFILE))
         if kind == "socket":
             made = socket.socket(fileno=descriptors[0])
             if self._owed:

@@ -6,6 +6,7 @@ end where the last descriptor was missing, which is chance.
 
 import errno
 import re
+import sys
 from contextlib import suppress
 from traceback import walk_tb
 from types import TracebackType
@@ -33,7 +34,16 @@ def register(shell: InteractiveShell | None = None) -> None:
     _have_spare()
     shell = shell or get_ipython()
     if shell is not None and not shell.custom_exceptions:
+        _load_what_tracebacks_need(shell)
         shell.set_custom_exc((Exception,), _show)
+
+
+def _load_what_tracebacks_need(shell: InteractiveShell) -> None:
+    """Let IPython make one that nobody sees: for its first one it opens files, and then no descriptor may be left."""
+    try:
+        raise LookupError
+    except LookupError:
+        shell.InteractiveTB.structured_traceback(*sys.exc_info())
 
 
 def explained(error: BaseException) -> str:

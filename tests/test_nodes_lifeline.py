@@ -262,6 +262,6 @@ class _NoDescriptorLeft:
 
 
 def test_a_socket_that_gets_no_descriptor_here_is_refused_as_the_kernel_does():
-    with pytest.raises(OSError, match=".") as refused:
+    with pytest.raises(OSError, match=r".") as refused:
         Questions("A", _NoDescriptorLeft()).ask("call")  # type: ignore[arg-type]
     assert refused.value.errno == errno.EMFILE

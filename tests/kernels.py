@@ -26,6 +26,7 @@ NOTEBOOKS = ROOT / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 VERDICT = re.compile(r'^lesson\.verdict\("(.+)"\)', re.MULTILINE)
 STARTED, ANSWERED, ENDED = 120.0, 180.0, 10.0  # seconds, for a busy machine
+MOMENT = 0.2  # seconds between two counts
 CLOSED = ("Everything is closed", "Left open: nothing")  # how a lesson ends, and the bench
 # Files are Jupyter's history and matplotlib's fonts; a child that ended waits for whoever starts the next one
 PROBE = """
@@ -178,7 +179,18 @@ def marked(mark: str, kernel: int) -> list[psutil.Process]:
 
 
 def probe(kernel: Kernel) -> dict[str, int]:
-    """Count what the kernel holds: descriptors, threads, children. Raises: RuntimeError, where it cannot be counted."""
+    """Count what the kernel holds: descriptors, threads, children. Raises: RuntimeError, where it cannot be counted.
+
+    It counts until it comes to the same twice: Jupyter and IPython close some of their own a moment later.
+    """
+    before: dict[str, int] = {}
+    while (counted := _counted(kernel)) != before:
+        before = counted
+        time.sleep(MOMENT)
+    return counted
+
+
+def _counted(kernel: Kernel) -> dict[str, int]:
     said = kernel.run(PROBE)
     if said.error:
         raise RuntimeError(f"the kernel could not count what it holds: {said.trace[-500:]}")

@@ -45,6 +45,11 @@ def test_after_that_no_memory_goes_into_pictures_to_save(kernel):
     assert "half loaded" not in shown.text
 
 
+def test_one_demand_for_too_much_leaves_the_pictures_as_they_were(kernel):
+    assert kernel.run("bytearray(1 << 60)").is_sentence
+    assert "No picture" not in kernel.run("lesson.show(sixteen_bits(443))").text
+
+
 def test_an_error_without_missing_memory_keeps_its_traceback(kernel):
     kernel.run("import builtins\nbuiltins.times = 1")
     loading = kernel.run("import half")

@@ -55,9 +55,10 @@ def explained(error: BaseException) -> str:
     if number in (errno.EMFILE, errno.ENFILE) or FILES.search(text):
         return f"{_told(number or errno.EMFILE)}. {_more_descriptors()}"
     if isinstance(error, MemoryError) or number == errno.ENOMEM or MEMORY.search(text):
-        _missed.add(errno.ENOMEM)
-        return memory_missed()
-    if _missed and _while_loading(error):
+        if _while_loading(error):
+            _half_loaded.append(True)
+        return f"{_told(errno.ENOMEM)}. {AGAIN}"
+    if _half_loaded and _while_loading(error):
         return f"{type(error).__name__}, as memory was missing before and a module is half loaded. {AGAIN}"
     lab = nodes.opened()
     if number == errno.EADDRINUSE and lab and lab.kind == "loopback":
@@ -69,12 +70,12 @@ def explained(error: BaseException) -> str:
 
 
 def memory_missed() -> str:
-    """Say so where memory was missing in this kernel before; else ""."""
-    return f"{_told(errno.ENOMEM)}. {AGAIN}" if _missed else ""
+    """Say so where memory was missing for a module of this kernel before; else ""."""
+    return f"{_told(errno.ENOMEM)}. {AGAIN}" if _half_loaded else ""
 
 
 _spare: list[bytes] = []
-_missed: set[int] = set()  # what ran out in this kernel: an errno, or nothing
+_half_loaded: list[bool] = []  # not empty, where memory was missing for a module
 
 
 def _have_spare() -> None:

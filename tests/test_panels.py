@@ -10,7 +10,7 @@ from using import click
 
 from sockets_lab.errors import BadInput
 from sockets_lab.figures.drawing import Drawing
-from sockets_lab.panels import descriptors
+from sockets_lab.panels import descriptors, refusals
 from sockets_lab.panels.panel import RELEASED, Panel, inline, let_go_of_all
 from sockets_lab.panels.show import WIDGET, forms
 
@@ -181,7 +181,8 @@ class _Undrawable(Drawing):
 
 @pytest.mark.parametrize("error", [MemoryError(), ImportError("lib.so: failed to map segment from shared object"),
                                    OSError(24, "Too many open files")])  # fmt: skip
-def test_where_a_picture_cannot_be_saved_the_live_one_is_shown_and_the_reason_told(error):
+def test_where_a_picture_cannot_be_saved_the_live_one_is_shown_and_the_reason_told(error, monkeypatch):
+    monkeypatch.setattr(refusals, "_missed", [])  # what is missed once is missed in this process for good
     picture = _Undrawable("A title.", "", 10, 10)
     picture.error = error
     data, metadata = forms(widgets.HTML(picture.html()), "A panel.", picture)

@@ -13,6 +13,8 @@ from faults.found import Found, each, lessons
 
 BASE = 66  # descriptors that an idle kernel holds
 STEPS = (16, 32, 64)  # descriptors that a lesson may have
+# What Jupyter's log has where the kernel itself lacked what a message takes
+JUPYTER_LACKS = ("MemoryError", "can't start new thread", "Too many open files")
 # MiB of addresses; an idle kernel takes 800, a lesson with its pictures 1,150, and up to 1,470 where it has threads
 MEMORY = (850, 950, 1050, 1200, 1500)
 
@@ -31,9 +33,9 @@ def _clear(inside: Sequence[str], path: Path) -> Iterator[str]:
         with kernel:
             try:
                 yield from unclear(kernel.lesson(path))
-            except TimeoutError as silent:  # Jupyter itself may have had none for its messages, and its log says so
-                if "MemoryError" not in kernel.log():
-                    yield f"{silent}"
+            except (TimeoutError, ValueError) as broken:  # no message, or half of one
+                if not any(lack in kernel.log() for lack in JUPYTER_LACKS):
+                    yield f"{broken}"
     except KernelDied as died:
         if "Traceback" in str(died):
             yield str(died)
@@ -64,7 +66,7 @@ def descriptors(quick: bool) -> Found:
         run = _whole if more == STEPS[-1] else _clear
         wrong += [f"{more}: {one}" for one in each(partial(run, machines.descriptors(BASE + more)), paths)]
     often = f"{', '.join(map(str, STEPS))} beside the {BASE} of Jupyter's kernel, each of {len(paths)} notebooks"
-    seen = "with 64 to the end, with fewer a sentence for each cell that lacked one"
+    seen = "with 64 to the end, with fewer a sentence, or Jupyter's kernel ends or falls silent"
     return Found("descriptor limit", often, seen, wrong)
 
 
@@ -78,4 +80,4 @@ def memory(quick: bool) -> Found:
         wrong += [f"{most} MiB: {one}" for one in each(partial(run, machines.memory(most)), paths)]
     often = f"{', '.join(map(str, MEMORY))} MiB of addresses, each of {len(paths)} notebooks"
     return Found("memory limit", often,
-                 "with the most to the end, with less a sentence, or the end or silence of Jupyter's kernel", wrong)
+                 "with the most to the end, with less a sentence, or Jupyter's kernel ends or falls silent", wrong)

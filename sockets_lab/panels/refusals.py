@@ -55,10 +55,10 @@ def explained(error: BaseException) -> str:
     if number in (errno.EMFILE, errno.ENFILE) or FILES.search(text):
         return f"{_told(number or errno.EMFILE)}. {_more_descriptors()}"
     if isinstance(error, MemoryError) or number == errno.ENOMEM or MEMORY.search(text):
-        if _while_loading(error):
-            _half_loaded.append(True)
+        if not _demanded_by_a_cell(error):
+            _missed.append(True)
         return f"{_told(errno.ENOMEM)}. {AGAIN}"
-    if _half_loaded and _while_loading(error):
+    if _missed and _while_loading(error):
         return f"{type(error).__name__}, as memory was missing before and a module is half loaded. {AGAIN}"
     lab = nodes.opened()
     if number == errno.EADDRINUSE and lab and lab.kind == "loopback":
@@ -70,12 +70,12 @@ def explained(error: BaseException) -> str:
 
 
 def memory_missed() -> str:
-    """Say so where memory was missing for a module of this kernel before; else ""."""
-    return f"{_told(errno.ENOMEM)}. {AGAIN}" if _half_loaded else ""
+    """Say so where memory was missing in this kernel before, and not only for a cell that asked for too much."""
+    return f"{_told(errno.ENOMEM)}. {AGAIN}" if _missed else ""
 
 
 _spare: list[bytes] = []
-_half_loaded: list[bool] = []  # not empty, where memory was missing for a module
+_missed: list[bool] = []  # not empty, where memory was missing
 
 
 def _have_spare() -> None:
@@ -83,6 +83,12 @@ def _have_spare() -> None:
     if not _spare:
         with suppress(MemoryError):
             _spare.append(bytes(SPARE))
+
+
+def _demanded_by_a_cell(error: BaseException) -> bool:
+    """Tell whether it was the learner's own line that asked for memory."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_globals["__name__"] == "__main__"
 
 
 def _while_loading(error: BaseException) -> bool:

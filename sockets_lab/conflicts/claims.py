@@ -3,6 +3,7 @@
 import base64
 import os
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -67,6 +68,16 @@ class Claimant:
         self.pid = os.getpid()
         self._claim = Claim()
         self._socket: socket.socket | None = None
+
+    def perform(self, calls: Sequence[str], claim: Claim, port: int) -> list[int | Refused | None]:
+        """Make calls ("open", "bind", "listen") until one is refused. Returns: the answer to each that was made."""
+        answers: list[int | Refused | None] = []
+        for call in calls:
+            arguments: dict[str, tuple] = {"open": (claim,), "bind": (port,)}
+            answers.append(getattr(self, call)(*arguments.get(call, ())))
+            if isinstance(answers[-1], Refused):
+                break
+        return answers
 
     def open(self, claim: Claim) -> Refused | None:
         """Create the socket and set its options. Refused: EAFNOSUPPORT without IPv6, ENOPROTOOPT, ..."""

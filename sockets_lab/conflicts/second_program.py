@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -47,6 +48,10 @@ class SecondProgram:
         self._watchdog = threading.Thread(target=self._watch, name="second program's deadline", daemon=True)
         self._watchdog.start()
 
+    def perform(self, calls: Sequence[str], claim: Claim, port: int) -> list[int | Refused | None]:
+        answers: list[int | Refused | None] = self._ask("perform", list(calls), asdict(claim), port)
+        return answers
+
     def open(self, claim: Claim) -> Refused | None:
         return self._ask("open", asdict(claim))
 
@@ -79,8 +84,7 @@ class SecondProgram:
             self._asked = None
         if not line:
             raise ChildProcessError("The second program ended, or did not answer before the deadline.")
-        answer = json.loads(line)
-        return Refused(**answer) if isinstance(answer, dict) else answer
+        return json.loads(line, object_hook=lambda parts: Refused(**parts))
 
     def _watch(self) -> None:
         """End it where it owes an answer too long, which ends our wait for its line.
@@ -119,7 +123,5 @@ def serve() -> None:
     with Claimant() as claimant:
         for line in sys.stdin:
             call, *args = json.loads(line)
-            if call == "open":
-                args = [Claim(**args[0])]
-            answer = getattr(claimant, call)(*args)
-            print(json.dumps(asdict(answer) if isinstance(answer, Refused) else answer), flush=True)
+            args = [Claim(**arg) if isinstance(arg, dict) else arg for arg in args]
+            print(json.dumps(getattr(claimant, call)(*args), default=asdict), flush=True)  # only a refusal needs asdict

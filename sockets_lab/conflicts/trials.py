@@ -84,28 +84,26 @@ def play(parties: Sequence[Party], wanted: Sequence[Claim], port: int = 0) -> tu
     """
     steps: list[Step] = []
     out: set[int] = set()
-    for number, call in _order(wanted):
+    for number, calls in _order(wanted):
         if number in out or (number > 1 and port == 0):
             continue
-        answer = _call(parties[number - 1], call, wanted[number - 1], port)
-        refused = answer if isinstance(answer, Refused) else None
-        if refused:
-            out.add(number)
-        elif call == "bind" and isinstance(answer, int):
-            port = answer
-        if call != "open" or refused:  # creating a socket is no news, unless it fails
-            steps.append(Step(call, number, refused))
+        answers = parties[number - 1].perform(calls, wanted[number - 1], port)
+        for call, answer in zip(calls, answers, strict=False):  # after a refusal no more was tried
+            refused = answer if isinstance(answer, Refused) else None
+            if refused:
+                out.add(number)
+            elif call == "bind" and isinstance(answer, int):
+                port = answer
+            if call != "open" or refused:  # creating a socket is no news, unless it fails
+                steps.append(Step(call, number, refused))
     return tuple(steps), port or None
 
 
-def _order(wanted: Sequence[Claim]) -> list[tuple[int, str]]:
+def _order(wanted: Sequence[Claim]) -> list[tuple[int, tuple[str, ...]]]:
+    """List whose turn it is, and for which calls."""
     order, late = [], []
     for number, claim in enumerate(wanted, 1):
-        order += [(number, "open"), (number, "bind")]
-        order += [(number, "listen")] if claim.listens == "before" else []
-        late += [(number, "listen")] if claim.listens == "after" else []
+        at_once = ("listen",) if claim.listens == "before" else ()
+        order.append((number, ("open", "bind", *at_once)))
+        late += [(number, ("listen",))] if claim.listens == "after" else []
     return order + late
-
-
-def _call(party: Party, call: str, claim: Claim, port: int) -> int | Refused | None:
-    return {"open": lambda: party.open(claim), "bind": lambda: party.bind(port), "listen": party.listen}[call]()

@@ -429,15 +429,19 @@ def test_on_loopback_a_stand_in_decides_and_says_so(loopback: nodes.Lab) -> None
 
 def test_on_loopback_a_closed_labs_rules_concern_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
-    with nodes.Lab(**PLAN, fallback=True) as gone:
-        assert apply(gone.B, incoming(Rule("drop"))) is None
-    with nodes.Lab(**PLAN, fallback=True) as lab:
-        assert lab.B.address == gone.B.address
-        with filtering.Service(lab.B) as there:
-            assert isinstance(there.endpoint, Endpoint)
-            answer = ask(lab.A, there.endpoint, deadline=QUIET)
-            assert isinstance(answer, filtering.Answer)
-            assert (answer.outcome, answer.by) == ("connected", "kernel")
+    for _ in range(20):
+        with nodes.Lab(**PLAN, fallback=True) as gone:
+            assert apply(gone.B, incoming(Rule("drop"))) is None
+        with nodes.Lab(**PLAN, fallback=True) as lab:
+            if lab.B.address != gone.B.address:
+                continue  # a lab of another program has it already
+            with filtering.Service(lab.B) as there:
+                assert isinstance(there.endpoint, Endpoint)
+                answer = ask(lab.A, there.endpoint, deadline=QUIET)
+                assert isinstance(answer, filtering.Answer)
+                assert (answer.outcome, answer.by) == ("connected", "kernel")
+                return
+    pytest.fail("no lab had the address of the one before")
 
 
 def test_on_loopback_a_log_and_a_connection_outlive_a_ruleset(loopback: nodes.Lab) -> None:

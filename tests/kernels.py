@@ -184,7 +184,8 @@ def probe(kernel: Kernel) -> dict[str, int]:
     It counts until it comes to the same twice: Jupyter and IPython close some of their own a moment later.
     """
     before: dict[str, int] = {}
-    while (counted := _counted(kernel)) != before:
+    until = time.monotonic() + ENDED
+    while (counted := _counted(kernel)) != before and time.monotonic() < until:
         before = counted
         time.sleep(MOMENT)
     return counted

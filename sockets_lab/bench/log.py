@@ -67,9 +67,7 @@ def script(lines: Iterable[Line], names: Iterable[str], with_lab: bool) -> str:
         imports += f"from sockets_lab import nodes\n\nlab = {LAB_CODE}\n"
     ends = [f"{name}.close()" for name in names] + ["lab.close()"] * with_lab
     end = "\n".join(["# The end: all that is still open.", *ends]) if ends else ""
-    return f"{OPENING}\n\n{imports}" + "\n".join(
-        [*body, "", end, ""]
-    ).lstrip("\n")
+    return f"{OPENING}\n\n{imports}" + "\n".join([*body, "", end, ""]).lstrip("\n")
 
 
 def _written(line: Line) -> list[str]:

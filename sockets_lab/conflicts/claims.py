@@ -72,9 +72,9 @@ class Claimant:
     def perform(self, calls: Sequence[str], claim: Claim, port: int) -> list[int | Refused | None]:
         """Make calls ("open", "bind", "listen") until one is refused. Returns: the answer to each that was made."""
         answers: list[int | Refused | None] = []
+        known = {"open": lambda: self.open(claim), "bind": lambda: self.bind(port), "listen": self.listen}
         for call in calls:
-            arguments: dict[str, tuple] = {"open": (claim,), "bind": (port,)}
-            answers.append(getattr(self, call)(*arguments.get(call, ())))
+            answers.append(known[call]())
             if isinstance(answers[-1], Refused):
                 break
         return answers

@@ -105,11 +105,7 @@ class Panel(widgets.VBox):
         """Tell the page about an action's changes together, the picture first.
 
         Told one by one, each is a message that the page waits for while the kernel is still at work on the picture.
-        An action may set off another one, as by a control that it changes: the changes of both are told together.
         """
-        if self.canvas._holding_sync:
-            yield
-            return
         with ExitStack() as held:
             for widget in (*within(self), self.line, self.canvas):  # they are let go from the last to the first
                 held.enter_context(widget.hold_sync())

@@ -57,7 +57,7 @@ def explained(error: BaseException) -> str:
     if isinstance(error, MemoryError) or number == errno.ENOMEM or MEMORY.search(text):
         if not _demanded_by_a_cell(error):
             _missed.append(True)
-        return f"{_told(errno.ENOMEM)}. {AGAIN}"
+        return _no_memory()
     if _missed and _while_loading(error):
         return f"{type(error).__name__}, as memory was missing before and a module is half loaded. {AGAIN}"
     lab = nodes.opened()
@@ -71,7 +71,7 @@ def explained(error: BaseException) -> str:
 
 def memory_missed() -> str:
     """Say so where memory was missing in this kernel before, and not only for a cell that asked for too much."""
-    return f"{_told(errno.ENOMEM)}. {AGAIN}" if _missed else ""
+    return _no_memory() if _missed else ""
 
 
 _spare: list[bytes] = []
@@ -87,14 +87,21 @@ def _have_spare() -> None:
 
 def _demanded_by_a_cell(error: BaseException) -> bool:
     """Tell whether it was the learner's own line that asked for memory."""
-    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
-    return bool(frames) and frames[-1].f_globals["__name__"] == "__main__"
+    return any(module == "__main__" for _, module in _places(error)[-1:])
 
 
 def _while_loading(error: BaseException) -> bool:
     """Tell whether an error came up while a module was being loaded."""
-    frames = (frame for frame, _ in walk_tb(error.__traceback__))
-    return any(frame.f_code.co_name == "<module>" and frame.f_globals["__name__"] != "__main__" for frame in frames)
+    return any(function == "<module>" and module != "__main__" for function, module in _places(error))
+
+
+def _places(error: BaseException) -> list[tuple[str, str | None]]:
+    """List through which functions of which modules an error came, the innermost last."""
+    return [(frame.f_code.co_name, frame.f_globals.get("__name__")) for frame, _ in walk_tb(error.__traceback__)]
+
+
+def _no_memory() -> str:
+    return f"{_told(errno.ENOMEM)}. {AGAIN}"
 
 
 def _told(number: int) -> Refused:

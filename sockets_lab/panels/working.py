@@ -50,7 +50,8 @@ class WorkingPanel(Panel):
 
     def _work(self, action: Callable[[], None], over: threading.Event) -> None:
         """The thread's whole work: show what goes wrong, unless all was given up."""
-        over.wait(LEAD)
+        if over.wait(LEAD):
+            return
         try:
             with beside_the_page():
                 action()

@@ -238,6 +238,34 @@ def test_counters_are_the_packets_that_crossed_the_cable(lab: nodes.Lab) -> None
         assert nft(lab.B, "list", "ruleset") == f"{held(lab.B)}\n"
 
 
+def test_rules_come_and_go_one_by_one_and_the_others_go_on_counting(either: nodes.Lab) -> None:
+    kernel = either.kind == "namespaces"
+    there, web, rest = Endpoint(either.B.address, 5000), Rule("drop", "tcp", 80), Rule("count", "udp")
+    none = [filtering.add(either.B, web), filtering.delete(either.B, 1), filtering.set_policy(either.B, "drop")]
+    assert {isinstance(one, Refused) and one.name for one in none} == {"ENOENT"}
+    assert apply(either.B, incoming(rest)) is None
+    ask(either.A, there, "udp", QUIET)
+    counted = rules_of(either.B)[0].packets
+    assert counted
+    assert filtering.add(either.B, web) is None
+    assert filtering.add(either.B, Rule("drop", "tcp", 81)) is None
+    assert filtering.delete(either.B, 2) is None
+    assert filtering.set_policy(either.B, "drop") is None
+    assert held(either.B) == incoming(rest, Rule("drop", "tcp", 81), policy="drop")
+    assert [rule.packets for rule in rules_of(either.B)] == [counted, 0], "what stayed has not begun anew"
+    if kernel and shutil.which("nft"):
+        assert nft(either.B, "list", "ruleset") == f"{held(either.B)}\n"
+    for place in (0, 3):
+        refused = filtering.delete(either.B, place)
+        assert isinstance(refused, Refused)
+        assert refused.name == "ENOENT"
+    with pytest.raises(BadInput, match="cannot stand in input"):
+        filtering.add(either.B, Rule("dnat", "tcp", 80, to=there))
+    with pytest.raises(BadInput, match="no policy"):
+        filtering.set_policy(either.B, "perhaps")
+    assert clear(either.B) is None
+
+
 def test_a_new_ruleset_takes_the_place_of_the_old_one_at_once_or_not_at_all(lab: nodes.Lab) -> None:
     assert apply(lab.A, incoming(Rule("drop", "tcp", 80))) is None
     assert apply(lab.A, outgoing(Rule("drop", "udp", 53))) is None

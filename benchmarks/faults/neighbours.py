@@ -53,6 +53,7 @@ held = []
 for port in map(int, sys.argv[1:]):
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         held.append(socket.socket(type=kind))
+        kind == socket.SOCK_STREAM and held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # TIME_WAIT
         held[-1].bind(("0.0.0.0", port))
         kind == socket.SOCK_DGRAM or held[-1].listen()
 print(len(held), flush=True)

@@ -11,12 +11,12 @@ import socket
 from contextlib import closing
 from typing import Any
 
-from sockets_lab import descriptors, guard
+from sockets_lab import descriptors, guard, table
 from sockets_lab.descriptors import Entry
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.fourtuples.connecting import WAIT, listening, ready, start_connect
 from sockets_lab.machine import descriptor_limits
-from sockets_lab.model import Endpoint
+from sockets_lab.model import Endpoint, SocketRow
 
 ROOM = 65536  # bytes taken by one read, at most
 OURS = ("TCP", "UDP")
@@ -87,6 +87,11 @@ def read(number: int, wait: float = WAIT) -> bytes | Refused:
 def sockets() -> tuple[Entry, ...]:
     """List the TCP and UDP sockets among this process's descriptors."""
     return tuple(entry for entry in descriptors.table() if entry.type in OURS)
+
+
+def holdings() -> tuple[tuple[Entry, ...], list[SocketRow]]:
+    """List these sockets, and then all rows of the socket table of this process's network stack."""
+    return sockets(), table.snapshot()
 
 
 def close(*numbers: int) -> tuple[Refused | None, ...]:

@@ -7,6 +7,8 @@ from sockets_lab.descriptors import Entry
 from sockets_lab.model import SocketRow
 from sockets_lab.nodes import Lab, Node
 
+ENDS = "sockets_lab.classic.ends"  # what runs in the nodes
+
 
 @dataclass(frozen=True)
 class Host:
@@ -46,18 +48,26 @@ class View:
 def look(node: Node, cable: str = "") -> Host:
     """Read one node's two tables, also while its process runs a cell."""
     # The rows come last: a socket that the process opens in between is then at most one row too many.
-    return Host(node.name, node.address, node.call("sockets_lab.classic.ends", "sockets"), rows_at(node), cable)
-
-
-def rows_at(node: Node) -> tuple[SocketRow, ...]:
-    """Return the rows of a node's socket table, the listeners first, then by their names."""
-    rows = node.table()
-    return tuple(sorted(rows, key=lambda row: (row.state != "LISTEN", row.protocol, row.local.port, row.foreign)))
+    return _host(node, node.call(ENDS, "sockets"), node.table(), cable)
 
 
 def hosts(lab: Lab, cables: Mapping[str, str] | None = None) -> View:
-    """Read the tables of all nodes, one after the other. Args: cables: node's name -> what was done to its cable."""
-    return View(lab.kind, tuple(look(node, (cables or {}).get(node.name, "")) for node in lab.nodes))
+    """Read the tables of all nodes. Args: cables: node's name -> what was done to its cable.
+
+    Nodes with stacks of their own read both themselves, all at the same time.
+    """
+    if lab.kind == "loopback":
+        return View(lab.kind, tuple(look(node) for node in lab.nodes))
+    done = cables or {}
+    found = zip(lab.nodes, lab.call(ENDS, "holdings"), strict=True)
+    hosts = (_host(node, entries, rows, done.get(node.name, "")) for node, (entries, rows) in found)
+    return View(lab.kind, tuple(hosts))
+
+
+def _host(node: Node, entries: tuple[Entry, ...], rows: list[SocketRow], cable: str) -> Host:
+    """Put the listeners first, then the rows by their names."""
+    rows = sorted(rows, key=lambda row: (row.state != "LISTEN", row.protocol, row.local.port, row.foreign))
+    return Host(node.name, node.address, entries, tuple(rows), cable)
 
 
 def _same(entry: Entry, row: SocketRow) -> bool:

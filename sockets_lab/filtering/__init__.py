@@ -7,7 +7,7 @@ client find out; `try_rules`, `behind_ports`, `try_replies` and `forwarded` are 
 from sockets_lab.filtering.answers import Answer
 from sockets_lab.filtering.asking import ask
 from sockets_lab.filtering.connections import Tracked
-from sockets_lab.filtering.firewall import apply, clear, differs, held
+from sockets_lab.filtering.firewall import add, apply, clear, delete, differs, held, set_policy
 from sockets_lab.filtering.gateway import Forwarded, be_gateway, forwarded, three_nodes, tracked
 from sockets_lab.filtering.logs import Log
 from sockets_lab.filtering.programs import Behind, behind_ports
@@ -20,7 +20,7 @@ from sockets_lab.filtering.trials import Trial, try_rules, verdicts
 
 __all__ = [
     "SSH", "WEB", "Answer", "Behind", "Chain", "Decision", "Forwarded", "Log", "Logged", "Replies", "Rule", "Ruleset",
-    "Service", "StandIn", "Tracked", "Trial", "Unread", "apply", "ask", "be_gateway", "behind_ports", "clear", "decide",
-    "differs", "forwarded", "held", "incoming", "matches", "outgoing", "port_forward", "three_nodes", "tracked",
-    "try_replies", "try_rules", "verdicts",
+    "Service", "StandIn", "Tracked", "Trial", "Unread", "add", "apply", "ask", "be_gateway", "behind_ports", "clear",
+    "decide", "delete", "differs", "forwarded", "held", "incoming", "matches", "outgoing", "port_forward", "set_policy",
+    "three_nodes", "tracked", "try_replies", "try_rules", "verdicts",
 ]  # fmt: skip

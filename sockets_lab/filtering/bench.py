@@ -59,8 +59,7 @@ class Bench:
             self.questions = tuple(one for one in questions(added) if self._start(one))
             self._guarded = self.lab[GUARDED]
             held.enter_context(every_error_told(self._guarded))
-            self._rules: tuple[Rule, ...] = ()
-            self._policy = "accept"
+            self.clear()
             self._held = held.pop_all()
 
     def _start(self, one: Question) -> bool:
@@ -75,21 +74,22 @@ class Bench:
 
     def add(self, rule: Rule) -> None:
         """Put a rule behind those that are there. Raises: BadInput, also with what the kernel refused."""
-        self._change((*self._rules, rule), self._policy)
+        _done(firewall.add(self._guarded, rule))
 
     def remove(self, place: int) -> None:
         """Take away a rule. Args: place, 1 = the first. Raises: BadInput."""
-        if not 1 <= place <= len(self._rules):
+        refused = firewall.delete(self._guarded, place)
+        if refused and refused.name == "ENOENT":
             raise BadInput(f"B has no rule {place}: choose one of those that it has.")
-        self._change((*self._rules[: place - 1], *self._rules[place:]), self._policy)
+        _done(refused)
 
     def clear(self) -> None:
         """Take away all rules, and let everything in."""
-        self._change((), "accept")
+        _done(firewall.apply(self._guarded, incoming()))
 
     def set_policy(self, policy: str) -> None:
         """Say what becomes of whatever no rule decides: "accept" or "drop". Raises: BadInput."""
-        self._change(self._rules, policy)
+        _done(firewall.set_policy(self._guarded, policy))
 
     def held(self) -> Ruleset:
         """Read back what B's kernel holds, and what each rule has counted. Raises: BadInput."""
@@ -113,12 +113,6 @@ class Bench:
             packets = cable.wait(1000, deadline=SETTLING) if cable else None
             return Asked(question, answer, self.held(), log.wait(1000, SETTLING), packets)
 
-    def _change(self, rules: tuple[Rule, ...], policy: str) -> None:
-        refused = firewall.apply(self._guarded, incoming(*rules, policy=policy))
-        if refused:
-            raise BadInput(f"B's kernel refused. {refused}.")
-        self._rules, self._policy = rules, policy
-
     def close(self) -> None:
         """End the lab, and all that goes on in it."""
         self._held.close()
@@ -130,6 +124,11 @@ class Bench:
         self.close()
 
 
+def _done(refused: Refused | None) -> None:
+    if refused:
+        raise BadInput(f"B's kernel refused. {refused}.")
+
+
 def questions(added: int) -> tuple[Question, ...]:
     """Return what a client may ask. Args: added, to each port, where those below 1024 are not every user's."""
     return (
@@ -139,5 +138,3 @@ def questions(added: int) -> tuple[Question, ...]:
         Question("A", "B", "udp", 53 + added, "a program"),
         Question("B", "A", "tcp", 80 + added, "web"),
     )
-
-

@@ -7,7 +7,8 @@ right and no program are needed for it. On loopback nodes the stand-in decides, 
 import weakref
 
 from sockets_lab.errors import BadInput, Refused, attempt
-from sockets_lab.filtering.rulesets import Ruleset
+from sockets_lab.filtering.rules import Rule
+from sockets_lab.filtering.rulesets import Chain, Ruleset
 from sockets_lab.filtering.standin import StandIn
 from sockets_lab.nodes import Node
 from sockets_lab.nodes.loopback import LoopbackNode
@@ -33,6 +34,41 @@ def apply(node: Node, ruleset: Ruleset) -> Refused | None:
         return NO_TRANSLATION
     stand_in(node).take(ruleset)
     return None
+
+
+def add(node: Node, rule: Rule, hook: str = "input") -> Refused | None:
+    """Put a rule behind those of a chain that a node has; what these have counted stays.
+
+    Returns: None, or what the kernel refused (ENOENT: no ruleset with such a chain). Raises: BadInput.
+    """
+    alone = Chain(hook, (rule,))
+    if not isinstance(node, LoopbackNode):
+        return _by_kernel(node, "append", hook, rule)
+    refused: Refused | None = attempt(stand_in(node).add, alone)
+    return refused
+
+
+def delete(node: Node, place: int, hook: str = "input") -> Refused | None:
+    """Take one rule away from a chain that a node has; what the others have counted stays.
+
+    Args: place: 1 = the first. Returns: None, or what the kernel refused (ENOENT: no such rule).
+    """
+    if not isinstance(node, LoopbackNode):
+        return _by_kernel(node, "delete", hook, place)
+    refused: Refused | None = attempt(stand_in(node).delete, hook, place)
+    return refused
+
+
+def set_policy(node: Node, policy: str, hook: str = "input") -> Refused | None:
+    """Say what becomes of packets that no rule of a node's chain decides: "accept" or "drop". All else stays.
+
+    Returns: None, or what the kernel refused (ENOENT: no ruleset). Raises: BadInput.
+    """
+    if not isinstance(node, LoopbackNode):
+        Chain(hook, policy=policy)
+        return _by_kernel(node, "set_policy", hook, policy)
+    refused: Refused | None = attempt(stand_in(node).set_policy, hook, policy)
+    return refused
 
 
 def held(node: Node) -> Ruleset | Refused:
@@ -64,7 +100,7 @@ def stand_in_at(address: str, but: Node) -> StandIn | None:
     return None
 
 
-def _by_kernel(node: Node, function: str, *arguments: Ruleset) -> Refused | None:
+def _by_kernel(node: Node, function: str, *arguments: Ruleset | Rule | str | int) -> Refused | None:
     refused: Refused | None = attempt(node.call, KERNEL, function, *arguments)
     return refused
 

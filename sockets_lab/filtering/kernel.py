@@ -4,8 +4,9 @@ A ruleset becomes one table of nf_tables, which stands beside tables of others. 
 nf_tables.h.
 """
 
-import contextlib
 import errno
+from collections.abc import Callable
+from typing import TypeVar
 
 from sockets_lab.errors import BadInput
 from sockets_lab.filtering import nfnetlink
@@ -17,13 +18,14 @@ from sockets_lab.filtering.rulesets import TABLE, Chain, Ruleset, Unread
 from sockets_lab.filtering.spelling import VERDICTS, expressions
 from sockets_lab.netlink import NLM_F_CREATE, Interrupted, attribute, attributes
 
-NEW_TABLE, DELETE_TABLE, NEW_CHAIN, GET_CHAIN, NEW_RULE, GET_RULE = 0, 2, 3, 4, 6, 7  # NFT_MSG_...
+NEW_TABLE, DELETE_TABLE, NEW_CHAIN, GET_CHAIN, NEW_RULE, GET_RULE, DELETE_RULE = 0, 2, 3, 4, 6, 7, 8  # NFT_MSG_...
 APPEND = 0x800  # NLM_F_APPEND: behind the rules that are there
 TABLE_NAME = 1  # NFTA_TABLE_NAME, and NFTA_CHAIN_TABLE and NFTA_RULE_TABLE
 CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE, HOOK_NUMBER, HOOK_PRIORITY = 3, 4, 5, 7, 1, 2
-RULE_CHAIN, RULE_EXPRESSIONS = 2, 4
+RULE_CHAIN, RULE_HANDLE, RULE_EXPRESSIONS = 2, 3, 4
 PRIORITY = {"prerouting": -100, "postrouting": 100}  # among all who hooked in there: dstnat, srcnat; else 0, filter
 ATTEMPTS = 5
+T = TypeVar("T")
 
 
 def install(ruleset: Ruleset) -> None:
@@ -34,8 +36,27 @@ def install(ruleset: Ruleset) -> None:
     changes: list[Message] = [*_removal(), (NEW_TABLE, NLM_F_CREATE, _table())]
     for chain in ruleset.chains:
         changes.append((NEW_CHAIN, NLM_F_CREATE, _chain(chain)))
-        changes += [(NEW_RULE, NLM_F_CREATE | APPEND, _rule(chain, rule)) for rule in chain.rules]
+        changes += [_appended(chain.hook, rule) for rule in chain.rules]
     nfnetlink.change(NF_TABLES, changes)
+
+
+def append(hook: str, rule: Rule) -> None:
+    """Put a rule behind those of a chain that is there. Raises: OSError; BadInput."""
+    nfnetlink.change(NF_TABLES, [_appended(hook, rule)])
+
+
+def delete(hook: str, place: int) -> None:
+    """Take one rule away from a chain. Args: place: 1 = the first. Raises: OSError (ENOENT: there is no such rule)."""
+    handles = [parts[RULE_HANDLE] for parts in _unchanged(_rules) if _text(parts[RULE_CHAIN]) == hook]
+    if not 1 <= place <= len(handles):
+        raise OSError(errno.ENOENT, f"the chain has no rule {place}")
+    named = _table() + attribute(RULE_CHAIN, TEXT.pack(hook)) + attribute(RULE_HANDLE, handles[place - 1])
+    nfnetlink.change(NF_TABLES, [(DELETE_RULE, 0, named)])
+
+
+def set_policy(hook: str, policy: str) -> None:
+    """Say what becomes of a packet that no rule of a chain decided. Raises: OSError; BadInput."""
+    nfnetlink.change(NF_TABLES, [(NEW_CHAIN, NLM_F_CREATE, _chain(Chain(hook, policy=policy)))])
 
 
 def remove() -> None:
@@ -45,17 +66,28 @@ def remove() -> None:
 
 def installed() -> Ruleset | None:
     """Read the ruleset that the kernel holds, and what its rules have counted; None: there is none. Raises: OSError."""
+    return _unchanged(_installed)
+
+
+def _unchanged(look: Callable[[], T]) -> T:
+    """Look again where the rules changed meanwhile. Raises: OSError (EAGAIN), where they did so each time."""
     for _ in range(ATTEMPTS):
-        with contextlib.suppress(Interrupted):
-            return _installed()
+        try:
+            return look()
+        except Interrupted:
+            continue
     raise OSError(errno.EAGAIN, "the rules changed each time while they were read")
+
+
+def _rules() -> list[dict[int, bytes]]:
+    """List the attributes of each rule in our table."""
+    return [attributes(packed) for packed in nfnetlink.held(NF_TABLES, GET_RULE, _table())]
 
 
 def _installed() -> Ruleset | None:
     rules: dict[str, list[Rule | Unread]] = {}
     found = []
-    for packed in nfnetlink.held(NF_TABLES, GET_RULE, _table()):
-        parts = attributes(packed)
+    for parts in _rules():
         rules.setdefault(_text(parts[RULE_CHAIN]), []).append(rule_of(read(parts[RULE_EXPRESSIONS])))
     for packed in nfnetlink.held(NF_TABLES, GET_CHAIN):
         parts = attributes(packed)
@@ -82,11 +114,11 @@ def _chain(chain: Chain) -> bytes:
     return named + attribute(CHAIN_HOOK, hook) + attribute(CHAIN_POLICY, U32.pack(VERDICTS[chain.policy]))
 
 
-def _rule(chain: Chain, rule: Rule | Unread) -> bytes:
+def _appended(hook: str, rule: Rule | Unread) -> Message:
     if isinstance(rule, Unread):
         raise BadInput("a rule that could not be read cannot be written either: leave it out, or take it from nft.")
-    named = _table() + attribute(RULE_CHAIN, TEXT.pack(chain.hook))
-    return named + attribute(RULE_EXPRESSIONS, pack(expressions(rule)))
+    named = _table() + attribute(RULE_CHAIN, TEXT.pack(hook))
+    return NEW_RULE, NLM_F_CREATE | APPEND, named + attribute(RULE_EXPRESSIONS, pack(expressions(rule)))
 
 
 def _text(packed: bytes) -> str:

@@ -6,6 +6,7 @@ network stacks of one's own, and so no filter that a learner may fill, the lesso
 Source: nft(8).
 """
 
+import errno
 import time
 from dataclasses import dataclass, replace
 
@@ -74,6 +75,32 @@ class StandIn:
         if any(chain.kind == "nat" for chain in ruleset.chains):
             raise BadInput("the stand-in changes no addresses: pass chains for input, output and forward only.")
         self.ruleset = Ruleset(tuple(_from_zero(chain) for chain in ruleset.chains))
+
+    def add(self, alone: Chain) -> None:
+        """Put the rules of a chain behind those at its hook; what these have counted stays. Raises: as `delete`."""
+        chain = self._chain(alone.hook)
+        self._put(replace(chain, rules=(*chain.rules, *_from_zero(alone).rules)))
+
+    def delete(self, hook: str, place: int) -> None:
+        """Take one rule away. Args: place: 1 = the first. Raises: OSError (ENOENT: there is none)."""
+        chain = self._chain(hook)
+        if not 1 <= place <= len(chain.rules):
+            raise OSError(errno.ENOENT, f"the chain has no rule {place}")
+        self._put(replace(chain, rules=chain.rules[: place - 1] + chain.rules[place:]))
+
+    def set_policy(self, hook: str, policy: str) -> None:
+        """Say what becomes of packets that no rule at a hook decides. Raises: as `delete`; BadInput."""
+        self._put(replace(self._chain(hook), policy=policy))
+
+    def _chain(self, hook: str) -> Chain:
+        for chain in self.ruleset.chains:
+            if chain.hook == hook:
+                return chain
+        raise OSError(errno.ENOENT, f"there is no chain at {hook}")
+
+    def _put(self, chain: Chain) -> None:
+        others = tuple(one for one in self.ruleset.chains if one.hook != chain.hook)
+        self.ruleset = Ruleset((*others, chain))
 
     def pass_by(self, hook: str, packet: Packet) -> Decision:
         """Decide over a packet at a hook, count it, and remember its connection where it may pass."""

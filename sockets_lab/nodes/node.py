@@ -3,6 +3,7 @@
 import socket
 import weakref
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Any
 
@@ -113,6 +114,10 @@ class Node:
         """
         __tracebackhide__ = True
         return self._questions.ask("call", module, function, *arguments)
+
+    def called(self, module: str, function: str, *arguments: Any) -> AbstractContextManager[Callable[[], Any]]:
+        """As `call`, but go on at once: the `with` has a function that waits for the value, to be called once."""
+        return self._questions.asked("call", module, function, *arguments)
 
     def capture(self, octets: int = OCTETS) -> Capture:
         """Begin to keep a copy of every packet that crosses this node's end of its cable; use it in a `with`.

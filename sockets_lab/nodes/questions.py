@@ -6,7 +6,7 @@ import pickle
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -53,24 +53,40 @@ class Questions:
     def ask(self, *question: Any) -> Any:
         """Ask, and return the answer. Raises: what the node raised; NodeError, where it is gone or is too slow."""
         __tracebackhide__ = True
-        try:
-            with self._one_at_a_time:
+        with self.asked(*question) as answer:
+            return answer()
+
+    @contextmanager
+    def asked(self, *question: Any) -> Iterator[Callable[[], Any]]:
+        """Ask, and hand over what waits for the answer, so that others can be asked meanwhile. Raises: as `ask`."""
+        __tracebackhide__ = True
+        with self._one_at_a_time:
+            with self._alive(), uninterrupted():
+                self._line.send(question)
+                self._owed += 1
+            yield self._answer
+
+    def _answer(self) -> Any:
+        __tracebackhide__ = True
+        with self._alive():
+            while self._owed:
+                self._line.wait(ANSWER)
                 with uninterrupted():
-                    self._line.send(question)
-                    self._owed += 1
-                while True:
-                    self._line.wait(ANSWER)
-                    with uninterrupted():
-                        kind, answer = self._taken()
-                    if not self._owed:
-                        break
+                    kind, answer = self._taken()
+        if kind == "error":
+            raise answer
+        return answer
+
+    @contextmanager
+    def _alive(self) -> Iterator[None]:
+        """Say what it means where the line is silent, or has an end."""
+        __tracebackhide__ = True
+        try:
+            yield
         except TimeoutError:
             raise NodeError(f"{self._name} did not answer within {ANSWER:g} seconds: run the cell again.") from None
         except (EOFError, OSError):
             raise NodeError(f"{self._name} has ended: make a new lab.") from None
-        if kind == "error":
-            raise answer
-        return answer
 
     def _taken(self) -> tuple[str, Any]:
         """Take an answer off the line. A socket that nobody waits for any more is closed."""

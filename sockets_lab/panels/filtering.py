@@ -96,12 +96,12 @@ class FilteringPanel(Panel):
         label = LABEL if self.logs.value else None
         self.opened().add(Rule(self.verdict.value, protocol, port, source_port, state=state, log=label))
         self.refresh()
-        self.say("B's kernel holds the rule, behind those that it had. All counters begin at 0 again.")
+        self.say("B's kernel holds the rule, behind those that it had.")
 
     def remove(self) -> None:
         self.opened().remove(self.place.value)
         self.refresh()
-        self.say("It is gone, and the rules behind it have moved up. All counters begin at 0 again.")
+        self.say("It is gone, and the rules behind it have moved up.")
 
     def clear(self) -> None:
         self.policy.value = "accept"

@@ -35,7 +35,6 @@ class KnockingPanel(Panel):
     def __init__(self) -> None:
         self.held: Bench | None = None
         self.view: View | None = None
-        self._busy = threading.RLock()  # one at a time: a click, or a look at the door
         self._over = threading.Event()
         self._looks: threading.Thread | None = None
         self.node = widgets.Dropdown(options=["A", "C"], description="From", style=STYLE, layout={"width": "100px"})
@@ -88,10 +87,9 @@ class KnockingPanel(Panel):
 
     def fresh(self) -> None:
         """Put up a fresh door of the chosen kind."""
-        with self._busy:
-            self.bench.put_up(self.opens.value == BY_REQUEST)
-            self.offer()
-            self.refresh()
+        self.bench.put_up(self.opens.value == BY_REQUEST)
+        self.offer()
+        self.refresh()
         self.say("A fresh door, with a fresh key." if self.bench.signed else "A fresh door. Nobody has knocked yet.")
 
     def offer(self) -> None:
@@ -103,20 +101,18 @@ class KnockingPanel(Panel):
 
     def knock_right(self, place: int) -> None:
         """Knock at a port of the sequence."""
-        with self._busy:
-            lock = self.bench.daemon.lock
-            self.knock_at(lock.sequence[place] if isinstance(lock, Lock) else sequence_of(SEQUENCE)[place])
+        lock = self.bench.daemon.lock
+        self.knock_at(lock.sequence[place] if isinstance(lock, Lock) else sequence_of(SEQUENCE)[place])
 
     def knock(self) -> None:
         """Knock at the chosen port."""
         self.knock_at(Knock(self.port.value, self.protocol.value))
 
     def knock_at(self, knock: Knock) -> None:
-        with self._busy:
-            before, name = len(self.bench.daemon.events), self.node.value
-            sent = self.bench.knock(name, knock)
-            new = self.bench.daemon.events[before:]
-            self.refresh()
+        before, name = len(self.bench.daemon.events), self.node.value
+        sent = self.bench.knock(name, knock)
+        new = self.bench.daemon.events[before:]
+        self.refresh()
         heard = "; ".join(self.told(one) for one in new if one.knock) or (
             "to try the door is no knock" if knock.port == self.bench.daemon.door.port else
             "the door heard nothing of it")  # fmt: skip
@@ -124,17 +120,15 @@ class KnockingPanel(Panel):
 
     def request(self) -> None:
         """Send a good request."""
-        with self._busy:
-            name, event = self.node.value, self.bench.request(self.node.value)
-            self.refresh()
+        name, event = self.node.value, self.bench.request(self.node.value)
+        self.refresh()
         heard = self.told(event) if event else "nothing was heard yet"
         self.say(f"{name} sent 63 bytes, signed with the key. The door: {heard}.")
 
     def replay(self, as_itself: bool) -> None:
         """Let C send again what A has sent."""
-        with self._busy:
-            found = self.bench.replay(as_itself)
-            self.refresh()
+        found = self.bench.replay(as_itself)
+        self.refresh()
         if isinstance(found, Refused):
             raise BadInput(f"nothing was sent. {found}.")
         who = "its own address" if as_itself else "A's address, byte for byte"
@@ -145,9 +139,8 @@ class KnockingPanel(Panel):
 
     def visit(self) -> None:
         """Try the door."""
-        with self._busy:
-            name, visit = self.node.value, self.bench.visit(self.node.value)
-            self.refresh()
+        name, visit = self.node.value, self.bench.visit(self.node.value)
+        self.refresh()
         words = f", and heard {visit.words.decode().strip()!r}" if visit.words else ""
         self.say(f"{name} tried to connect to {self.bench.daemon.door}: **{visit.answer}**{words}.")
 
@@ -177,14 +170,17 @@ class KnockingPanel(Panel):
     def _look(self, over: threading.Event) -> None:
         """Follow the door as it shuts by itself. Runs in a thread, until `release`."""
         while not over.wait(LOOK):
-            with self._busy:
+            if not self.acting.acquire(blocking=False):
+                continue  # an action looks itself, and `release` waits for us within one
+            try:
                 if over.is_set() or self.held is None:
                     return
-                try:
-                    self.refresh()
-                except (NodeError, OSError) as error:
-                    self.say(f"The door is gone: {error}", trouble=True)
-                    return
+                self.refresh()
+            except (NodeError, OSError) as error:
+                self.say(f"The door is gone: {error}", trouble=True)
+                return
+            finally:
+                self.acting.release()
 
     def release(self) -> bool:
         held, looks = self.held, self._looks

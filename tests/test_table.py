@@ -526,6 +526,39 @@ def test_the_kernels_own_refusal_is_raised():
         sock_diag.dump("tcp", 255)  # no such family
 
 
+def _named(message):
+    """Family, state and names, without the timers, which run."""
+    return message[:2], message[4:52]
+
+
+@on_netlink
+@pytest.mark.parametrize("states", [None, frozenset({"ESTABLISHED", "TIME_WAIT"}), frozenset({"CLOSE"})])
+def test_both_families_in_one_walk_are_the_same_rows_as_one_after_the_other(states):
+    with ExitStack() as held:
+        ports = []
+        for address in ("127.0.0.1", *(["::1"] if has_ipv6() else [])):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            server = held.enter_context(socket.create_server((address, 0), family=family))
+            bound = held.enter_context(socket.socket(family))
+            bound.bind((address, 0))
+            first, second, left = (held.enter_context(socket.socket(family)) for _ in range(3))
+            for client in (first, left, second):  # first stays, left goes into TIME_WAIT, second is never accepted
+                client.connect(server.getsockname())
+            held.enter_context(server.accept()[0])
+            gone = server.accept()[0]
+            left.close()
+            gone.close()
+            ports += [sock.getsockname()[1] for sock in (server, bound)]
+        for port in ports:
+            one_by_one = [sock_diag.dump("tcp", family, states, port) for family in sock_diag.FAMILIES]
+            at_once = sock_diag.dump("tcp", None, states, port)
+            assert sorted(map(_named, at_once)) == sorted(map(_named, one_by_one[0] + one_by_one[1]))
+        everything = sock_diag.dump("tcp", states=states)
+        assert [message[0] for message in everything] == sorted(message[0] for message in everything)
+        if states is None:
+            assert set(ports) <= {sock_diag.port_of(message) for message in everything}
+
+
 def test_interruption_is_told_after_the_last_row(answering):
     rows = []
     with pytest.raises(netlink.Interrupted):

@@ -7,8 +7,7 @@ long as the table is read where owners are asked for. Nobody accepts what comes.
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import product
+from itertools import count, product
 
 from sockets_lab import table
 from sockets_lab.conflicts.claims import Claim, Claimant
@@ -77,7 +76,8 @@ def stage(
         one = stack.enter_context(Claimant())
         if two_programs and program is None:
             program = stack.enter_context(SecondProgram())
-        return settled(partial(_trial, one, program or stack.enter_context(Claimant()), plan, owners))
+        two, tries = program or stack.enter_context(Claimant()), count()
+        return settled(lambda: _trial(one, two, plan, owners, again=next(tries) > 0))
 
 
 def vary_options(first: Claim, second: Claim) -> dict[tuple[str, str], Outcome]:
@@ -131,11 +131,15 @@ def claims_of(protocols: str, pair: str, listening: str) -> tuple[Claim, Claim]:
     return first, second
 
 
-def _trial(one: Claimant, two: Party, plan: Outcome, owners: bool = False) -> Outcome:
-    """Play one trial on a fresh port; `disturbed` where a claim does not even work alone on its number."""
+def _trial(one: Claimant, two: Party, plan: Outcome, owners: bool = False, again: bool = False) -> Outcome:
+    """Play one trial on a fresh port; `disturbed` where a claim does not even work alone on its number.
+
+    Args: again: it is not the first one. The first refusal is never the last word, so nobody needs its owners.
+    """
     pair = (plan.first, plan.second)
     steps, port = play((one, two), pair)
-    held = who_holds(*pair, port, {one.pid, two.pid}) if owners and port else ()
+    told = again or not any(map(in_use, steps))
+    held = who_holds(*pair, port, {one.pid, two.pid}) if owners and port and told else ()
     one.close()
     two.close()
     outcome = replace(plan, port=port, steps=steps, holders=held)

@@ -134,8 +134,7 @@ def _covers(local: Endpoint, asked: Endpoint, ipv6_only: bool) -> bool:
 def _messages(protocol: str, states: frozenset[str] | None, port: int = 0) -> list[bytes]:
     if not sock_diag.state_mask(protocol, states):
         return []
-    ipv4, ipv6 = (sock_diag.dump(protocol, family, states, port) for family in sock_diag.FAMILIES)
-    return ipv4 + ipv6
+    return sock_diag.dump(protocol, states=states, port=port)
 
 
 def _foreign(sock: socket.socket) -> Endpoint:

@@ -47,13 +47,12 @@ class Reader:
         names = dict[tuple, Endpoint]()
         ours, others = [], []
         for protocol in sock_diag.PROTOCOLS:
-            for family in sock_diag.FAMILIES:
-                for message in self._dump(protocol, family):
-                    inode = sock_diag.inode_of(message)
-                    if inode in inodes:
-                        ours.append(sock_diag.row(message, protocol, names))
-                    elif not inode:
-                        others.append((message, protocol))
+            for message in self._dump(protocol):
+                inode = sock_diag.inode_of(message)
+                if inode in inodes:
+                    ours.append(sock_diag.row(message, protocol, names))
+                elif not inode:
+                    others.append((message, protocol))
         wanted = {*ports, *(row.local.port for row in ours)}
         return ours + [sock_diag.row(*one, names) for one in others if sock_diag.port_of(one[0]) in wanted]
 
@@ -65,9 +64,9 @@ class Reader:
             self._reopen()
             raise
 
-    def _dump(self, protocol: str, family: int) -> list[bytes]:
+    def _dump(self, protocol: str) -> list[bytes]:
         try:
-            return sock_diag.dump(protocol, family, through=self._kernel)
+            return sock_diag.dump(protocol, through=self._kernel)
         except BaseException:
             self._reopen()
             raise

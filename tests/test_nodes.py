@@ -458,3 +458,15 @@ class TestRefused:
         assert told[0].startswith(step)  # of A or of B: they are made at the same time, and one is too many
         assert told[1] == "ENOSPC"
         assert left == 0
+
+
+def test_all_nodes_are_asked_at_the_same_time_and_a_failure_of_one_leaves_no_answer_behind(lab):
+    began = time.monotonic()
+    assert lab.call("time", "sleep", 1.0) == [None, None]
+    assert time.monotonic() - began < 2.0
+    with pytest.raises(ValueError, match="domain"):
+        lab.call("math", "sqrt", -1)
+    assert lab.call("os", "getpid") == [node.run(os.getpid) for node in lab.nodes]
+    with lab.A.called("math", "sqrt", 4), lab.B.called("math", "sqrt", 9) as three:
+        assert three() == 3.0
+    assert lab.A.call("math", "sqrt", 25) == 5.0, "not the answer that nobody waited for"

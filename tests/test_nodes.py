@@ -460,6 +460,7 @@ class TestRefused:
         assert left == 0
 
 
+@needs_namespaces
 def test_all_nodes_are_asked_at_the_same_time_and_a_failure_of_one_leaves_no_answer_behind(lab):
     began = time.monotonic()
     assert lab.call("time", "sleep", 1.0) == [None, None]

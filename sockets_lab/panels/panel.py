@@ -37,6 +37,7 @@ class Panel(widgets.VBox):
         self.picture: Picture | None = None
         self.saying = itertools.count(1)
         self.acting = threading.RLock()  # JupyterLab tells some controls to the main thread, some to another one
+        self.inside = False  # an action goes on, in the thread that holds the lock
         self.canvas = widgets.HTML()
         self.line = widgets.HTML()
         self.canvas.add_class("sockets-lab-picture")
@@ -82,23 +83,38 @@ class Panel(widgets.VBox):
         control.observe(lambda _: self.guarded(action)(), names=trait)
 
     def guarded(self, action: Callable[[], None]) -> Callable[[], None]:
-        """Wrap an action: one at a time, and no error is swallowed, which ipywidgets would print where nobody looks."""
+        """Wrap an action: one at a time, and no error is swallowed, which ipywidgets would print where nobody looks.
+
+        What an action sets off, as it changes a control that is followed, is a part of it.
+        """
 
         @wraps(action)
         def run() -> None:
-            with self.acting, self.at_once():
-                self.say("")
-                try:
+            with self.acting:
+                if self.inside:
                     action()
-                except BadInput as mistake:
-                    self.say(str(mistake), trouble=True)
-                except OSError as error:
-                    self.say(f"Refused. {refusal(error)}.", trouble=True)
-                except Exception as error:  # noqa: BLE001  a fault of ours: show it here, or nobody sees it
-                    self.say(f"This panel has a fault of its own: {type(error).__name__}: {error}", trouble=True)
+                    return
+                self.inside = True
+                try:
+                    self.perform(action)
+                finally:
+                    self.inside = False
             look_again()
 
         return run
+
+    def perform(self, action: Callable[[], None]) -> None:
+        """Do what was clicked, and show all that it changes, and what went wrong."""
+        with self.at_once():
+            self.say("")
+            try:
+                action()
+            except BadInput as mistake:
+                self.say(str(mistake), trouble=True)
+            except OSError as error:
+                self.say(f"Refused. {refusal(error)}.", trouble=True)
+            except Exception as error:  # noqa: BLE001  a fault of ours: show it here, or nobody sees it
+                self.say(f"This panel has a fault of its own: {type(error).__name__}: {error}", trouble=True)
 
     @contextmanager
     def at_once(self) -> Iterator[None]:

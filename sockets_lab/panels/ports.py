@@ -1,5 +1,6 @@
 """The panel of lesson 03: a map of all 65,536 ports, a probe for one, and ports handed out while you watch."""
 
+import os
 import socket
 from contextlib import suppress
 
@@ -65,7 +66,8 @@ class PortPanel(Panel):
 
     def look(self) -> None:
         """Probe the chosen port and draw the map anew."""
-        found = ports.probe(self.port.value, self.protocol.value, deadline=DEADLINE)
+        ours = (os.getpid(),) if (self.protocol.value, self.port.value) in self.held else None
+        found = ports.probe(self.port.value, self.protocol.value, deadline=DEADLINE, among=ours)
         self.take_calls()
         self.draw(map_of_ports(self.read or ports.port_map(self.protocol.value), found, self.handed_out))
         self.say(f"Port **{self.port.value}**, {self.protocol.label}: {MEANING[found.outcome]}")

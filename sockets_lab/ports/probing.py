@@ -1,6 +1,7 @@
 """One port probed: its range, name and holders, then a real bind and a real connect on the loopback."""
 
 import socket
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -59,8 +60,9 @@ def _holder(row: SocketRow) -> str:
 
 
 def probe(
-    port: int | str, protocol: str = "tcp", address: str = "127.0.0.1", deadline: float | None = None
-) -> Probe:
+    port: int | str, protocol: str = "tcp", address: str = "127.0.0.1", deadline: float | None = None,
+    among: Iterable[int] | None = None,
+) -> Probe:  # fmt: skip
     """Find out about one port: its range and service name, who holds it, then really bind it and connect to it.
 
     For UDP, "connect" sends one empty datagram and waits for an answer: silence may mean open.
@@ -69,6 +71,7 @@ def probe(
         protocol: "tcp" or "udp".
         address: one of the loopback's.
         deadline: seconds to wait for an answer, 0.01-60; None = 3 for TCP, 0.3 for UDP.
+        among: the ids of processes that are known to hold it, as for `table.holders`; None = look into all.
     Raises: BadInput.
     Source: RFC 9293 section 3.10.7.1 (a reset answers for a closed port); RFC 1122 section 4.1.3.1 (UDP: ICMP does).
     """
@@ -76,7 +79,7 @@ def probe(
     seconds = DEADLINES[checked_protocol(protocol)] if deadline is None else deadline
     if not 0.01 <= seconds <= 60:
         raise BadInput(f"{deadline!r} is no deadline: pass seconds from 0.01 to 60.")
-    holders = tuple(table.holders(asked, protocol)) if asked.port else ()
+    holders = tuple(table.holders(asked, protocol, among)) if asked.port else ()
     bound = attempt(_bind, asked, protocol)
     reached = attempt(_reach, asked, protocol, seconds)
     return Probe(asked, protocol, range_of(port), service(port, protocol), holders, bound, reached)

@@ -27,6 +27,7 @@ LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 VERDICT = re.compile(r'^lesson\.verdict\("(.+)"\)', re.MULTILINE)
 STARTED, ANSWERED, ENDED = 120.0, 180.0, 10.0  # seconds, for a busy machine
 MOMENT = 0.2  # seconds between two counts
+SWEPT = 12.0  # seconds: every ten of them ipykernel closes what threads had that printed something and have ended
 CLOSED = ("Everything is closed", "Left open: nothing")  # how a lesson ends, and the bench
 # Files are Jupyter's history and matplotlib's fonts; a child that ended waits for whoever starts the next one
 PROBE = """
@@ -178,15 +179,16 @@ def marked(mark: str, kernel: int) -> list[psutil.Process]:
     return found
 
 
-def probe(kernel: Kernel) -> dict[str, int]:
+def probe(kernel: Kernel, before: dict[str, int] | None = None) -> dict[str, int]:
     """Count what the kernel holds: descriptors, threads, children. Raises: RuntimeError, where it cannot be counted.
 
-    It counts until it comes to the same twice: Jupyter and IPython close some of their own a moment later.
+    Args: before: count until it comes to the same, for as long as Jupyter takes to close its own; None: count when it
+        has closed them.
     """
-    before: dict[str, int] = {}
-    until = time.monotonic() + ENDED
-    while (counted := _counted(kernel)) != before and time.monotonic() < until:
-        before = counted
+    if before is None:
+        time.sleep(SWEPT)
+    until = time.monotonic() + SWEPT
+    while (counted := _counted(kernel)) != before and before is not None and time.monotonic() < until:
         time.sleep(MOMENT)
     return counted
 

@@ -53,7 +53,7 @@ def interrupt(quick: bool) -> Found:
                 if not stopped:
                     break
             yield from (f"Run All after the stops: {one}" for one in troubles(kernel.lesson(path)))
-            if (after := probe(kernel)) != before:
+            if (after := probe(kernel, before)) != before:
                 yield f"the kernel holds {after}, and held {before} before the stops"
             if (slowest := float(kernel.run("print(stopping.slowest())").text)) > GONE:
                 yield f"a cell went on for {slowest:.1f} s after the stop"

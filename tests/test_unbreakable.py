@@ -34,7 +34,7 @@ def lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
 def test_what_holds_more_after_each_run_is_found(lesson):
     lesson("import os\nheld = globals().get('held', []) + [os.pipe()]", END)
     (wrong,) = again.run_all(quick=True).wrong
-    assert wrong.startswith("99_broken: the kernel holds more each time")
+    assert wrong.startswith("99_broken: time 3: the kernel holds ")
 
 
 def test_a_whole_lesson_holds_nothing_more(lesson):

@@ -45,10 +45,10 @@ class View:
         return next(host for host in self.hosts if host.name == name)
 
 
-def look(node: Node, cable: str = "") -> Host:
+def look(node: Node) -> Host:
     """Read one node's two tables, also while its process runs a cell."""
     # The rows come last: a socket that the process opens in between is then at most one row too many.
-    return _host(node, node.call(ENDS, "sockets"), node.table(), cable)
+    return _host(node, node.call(ENDS, "sockets"), node.table())
 
 
 def hosts(lab: Lab, cables: Mapping[str, str] | None = None) -> View:
@@ -64,7 +64,7 @@ def hosts(lab: Lab, cables: Mapping[str, str] | None = None) -> View:
     return View(lab.kind, tuple(hosts))
 
 
-def _host(node: Node, entries: tuple[Entry, ...], rows: list[SocketRow], cable: str) -> Host:
+def _host(node: Node, entries: tuple[Entry, ...], rows: list[SocketRow], cable: str = "") -> Host:
     """Put the listeners first, then the rows by their names."""
     rows = sorted(rows, key=lambda row: (row.state != "LISTEN", row.protocol, row.local.port, row.foreign))
     return Host(node.name, node.address, entries, tuple(rows), cable)

@@ -41,7 +41,8 @@ def _bars(axes: Axes, drawing: Bars) -> str:
         middle = statistics.median(values)
         axes.barh(place, middle, color=COLORS[2], height=0.6)
         axes.hlines(place, min(values), max(values), color="black", linewidth=2)
-        axes.text(max(values) * 1.04, place, _number(middle), va="center")
+        over_line = {"facecolor": "white", "edgecolor": "none", "pad": 1}
+        axes.text(max(values) * 1.04, place, _number(middle), va="center", bbox=over_line)
         said.append(f"{name}: {_number(middle)} times ours, from {_number(min(values))} to {_number(max(values))}.")
     axes.axvline(1, color=COLORS[0], linestyle="--")
     axes.set_yticks(range(len(said)), list(drawing.ratios))

@@ -15,6 +15,7 @@ from faults import again, ending, found, poorer
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the report is made on Linux")
 END = 'print("Everything is closed")'
+HALF = "get_ipython().kernel.iopub_socket.send_multipart([b'stream', b'<IDS|MSG>', b'a', b'b', b'c', b'd', b'e'])"
 
 
 @pytest.fixture
@@ -83,6 +84,18 @@ def test_a_traceback_for_want_of_memory_is_found(lesson):
     wrong = poorer.memory(quick=True).wrong
     assert wrong
     assert all("MemoryError" in one for one in wrong)
+
+
+def test_half_a_message_is_jupyters_where_its_log_says_so_be_it_later(lesson):
+    lesson("import os, threading\n_ = threading.Timer(0.5, os.write, (2, b'OSError: Too many open files')).start()",
+           HALF, END)  # fmt: skip
+    assert not [one for one in poorer.descriptors(quick=True).wrong if one.startswith("32: ")]
+
+
+def test_half_a_message_is_wrong_where_the_log_says_nothing(lesson, monkeypatch):
+    monkeypatch.setattr(poorer, "LOGGED", 0.5)
+    lesson(HALF, END)
+    assert any(one.startswith("32: 99_broken: Invalid Signature") for one in poorer.descriptors(quick=True).wrong)
 
 
 def test_a_cell_that_goes_on_after_the_stop_button_is_found(lesson, monkeypatch):

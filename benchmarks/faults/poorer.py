@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +16,7 @@ BASE = 66  # descriptors that an idle kernel holds
 STEPS = (16, 32, 64)  # descriptors that a lesson may have
 # What Jupyter's log has where the kernel itself lacked what a message takes
 JUPYTER_LACKS = ("MemoryError", "can't start new thread", "Too many open files")
+LOGGED = 5.0  # seconds until it stands there
 # MiB of addresses; an idle kernel takes 800, a lesson with its pictures 1,150, and up to 1,470 where it has threads
 MEMORY = (850, 950, 1050, 1200, 1500)
 
@@ -34,12 +36,22 @@ def _clear(inside: Sequence[str], path: Path) -> Iterator[str]:
             try:
                 yield from unclear(kernel.lesson(path))
             except (TimeoutError, ValueError) as broken:  # no message, or half of one
-                if not any(lack in kernel.log() for lack in JUPYTER_LACKS):
+                if not _jupyter_lacked(kernel):
                     yield f"{broken}"
     except KernelDied as died:
         if "Traceback" in str(died):
             yield str(died)
     yield from (f"left: {one}" for one in kernel.left(5.0))
+
+
+def _jupyter_lacked(kernel: Kernel) -> bool:
+    """Whether Jupyter's log says that the kernel lacked something; half a message may arrive before it does."""
+    until = time.monotonic() + LOGGED
+    while time.monotonic() < until:
+        if any(lack in kernel.log() for lack in JUPYTER_LACKS):
+            return True
+        time.sleep(0.05)
+    return False
 
 
 def _missing(fault: str, inside: Sequence[str]) -> Callable[[bool], Found]:

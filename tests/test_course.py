@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -110,6 +111,49 @@ def test_progress_outlives_the_process(kept):
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "{'three-numbers': True}"
     assert [path.name for path in kept.iterdir()] == [f"{NAME}.json"]
+
+
+WRITER = f"""
+import sys
+from sockets_lab.course import progress
+sys.stdin.read()
+for number in range(20):
+    assert progress.remember({NAME!r}, "exercises", f"{{sys.argv[1]}}-{{number}}", True)
+"""
+HOLDER = """
+import fcntl, os, sys, time
+fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked there")
+def test_kernels_that_write_at_once_undo_nothing_of_each_other(kept):
+    names = [f"kernel{number}" for number in range(6)]
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, name], stdin=subprocess.PIPE) for name in names]
+    for writer in writers:
+        writer.stdin.close()  # go
+    assert [writer.wait(60) for writer in writers] == [0] * len(writers)
+    assert set(progress.load(NAME)["exercises"]) == {f"{name}-{number}" for name in names for number in range(20)}
+    assert [path.name for path in kept.iterdir()] == [f"{NAME}.json"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="folders cannot be locked there")
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_kernel_that_halts_while_it_writes_does_not_halt_the_others(kept, killed):
+    kept.mkdir()
+    with subprocess.Popen([sys.executable, "-c", HOLDER, kept], stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "held\n"
+        if killed:
+            holder.kill()
+            holder.wait(10)
+        began = time.monotonic()
+        assert progress.remember(NAME, "exercises", "a", True)
+        took = time.monotonic() - began
+        holder.kill()
+    assert took < progress.TURN / 2 if killed else took < 5 * progress.TURN
+    assert progress.load(NAME)["exercises"] == {"a": True}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"predictions": 3}', "\x00\xff"])

@@ -1,12 +1,16 @@
 """What the learner has predicted and solved, one small JSON file a lesson in the user's data folder.
 
-A file per lesson, replaced in one step, so that two notebooks open at once cannot spoil each other's. Where nothing can
-be written, progress lasts as long as the kernel; a file that cannot be read is set aside, never thrown away.
+A file per lesson, replaced in one step, and by one kernel at a time, so that two notebooks open at once cannot spoil or
+undo each other's. Where nothing can be written, progress lasts as long as the kernel; a file that cannot be read is set
+aside, never thrown away.
 """
 
 import json
 import os
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from sockets_lab.course.lessons import lesson
@@ -14,6 +18,7 @@ from sockets_lab.machine import folder
 
 Kept = dict[str, dict[str, Any]]  # {"predictions": {key: [predicted, measured]}, "exercises": {key: evidence}}
 KINDS = ("predictions", "exercises")
+TURN = 1.0  # seconds in which another kernel has written its entry, unless it was halted meanwhile
 _session: dict[str, Kept] = {}  # what could not be written
 
 
@@ -37,14 +42,39 @@ def load(name: str) -> Kept:
 
 def remember(name: str, kind: str, key: str, value: Any) -> bool:
     """Add one entry and write the lesson's file. Returns: whether it will be there after this kernel has ended."""
-    kept = load(name)
-    kept[kind][key] = value
-    written = _write(name, kept)
+    with _turn(folder()):
+        kept = load(name)
+        kept[kind][key] = value
+        written = _write(name, kept)
     if written:
         _session.pop(name, None)
     else:
         _session[name] = kept
     return written
+
+
+@contextmanager
+def _turn(place: Path | None) -> Iterator[None]:
+    """Keep other kernels from writing, or they would write back what they have read before our entry was there.
+
+    It is the folder that is locked: that leaves no file, and ends with this process, however it ends. Go on without,
+    where another one does not get done, and where there are no such locks. Source: flock(2).
+    """
+    with ExitStack() as held:
+        with suppress(ImportError, OSError):
+            if place:
+                place.mkdir(parents=True, exist_ok=True)
+                import fcntl  # not on Windows
+
+                number = os.open(place, os.O_RDONLY)
+                held.callback(os.close, number)
+                until = time.monotonic() + TURN
+                while time.monotonic() < until:
+                    with suppress(BlockingIOError):
+                        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    time.sleep(0.01)
+        yield
 
 
 def _write(name: str, kept: Kept) -> bool:
@@ -53,7 +83,6 @@ def _write(name: str, kept: Kept) -> bool:
         return False
     draft = place / f"{name}.{os.getpid()}"
     try:
-        place.mkdir(parents=True, exist_ok=True)
         draft.write_text(json.dumps(kept, indent=1), encoding="utf-8")
         draft.replace(place / f"{name}.json")
     except OSError:

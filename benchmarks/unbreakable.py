@@ -18,6 +18,7 @@ OWN = "SOCKETS_LAB_OWN_NETWORK"
 sys.path.insert(0, str(ROOT / "tests"))
 
 from faults import again, clock, ending, neighbours, poorer  # noqa: E402
+from faults.found import Found  # noqa: E402
 
 FAULTS = {
     "run-all": again.run_all,
@@ -62,7 +63,10 @@ def main() -> None:
     with OUT.open("w", encoding="utf-8") as report:
         for name in chosen.faults or FAULTS:
             began = time.monotonic()
-            found = FAULTS[name](chosen.quick)
+            try:
+                found = FAULTS[name](chosen.quick)
+            except Exception as broken:  # noqa: BLE001  the others are still to be caused
+                found = Found(name, "Not to its end", "what it raised", [f"{type(broken).__name__}: {broken}"])
             line = f"{found.told()} ({name}, {time.monotonic() - began:.0f} s)"
             wrong += len(found.wrong)
             print(line, flush=True)

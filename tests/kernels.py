@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import psutil
@@ -206,12 +207,12 @@ def verdicts(path: Path, before: int | None = None) -> set[str]:
     return {key for source, _ in cells(path)[:before] for key in VERDICT.findall(source)}
 
 
-def kept(folder: Path, lesson: str) -> dict[str, list]:
-    """Return the predictions that a learner's progress has of a lesson. Raises: ValueError, where it was spoilt."""
+def kept(folder: Path, lesson: str, kind: str = "predictions") -> dict[str, Any]:
+    """Return what a learner's progress has of a lesson, of one kind. Raises: ValueError, where it was spoilt."""
     if strays := [one.name for one in folder.iterdir() if one.suffix != ".json"]:
         raise ValueError(f"left of the progress: {strays}")
     file = folder / f"{lesson}.json"
-    read: dict[str, list] = json.loads(file.read_text(encoding="utf-8"))["predictions"] if file.exists() else {}
+    read: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))[kind] if file.exists() else {}
     return read
 
 

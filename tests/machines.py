@@ -40,10 +40,13 @@ def readable() -> list[str]:
     return lines
 
 
+REFUSING = [sys.executable, str(ROOT / "tests" / "refusing.py")]
+# No address of that family, and no socket either
 NO_IPV6 = inside("ip link set lo up", "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6", network=True)
+NO_IPV6 += [*REFUSING, "ipv6"]
 NO_SERVICES = inside("mount --bind /dev/null /etc/services")
 NO_PROC = inside("mount -t tmpfs none /proc")
-NO_NAMESPACES = [sys.executable, str(ROOT / "tests" / "refusing.py")]
+NO_NAMESPACES = [*REFUSING, "namespaces"]
 READ_ONLY_HOME = inside(
     'mkdir "$TMPDIR/home"', 'mount --bind "$TMPDIR/home" "$TMPDIR/home"',
     'mount -o remount,bind,ro "$TMPDIR/home"', 'export HOME="$TMPDIR/home"', "unset SOCKETS_LAB_DATA",

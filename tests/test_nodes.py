@@ -407,7 +407,7 @@ class TestFallback:
         assert not [one for one in processes if one.is_running()]
 
 
-REFUSING = [sys.executable, str(Path(__file__).with_name("refusing.py")), sys.executable]
+REFUSING = [sys.executable, str(Path(__file__).with_name("refusing.py")), "namespaces", sys.executable]
 TRY = """
 import json, os, time
 from sockets_lab import nodes

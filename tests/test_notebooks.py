@@ -96,7 +96,7 @@ def test_lessons_run_where_psutil_tells_the_socket_table(path, monkeypatch):
 @pytest.mark.skipif(try_namespaces() is not True, reason="namespaces are refused here already")
 @pytest.mark.parametrize("path", WITH_NODES, ids=lambda path: path.stem)
 def test_lessons_with_nodes_run_to_the_end_where_a_container_refuses_them(path):
-    refusing = [sys.executable, str(Path(__file__).with_name("refusing.py")), sys.executable]
+    refusing = [sys.executable, str(Path(__file__).with_name("refusing.py")), "namespaces", sys.executable]
     program = (
         "import sys, nbformat, conftest\nfrom nbclient import NotebookClient\n"
         "notebook = nbformat.read(sys.argv[1], as_version=4)\n"

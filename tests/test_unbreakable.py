@@ -98,11 +98,30 @@ def test_half_a_message_is_wrong_where_the_log_says_nothing(lesson, monkeypatch)
     assert any(one.startswith("32: 99_broken: Invalid Signature") for one in poorer.descriptors(quick=True).wrong)
 
 
+def test_a_printed_traceback_is_jupyters_only_without_a_line_of_the_cell(lesson):
+    shown = "Traceback (most recent call last):\\n  File \"{}\", line 1, in run\\nOSError: Too many open files"
+    for file, is_wrong in (("zmq/sugar/socket.py", False), ("/tmp/ipykernel_1/2.py", True)):
+        lesson(f"print('{shown.format(file)}')", END)
+        assert any(one.startswith("32: ") for one in poorer.descriptors(quick=True).wrong) == is_wrong
+
+
 def test_a_cell_that_goes_on_after_the_stop_button_is_found(lesson, monkeypatch):
     monkeypatch.setattr(ending, "GONE", 0.2)
     lesson("import time\nbegan = time.monotonic()\nwhile time.monotonic() < began + 1:\n"
            "    try:\n        time.sleep(0.1)\n    except KeyboardInterrupt:\n        pass", END)  # fmt: skip
     assert any("a cell went on for" in one for one in ending.interrupt(quick=True).wrong)
+
+
+@pytest.mark.parametrize(("caught", "ended"), [("pass", "no error"), ("raise OSError('half') from None", "OSError")])
+def test_a_stop_that_is_not_one_is_found(lesson, caught, ended):
+    lesson(f"import time\ntry:\n    time.sleep(0.3)\nexcept KeyboardInterrupt:\n    {caught}", END)
+    assert any(f"cell 0 was stopped, and ended in {ended}" in one for one in ending.interrupt(quick=True).wrong)
+
+
+def test_a_kernel_that_loses_another_ones_progress_is_found(lesson, monkeypatch):
+    lesson("from sockets_lab.course import progress as its\nits.load = lambda _: {one: {} for one in its.KINDS}", END)
+    monkeypatch.setattr(again, "LESSONS", again.lessons(True) * 8)
+    assert any("lost of the progress" in one for one in again.ten_kernels(quick=True).wrong)
 
 
 def test_what_a_fault_raises_is_wrong_and_told_by_the_lessons_name():

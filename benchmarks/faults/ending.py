@@ -48,10 +48,14 @@ def interrupt(quick: bool) -> Found:
             yield from troubles(kernel.lesson(path))
             before = probe(kernel)
             for _ in range(1 if quick else PASSES):
-                stopped = _one_pass(kernel, path)
+                stopped, wrong = _one_pass(kernel, path)
                 stops[path.stem] += stopped
+                yield from wrong
                 if not stopped:
                     break
+            else:
+                if not quick:
+                    yield f"after {PASSES} passes there are still places left"
             yield from (f"Run All after the stops: {one}" for one in troubles(kernel.lesson(path)))
             if (after := probe(kernel, before)) != before:
                 yield f"the kernel holds {after}, and held {before} before the stops"
@@ -66,14 +70,28 @@ def interrupt(quick: bool) -> Found:
     return Found("interrupt in every blocking call", often, seen, wrong)
 
 
-def _one_pass(kernel: Kernel, path: Path) -> int:
-    """Run a lesson with the stop button at work; a cell that was stopped is run again. Returns: how many stops."""
-    stopped = 0
+def _one_pass(kernel: Kernel, path: Path) -> tuple[int, list[str]]:
+    """Run a lesson with the stop button at work; a cell that was stopped is run again.
+
+    Returns: how many stops, and what came of one that was no stop.
+    """
+    stopped, wrong = 0, []
     kernel.run("stopping.work(True)")
-    for cell in cells(path):
-        while (said := kernel.run(*cell)).error == "KeyboardInterrupt":
-            stopped += 1
+    for number, cell in enumerate(cells(path)):
+        said, pressed = kernel.run(*cell), _pressed(kernel)
+        while pressed and said.error == "KeyboardInterrupt":
+            stopped += pressed
+            said, pressed = kernel.run(*cell), _pressed(kernel)
+        if pressed:
+            wrong.append(f"cell {number} was stopped, and ended in {said.error or 'no error'}: {said.trace[-300:]}")
         if said.error and not said.announced:
+            if not stopped and not pressed:
+                wrong.append(f"cell {number}, not stopped: {said.error}: {said.trace[-300:]}")
             break  # half of the cell was done before: a learner begins anew
     kernel.run("stopping.work(False)")
-    return stopped
+    return stopped, wrong
+
+
+def _pressed(kernel: Kernel) -> int:
+    """Return how often the button was pressed since this was asked last."""
+    return int(kernel.run("print(stopping.pressed())").text)

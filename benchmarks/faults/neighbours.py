@@ -74,7 +74,10 @@ def taken_ports(quick: bool) -> Found:
     for nodes in ("", "loopback"):
         with _program(sys.executable, "-c", TAKER, str(ROOT)) as taker:
             wrong += each(partial(_whole, nodes), paths)
-            count += int(taker.communicate()[0])
+            taken = int(taker.communicate()[0])
+        count += taken
+        if not taken:
+            wrong.append("no port was taken")
     often = f"{count:,} ports, in each of {len(paths)} notebooks, with nodes and on loopback"
     return Found("a port taken between look and bind", often, "each to its end", wrong)
 

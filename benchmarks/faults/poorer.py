@@ -8,14 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import machines
-from kernels import Kernel, KernelDied, troubles, unclear
+from kernels import ROOT, Kernel, KernelDied, Said, troubles, unclear
 
 from faults.found import Found, each, lessons
 
-BASE = 66  # descriptors that an idle kernel holds
 STEPS = (16, 32, 64)  # descriptors that a lesson may have
-# What Jupyter's log has where the kernel itself lacked what a message takes
-JUPYTER_LACKS = ("MemoryError", "can't start new thread", "Too many open files")
+# What Jupyter says, in its log or in a cell, where the kernel itself lacked what a message or its history takes
+JUPYTER_LACKS = ("MemoryError", "can't start new thread", "Too many open files", "unable to open database file")
 LOGGED = 5.0  # seconds until it stands there
 # MiB of addresses; an idle kernel takes 800, a lesson with its pictures 1,150, and up to 1,470 where it has threads
 MEMORY = (850, 950, 1050, 1200, 1500)
@@ -28,20 +27,32 @@ def _whole(inside: Sequence[str], path: Path) -> Iterator[str]:
         yield from (f"left: {one}" for one in kernel.left())
 
 
-def _clear(inside: Sequence[str], path: Path) -> Iterator[str]:
-    """Run a lesson that may miss what it needs, and then has to say so."""
+def _clear(ended: list[Path], inside: Sequence[str], path: Path) -> Iterator[str]:
+    """Run a lesson that may miss what it needs, and then has to say so. ended: gets the path where the kernel ends."""
     kernel = Kernel(inside)
     try:
         with kernel:
             try:
-                yield from unclear(kernel.lesson(path))
+                yield from unclear([said for said in kernel.lesson(path) if not _is_jupyters(said)])
             except (TimeoutError, ValueError) as broken:  # no message, or half of one
                 if not _jupyter_lacked(kernel):
                     yield f"{broken}"
-    except KernelDied as died:
-        if "Traceback" in str(died):
+            except KernelDied as died:
+                ended.append(path)
+                if "Traceback" in kernel.log() and not _jupyter_lacked(kernel):
+                    yield str(died)
+    except KernelDied as died:  # before its first cell
+        ended.append(path)
+        if "Traceback" in str(died) and not any(lack in str(died) for lack in JUPYTER_LACKS):
             yield str(died)
     yield from (f"left: {one}" for one in kernel.left(5.0))
+
+
+def _is_jupyters(said: Said) -> bool:
+    """Whether what was printed is a traceback of Jupyter's own threads, without a line of the course or the cell."""
+    text = "" if said.error else said.text
+    ours = (str(ROOT / "sockets_lab"), "ipykernel_")
+    return "Traceback" in text and any(lack in text for lack in JUPYTER_LACKS) and not any(one in text for one in ours)
 
 
 def _jupyter_lacked(kernel: Kernel) -> bool:
@@ -72,24 +83,31 @@ read_only_home = _missing("read-only home folder", machines.READ_ONLY_HOME)
 
 
 def descriptors(quick: bool) -> Found:
-    """Give lessons few descriptors beside those of Jupyter; with 64 a lesson has to come to its end."""
-    paths, wrong = lessons(quick), []
-    for more in STEPS[quick:]:
-        run = _whole if more == STEPS[-1] else _clear
-        wrong += [f"{more}: {one}" for one in each(partial(run, machines.descriptors(BASE + more)), paths)]
-    often = f"{', '.join(map(str, STEPS))} beside the {BASE} of Jupyter's kernel, each of {len(paths)} notebooks"
-    seen = "with 64 to the end, with fewer a sentence, or Jupyter's kernel ends or falls silent"
-    return Found("descriptor limit", often, seen, wrong)
+    """Give lessons few descriptors beside those of Jupyter; with the most a lesson has to come to its end."""
+    with Kernel() as kernel:
+        held = int(kernel.run("import os; print(len(os.listdir('/proc/self/fd')) - 1)").text)
+    return _scarce("descriptor limit", f"descriptors beside the {held} of Jupyter's kernel", STEPS[quick:],
+                   lambda more: machines.descriptors(held + more), lessons(quick))  # fmt: skip
 
 
 def memory(quick: bool) -> Found:
     """Give the kernel little memory."""
     # matplotlib keeps a list of fonts for all who come later: one made without memory would lack most of them
     subprocess.run([sys.executable, "-c", "import matplotlib.font_manager"], check=True)
-    paths, wrong = lessons(quick), []
-    for most in MEMORY[1::3] if quick else MEMORY:
-        run = _whole if most == MEMORY[-1] else _clear
-        wrong += [f"{most} MiB: {one}" for one in each(partial(run, machines.memory(most)), paths)]
-    often = f"{', '.join(map(str, MEMORY))} MiB of addresses, each of {len(paths)} notebooks"
-    return Found("memory limit", often,
-                 "with the most to the end, with less a sentence, or Jupyter's kernel ends or falls silent", wrong)
+    return _scarce("memory limit", "MiB of addresses", MEMORY[1::3] if quick else MEMORY, machines.memory,
+                   lessons(quick))  # fmt: skip
+
+
+def _scarce(
+    fault: str, unit: str, steps: Sequence[int], machine: Callable[[int], list[str]], paths: list[Path]
+) -> Found:
+    """Run the lessons with so little, step by step, that they may lack it; not with the last step."""
+    wrong, told = [], []
+    for step in steps:
+        ended: list[Path] = []
+        run = partial(_whole if step == steps[-1] else partial(_clear, ended), machine(step))
+        wrong += [f"{step}: {one}" for one in each(run, paths)]
+        told.append(f"{step} ({len(ended)} kernels ended)")
+    often = f"{', '.join(told)} {unit}, each of {len(paths)} notebooks"
+    seen = "with the most to the end, with less a sentence, or Jupyter's kernel ends or falls silent"
+    return Found(fault, often, seen, wrong)

@@ -21,7 +21,7 @@ class Stopper(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="stop button", daemon=True)
-        self.works, self.slowest, self._pressed = False, 0.0, set[Place]()
+        self.works, self.slowest, self.presses, self._pressed = False, 0.0, 0, set[Place]()
 
     def run(self) -> None:
         before, looks = None, 0
@@ -36,6 +36,7 @@ class Stopper(threading.Thread):
 
     def _press(self, cell: str) -> None:
         """Interrupt, and wait for the end of the cell."""
+        self.presses += 1
         os.kill(os.getpid(), signal.SIGINT)
         began = time.monotonic()
         while (place := _place()[0]) and place[0] == cell:
@@ -73,6 +74,12 @@ def begin() -> None:
 def work(yes: bool) -> None:
     """Let the button be pressed, or not, from now on."""
     _stopper.works = yes
+
+
+def pressed() -> int:
+    """Return how often the button was pressed since this was asked last."""
+    count, _stopper.presses = _stopper.presses, 0
+    return count
 
 
 def slowest() -> float:

@@ -14,7 +14,7 @@ from functools import partial
 
 import psutil
 from holding import connections, on_processor
-from measuring import Bars, Goal, Lines, Report, in_turns, main, ratios, times_ours
+from measuring import Bars, Goal, Lines, Report, growth, in_turns, main, ratios, times_ours
 
 from sockets_lab import netlink, table
 from sockets_lab.model import FourTuple, SocketRow
@@ -62,7 +62,7 @@ def ways(reader: table.Reader, kernel: socket.socket, asked: list[FourTuple]) ->
         PSUTIL: partial(each, psutil.net_connections, ["tcp"]),
     }
     if shutil.which("ss"):
-        found[SS] = partial(each, partial(subprocess.run, capture_output=True, check=True), [("ss", "-Htln")] * 3)
+        found[SS] = partial(each, partial(subprocess.run, stdout=subprocess.DEVNULL, check=True), [("ss", "-Htln")] * 3)
     return found
 
 
@@ -97,19 +97,19 @@ def measure(quick: bool) -> Report:
         for names in ((FIND, OPENING, BARE, PSUTIL), (LISTENERS, SS, PSUTIL))
     )
     faster = ratios(shown[PSUTIL], shown[LISTENERS])
+    points = {name: [(count, statistics.median(taken[count][name])) for count in sizes] for name in shown}
     return Report(
         TITLE,
         [
             Goal(f"{title}: {FIND}", shown[FIND], 10, unit="microseconds", exact=CHECKED),
             Goal(f"{title}: {LISTENERS}, faster than psutil", faster, 1000, at_least=True),
+            Goal(f"{FIND}: grows with power", [growth(points[FIND])], 0.1, unit="(0 is not at all)"),
         ],
         [
             Bars(f"{title}: one four-tuple", times_ours(single, FIND)),
             Bars(f"{title}: the listeners", times_ours(several, LISTENERS)),
         ],
-        [Lines(TITLE, "rows", "microseconds on the processor", {
-            name: [(count, statistics.median(taken[count][name])) for count in sizes] for name in shown
-        })],
+        [Lines(TITLE, "rows", "microseconds on the processor", points)],
         skipped=[] if SS in shown else ["ss: not installed"],
     )  # fmt: skip
 

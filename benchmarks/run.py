@@ -38,6 +38,8 @@ def main() -> None:
     missed, broken = [], []
     for part in chosen.parts or PARTS:
         saved = OUT / f"{part}.json"
+        for old in (saved, *OUT.glob(f"{part}-*")):  # nothing of an earlier run where this one fails
+            old.unlink(missing_ok=True)
         command = [sys.executable, str(HERE / f"{part}.py"), "--save", str(saved)]
         if subprocess.run(command + ["--quick"] * chosen.quick).returncode:
             broken.append(part)

@@ -51,13 +51,16 @@ def proc_net_tcp() -> list[tuple[str, ...]]:
     return [tuple(line.split()[1:4]) for path in files for line in path.read_text().splitlines()[1:]]
 
 
-def in_c(*command: str) -> float:
-    """Return the seconds that the C program measured."""
+def in_c(rows: int, *command: str) -> float:
+    """Return the seconds that the C program measured. Raises: RuntimeError, where it did not find that many."""
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    return sum(float(line.split()[1]) for line in said.splitlines())
+    found = [line.split() for line in said.splitlines()]
+    if any(int(count) < rows for count, _ in found):
+        raise RuntimeError(f"there are {rows:,} rows, and C found: {said}")
+    return sum(float(seconds) for _, seconds in found)
 
 
-def ways(program: str | None) -> dict[str, Callable[[], float]]:
+def ways(program: str | None, rows: int) -> dict[str, Callable[[], float]]:
     """Name the ways that there are here; each returns seconds."""
     found: dict[str, Callable[[], object]] = {
         OURS: partial(columns, TOLD, owners=False),
@@ -69,11 +72,11 @@ def ways(program: str | None) -> dict[str, Callable[[], float]]:
         PROC: proc_net_tcp,
     }
     if shutil.which("ss"):
-        found[SS] = partial(subprocess.run, LISTED, capture_output=True, check=True)
-        found[SS_OWNED] = partial(subprocess.run, (*LISTED, "-p"), capture_output=True, check=True)
+        found[SS] = partial(subprocess.run, LISTED, stdout=subprocess.DEVNULL, check=True)
+        found[SS_OWNED] = partial(subprocess.run, (*LISTED, "-p"), stdout=subprocess.DEVNULL, check=True)
     timed: dict[str, Callable[[], float]] = {name: partial(on_processor, way) for name, way in found.items()}
     if program:
-        timed |= {C: partial(in_c, program), C_OWNED: partial(in_c, program, "owners")}
+        timed |= {C: partial(in_c, rows, program), C_OWNED: partial(in_c, rows, program, "owners")}
     return timed
 
 
@@ -131,7 +134,7 @@ def measure(quick: bool) -> Report:
     with limit("table") as program:
         for rows in sizes:
             with connections(rows // 2) as listeners:
-                taken[rows] = in_turns(ways(program), rounds)
+                taken[rows] = in_turns(ways(program, rows), rounds)
                 check(listeners, rows // 2)
     last, title = taken[sizes[-1]], f"{sizes[-1]:,} rows of TCP"
     grown = {name: [(rows, 1000 * statistics.median(taken[rows][name])) for rows in sizes] for name in last}
@@ -151,7 +154,8 @@ def measure(quick: bool) -> Report:
         lines,
         skipped=[f"{name}: not installed" for name, there in (("ss", SS in last), ("gcc", program)) if not there],
     )
-    told.goals.append(Goal(f"{OURS}: grows with power", [growth(grown[OURS])], 1.1, unit="(1 is linear)"))
+    told.goals.extend(Goal(f"{name}: grows with power", [growth(grown[name])], 1.1, unit="(1 is linear)")
+                      for name in (OURS, OWNED, SNAPSHOT))  # fmt: skip
     if program:
         most = statistics.median(ratios(last[PSUTIL], last[C_OWNED]))
         told.rows.append(f"With owners C, which does nothing with what it finds, is itself {most:.2f} times psutil.")

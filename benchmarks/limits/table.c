@@ -27,15 +27,16 @@ static double seconds(void)
     return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-static long dump(int family)
+/* The older question: it is answered with the sockets of both families, in one walk. */
+static long dump(void)
 {
     static char part[1 << 16] __attribute__((aligned(8)));
     struct {
         struct nlmsghdr header;
-        struct inet_diag_req_v2 request;
+        struct inet_diag_req request;
     } asked = {
-        {sizeof asked, SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0},
-        {.sdiag_family = family, .sdiag_protocol = IPPROTO_TCP, .idiag_states = STATES},
+        {sizeof asked, TCPDIAG_GETSOCK, NLM_F_REQUEST | NLM_F_DUMP, 1, 0},
+        {.idiag_family = AF_UNSPEC, .idiag_states = STATES},
     };
     int kernel = socket(AF_NETLINK, SOCK_RAW, NETLINK_SOCK_DIAG);
     long rows = 0;
@@ -47,7 +48,9 @@ static long dump(int family)
         if (left <= 0)
             exit(1);
         for (struct nlmsghdr *message = (void *)part; NLMSG_OK(message, left); message = NLMSG_NEXT(message, left)) {
-            if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR) { /* an error: no IPv6 here */
+            if (message->nlmsg_type == NLMSG_ERROR)
+                exit(1);
+            if (message->nlmsg_type == NLMSG_DONE) {
                 close(kernel);
                 return rows;
             }
@@ -83,7 +86,7 @@ static long walk(void)
 int main(int count, char **arguments)
 {
     double begun = seconds();
-    long found = dump(AF_INET) + dump(AF_INET6);
+    long found = dump();
 
     (void)arguments;
     printf("%ld %.6f\n", found, seconds() - begun);

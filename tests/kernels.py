@@ -21,12 +21,14 @@ import nbformat
 import psutil
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
+from jupyter_client.session import Session
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = ROOT / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 VERDICT = re.compile(r'^lesson\.verdict\("(.+)"\)', re.MULTILINE)
 STARTED, ANSWERED, ENDED = 120.0, 180.0, 10.0  # seconds, for a busy machine
+SILENT = 10.0  # seconds without a message after which none comes
 MOMENT = 0.2  # seconds between two counts
 SWEPT = 12.0  # seconds: every ten of them ipykernel closes what threads had that printed something and have ended
 CLOSED = ("Everything is closed", "Left open: nothing")  # how a lesson ends, and the bench
@@ -48,6 +50,26 @@ print(json.dumps({"descriptors": sum(kind not in (stat.S_IFREG, stat.S_IFDIR) fo
 
 class KernelDied(RuntimeError):
     """The kernel's process is gone."""
+
+
+class MessageLost(TimeoutError):
+    """A cell has ended, as the kernel's reply says, and no message of Jupyter's tells it to who looks at the cell."""
+
+
+class HalfMessage(ValueError):
+    """Jupyter sent a part of a message, and behind it the next one, which stands in the error's text."""
+
+
+class _Session(Session):
+    """Jupyter's messages, of which one that cannot be read is shown."""
+
+    def deserialize(self, msg_list: list, content: bool = True, copy: bool = True) -> dict[str, Any]:
+        try:
+            message: dict[str, Any] = super().deserialize(msg_list, content, copy)
+        except ValueError as broken:
+            parts = [bytes(getattr(part, "bytes", part)).decode(errors="replace") for part in msg_list]
+            raise HalfMessage(f"{broken}: {parts}") from None
+        return message
 
 
 @dataclass
@@ -86,7 +108,10 @@ class Kernel:
         self._environment = os.environ | {"SOCKETS_LAB_MARK": self.mark, "TMPDIR": str(self.scratch)} | environment
         transport = "ipc" if os.name == "posix" else "tcp"
         connection = str(self.folder / "kernel.json")
-        self._manager = KernelManager(kernel_name="python3", transport=transport, connection_file=connection)
+        self._replies = set[str]()
+        self._manager = KernelManager(
+            kernel_name="python3", transport=transport, connection_file=connection, session=_Session()
+        )
         self._manager.kernel_spec.argv[:1] = [*inside, sys.executable]
 
     def __enter__(self) -> "Kernel":
@@ -115,18 +140,22 @@ class Kernel:
         return asked
 
     def run(self, source: str, announced: bool = False, patience: float = ANSWERED) -> Said:
-        """Run a cell to its end. Raises: KernelDied; TimeoutError."""
+        """Run a cell to its end. Raises: KernelDied; HalfMessage; MessageLost; TimeoutError."""
         return self.hear_out(self.start(source), Said(source, announced), patience)
 
     def hear_out(self, asked: str, said: Said, patience: float = ANSWERED) -> Said:
-        """Follow a cell, begun by `start`, to its end. Raises: KernelDied; TimeoutError."""
-        until = time.monotonic() + patience
+        """Follow a cell, begun by `start`, to its end. Raises: as `run`."""
+        heard = time.monotonic()
+        until = heard + patience
         while True:
             try:
                 message = self._client.get_iopub_msg(timeout=1)
+                heard = time.monotonic()
             except queue.Empty:
                 if self.process.poll() is not None:
                     raise KernelDied(f"the kernel ended, {self.process.returncode}: {self.log()[-500:]}") from None
+                if time.monotonic() > heard + SILENT and self._replied(asked):
+                    raise MessageLost(f"nothing says that this cell ended: {said.source}") from None
                 if time.monotonic() > until:
                     raise TimeoutError(f"this cell did not end: {said.source}") from None
                 continue
@@ -143,6 +172,13 @@ class Kernel:
                 said.text += content.get("metadata", {}).get("image/png", {}).get("alt", "")
             elif content.get("execution_state") == "idle":
                 return said
+
+    def _replied(self, asked: str) -> bool:
+        """Whether the kernel has replied to who asked: that the cell has ended, but not with what output."""
+        with suppress(queue.Empty):
+            while True:
+                self._replies.add(self._client.get_shell_msg(timeout=0)["parent_header"]["msg_id"])
+        return asked in self._replies
 
     def lesson(self, path: Path) -> list[Said]:
         """Run a lesson from its first cell to its last, whatever goes wrong."""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import kernels
 import nbformat
 import pytest
 from kernels import ROOT
@@ -90,6 +91,21 @@ def test_half_a_message_is_jupyters_where_its_log_says_so_be_it_later(lesson):
     lesson("import os, threading\n_ = threading.Timer(0.5, os.write, (2, b'OSError: Too many open files')).start()",
            HALF, END)  # fmt: skip
     assert not [one for one in poorer.descriptors(quick=True).wrong if one.startswith("32: ")]
+
+
+def test_half_a_message_is_jupyters_where_the_next_one_says_so(lesson):
+    lesson(HALF.replace("b'e'", "b'e', b'OSError: Too many open files'"), END)
+    assert not [one for one in poorer.descriptors(quick=True).wrong if one.startswith("32: ")]
+
+
+def test_a_cell_that_ended_unheard_is_told_from_one_that_goes_on(monkeypatch):
+    monkeypatch.setattr(kernels, "SILENT", 1.0)
+    with kernels.Kernel() as kernel:
+        with pytest.raises(TimeoutError, match="did not end") as one_that_goes_on:
+            kernel.run("import time\ntime.sleep(4)", patience=2)
+        assert not isinstance(one_that_goes_on.value, kernels.MessageLost)
+        with pytest.raises(kernels.MessageLost, match="silent"):
+            kernel.run("get_ipython().kernel.iopub_thread.send_multipart = lambda *silent, **how: None")
 
 
 def test_half_a_message_is_wrong_where_the_log_says_nothing(lesson, monkeypatch):

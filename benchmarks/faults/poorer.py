@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import machines
-from kernels import ROOT, Kernel, KernelDied, Said, troubles, unclear
+from kernels import ROOT, HalfMessage, Kernel, KernelDied, MessageLost, Said, troubles, unclear
 
 from faults.found import Found, each, lessons
 
@@ -27,22 +27,22 @@ def _whole(inside: Sequence[str], path: Path) -> Iterator[str]:
         yield from (f"left: {one}" for one in kernel.left())
 
 
-def _clear(ended: list[Path], inside: Sequence[str], path: Path) -> Iterator[str]:
-    """Run a lesson that may miss what it needs, and then has to say so. ended: gets the path where the kernel ends."""
+def _clear(gone: list[Path], inside: Sequence[str], path: Path) -> Iterator[str]:
+    """Run a lesson that may miss what it needs, and then has to say so. gone: gets the path where Jupyter cannot."""
     kernel = Kernel(inside)
     try:
         with kernel:
             try:
                 yield from unclear([said for said in kernel.lesson(path) if not _is_jupyters(said)])
-            except (TimeoutError, ValueError) as broken:  # no message, or half of one
-                if not _jupyter_lacked(kernel):
-                    yield f"{broken}"
-            except KernelDied as died:
-                ended.append(path)
-                if "Traceback" in kernel.log() and not _jupyter_lacked(kernel):
-                    yield str(died)
+            except MessageLost:  # the cell did end
+                gone.append(path)
+            except (TimeoutError, HalfMessage, KernelDied) as broken:
+                gone.append(path)
+                ended_in_silence = isinstance(broken, KernelDied) and "Traceback" not in kernel.log()
+                if not ended_in_silence and not _jupyter_lacked(kernel, str(broken)):
+                    yield str(broken)[:300]
     except KernelDied as died:  # before its first cell
-        ended.append(path)
+        gone.append(path)
         if "Traceback" in str(died) and not any(lack in str(died) for lack in JUPYTER_LACKS):
             yield str(died)
     yield from (f"left: {one}" for one in kernel.left(5.0))
@@ -55,11 +55,11 @@ def _is_jupyters(said: Said) -> bool:
     return "Traceback" in text and any(lack in text for lack in JUPYTER_LACKS) and not any(one in text for one in ours)
 
 
-def _jupyter_lacked(kernel: Kernel) -> bool:
-    """Whether Jupyter's log says that the kernel lacked something; half a message may arrive before it does."""
+def _jupyter_lacked(kernel: Kernel, message: str) -> bool:
+    """Whether half a message, or Jupyter's log, says that the kernel lacked something. The log may do so later."""
     until = time.monotonic() + LOGGED
     while time.monotonic() < until:
-        if any(lack in kernel.log() for lack in JUPYTER_LACKS):
+        if any(lack in message + kernel.log() for lack in JUPYTER_LACKS):
             return True
         time.sleep(0.05)
     return False
@@ -104,10 +104,10 @@ def _scarce(
     """Run the lessons with so little, step by step, that they may lack it; not with the last step."""
     wrong, told = [], []
     for step in steps:
-        ended: list[Path] = []
-        run = partial(_whole if step == steps[-1] else partial(_clear, ended), machine(step))
+        gone: list[Path] = []
+        run = partial(_whole if step == steps[-1] else partial(_clear, gone), machine(step))
         wrong += [f"{step}: {one}" for one in each(run, paths)]
-        told.append(f"{step} ({len(ended)} kernels ended)")
+        told.append(f"{step} ({len(gone)} kernels ended or fell silent)" if gone else str(step))
     often = f"{', '.join(told)} {unit}, each of {len(paths)} notebooks"
     seen = "with the most to the end, with less a sentence, or Jupyter's kernel ends or falls silent"
     return Found(fault, often, seen, wrong)

@@ -105,6 +105,42 @@ def test_pick_names_what_there_is():
         lesson("99_nonsense")
 
 
+SCARCE = """
+import itertools, os, resource, sys
+from sockets_lab.course.lessons import lesson
+from sockets_lab.errors import BadInput, NoResult
+
+def held():
+    folder = os.open("/proc/self/fd", os.O_RDONLY)
+    try:
+        return set(map(int, os.listdir(folder))) - {folder}
+    finally:
+        os.close(folder)
+
+asked = lesson(sys.argv[1]).questions()
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+for measure in [claim.measure for claim in asked.CLAIMS] + [exercise.check for exercise in asked.EXERCISES]:
+    measure()  # what is imported only here, and what is kept open
+    before = held()
+    for left in (0, 1, 2, 4, 8):
+        most = next(itertools.islice((number for number in itertools.count() if number not in before), left, None))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+        try:
+            measure()
+        except (OSError, NoResult, BadInput):  # each is told in a sentence
+            pass
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        assert held() == before, (measure, left)
+"""
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are counted in /proc")
+@pytest.mark.parametrize("one", LESSONS, ids=lambda one: one.name)
+def test_whatever_is_measured_without_descriptors_ends_in_a_sentence(one):
+    done = subprocess.run([sys.executable, "-c", SCARCE, one.name], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-1500:]
+
+
 def test_progress_outlives_the_process(kept):
     assert progress.remember(NAME, "exercises", "three-numbers", True)
     program = f"from sockets_lab.course import progress; print(progress.load({NAME!r})['exercises'])"

@@ -180,6 +180,18 @@ class Kernel:
                 self._replies.add(self._client.get_shell_msg(timeout=0)["parent_header"]["msg_id"])
         return asked in self._replies
 
+    def overheard(self, patience: float) -> str:
+        """Return what else comes within so many seconds, whole messages or not, as text."""
+        told, until = "", time.monotonic() + patience
+        while time.monotonic() < until:
+            try:
+                told += str(self._client.get_iopub_msg(timeout=patience))
+            except queue.Empty:
+                break
+            except HalfMessage as half:
+                told += str(half)
+        return told
+
     def lesson(self, path: Path) -> list[Said]:
         """Run a lesson from its first cell to its last, whatever goes wrong."""
         return [self.run(*cell) for cell in cells(path)]

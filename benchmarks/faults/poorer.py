@@ -55,13 +55,13 @@ def _is_jupyters(said: Said) -> bool:
     return "Traceback" in text and any(lack in text for lack in JUPYTER_LACKS) and not any(one in text for one in ours)
 
 
-def _jupyter_lacked(kernel: Kernel, message: str) -> bool:
-    """Whether half a message, or Jupyter's log, says that the kernel lacked something. The log may do so later."""
+def _jupyter_lacked(kernel: Kernel, told: str) -> bool:
+    """Whether Jupyter says that the kernel lacked something: in half a message, in one behind it, or in its log."""
     until = time.monotonic() + LOGGED
     while time.monotonic() < until:
-        if any(lack in message + kernel.log() for lack in JUPYTER_LACKS):
+        if any(lack in told + kernel.log() for lack in JUPYTER_LACKS):
             return True
-        time.sleep(0.05)
+        told += kernel.overheard(0.2)
     return False
 
 

@@ -28,7 +28,7 @@ NOTEBOOKS = ROOT / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 VERDICT = re.compile(r'^lesson\.verdict\("(.+)"\)', re.MULTILINE)
 STARTED, ANSWERED, ENDED = 120.0, 180.0, 10.0  # seconds, for a busy machine
-SILENT = 10.0  # seconds without a message after which none comes
+SILENT = 10.0  # seconds after the kernel's reply in which all messages have come
 MOMENT = 0.2  # seconds between two counts
 SWEPT = 12.0  # seconds: every ten of them ipykernel closes what threads had that printed something and have ended
 CLOSED = ("Everything is closed", "Left open: nothing")  # how a lesson ends, and the bench
@@ -145,16 +145,16 @@ class Kernel:
 
     def hear_out(self, asked: str, said: Said, patience: float = ANSWERED) -> Said:
         """Follow a cell, begun by `start`, to its end. Raises: as `run`."""
-        heard = time.monotonic()
-        until = heard + patience
+        until, replied = time.monotonic() + patience, 0.0
         while True:
             try:
                 message = self._client.get_iopub_msg(timeout=1)
-                heard = time.monotonic()
             except queue.Empty:
                 if self.process.poll() is not None:
                     raise KernelDied(f"the kernel ended, {self.process.returncode}: {self.log()[-500:]}") from None
-                if time.monotonic() > heard + SILENT and self._replied(asked):
+                if not replied and self._replied(asked):
+                    replied = time.monotonic()  # the last messages come after it
+                if replied and time.monotonic() > replied + SILENT:
                     raise MessageLost(f"nothing says that this cell ended: {said.source}") from None
                 if time.monotonic() > until:
                     raise TimeoutError(f"this cell did not end: {said.source}") from None
@@ -179,6 +179,13 @@ class Kernel:
             while True:
                 self._replies.add(self._client.get_shell_msg(timeout=0)["parent_header"]["msg_id"])
         return asked in self._replies
+
+    def replies(self, patience: float) -> bool:
+        """Whether the kernel runs a new cell within so many seconds, and so does not hang in the last one."""
+        asked, until = self.start("pass"), time.monotonic() + patience
+        while not self._replied(asked) and time.monotonic() < until:
+            time.sleep(0.05)
+        return self._replied(asked)
 
     def overheard(self, patience: float) -> str:
         """Return what else comes within so many seconds, whole messages or not, as text."""

@@ -4,17 +4,19 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import machines
-from kernels import ROOT, HalfMessage, Kernel, KernelDied, MessageLost, Said, troubles, unclear
+from kernels import ROOT, HalfMessage, Kernel, KernelDied, MessageLost, Said, cells, troubles, unclear
 
 from faults.found import Found, each, lessons
 
 STEPS = (16, 32, 64)  # descriptors that a lesson may have
 # What Jupyter says, in its log or in a cell, where the kernel itself lacked what a message or its history takes
-JUPYTER_LACKS = ("MemoryError", "can't start new thread", "Too many open files", "unable to open database file")
+JUPYTER_LACKS = ("MemoryError", "can't start new thread", "Too many open files")
+HISTORY_LACKS = "unable to open database file"
 LOGGED = 5.0  # seconds until it stands there
 # MiB of addresses; an idle kernel takes 800, a lesson with its pictures 1,150, and up to 1,470 where it has threads
 MEMORY = (850, 950, 1050, 1200, 1500)
@@ -29,30 +31,34 @@ def _whole(inside: Sequence[str], path: Path) -> Iterator[str]:
 
 def _clear(gone: list[Path], inside: Sequence[str], path: Path) -> Iterator[str]:
     """Run a lesson that may miss what it needs, and then has to say so. gone: gets the path where Jupyter cannot."""
-    kernel = Kernel(inside)
+    kernel, heard = Kernel(inside), list[Said]()
     try:
         with kernel:
             try:
-                yield from unclear([said for said in kernel.lesson(path) if not _is_jupyters(said)])
+                for cell in cells(path):
+                    said = kernel.run(*cell)
+                    heard.append(replace(said, text="") if _is_jupyters(said) else said)
             except MessageLost:  # the cell did end
                 gone.append(path)
             except (TimeoutError, HalfMessage, KernelDied) as broken:
                 gone.append(path)
+                hangs = isinstance(broken, TimeoutError) and not kernel.replies(LOGGED)
                 ended_in_silence = isinstance(broken, KernelDied) and "Traceback" not in kernel.log()
-                if not ended_in_silence and not _jupyter_lacked(kernel, str(broken)):
+                if hangs or not (ended_in_silence or _jupyter_lacked(kernel, str(broken))):
                     yield str(broken)[:300]
     except KernelDied as died:  # before its first cell
         gone.append(path)
         if "Traceback" in str(died) and not any(lack in str(died) for lack in JUPYTER_LACKS):
             yield str(died)
+    yield from unclear(heard)
     yield from (f"left: {one}" for one in kernel.left(5.0))
 
 
 def _is_jupyters(said: Said) -> bool:
     """Whether what was printed is a traceback of Jupyter's own threads, without a line of the course or the cell."""
     text = "" if said.error else said.text
-    ours = (str(ROOT / "sockets_lab"), "ipykernel_")
-    return "Traceback" in text and any(lack in text for lack in JUPYTER_LACKS) and not any(one in text for one in ours)
+    lacks, ours = (*JUPYTER_LACKS, HISTORY_LACKS), (str(ROOT / "sockets_lab"), "ipykernel_")
+    return "Traceback" in text and any(lack in text for lack in lacks) and not any(one in text for one in ours)
 
 
 def _jupyter_lacked(kernel: Kernel, told: str) -> bool:

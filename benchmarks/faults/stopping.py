@@ -30,7 +30,9 @@ class Stopper(threading.Thread):
             place, exactly = _place()
             looks = looks + 1 if exactly == before else 0
             before = exactly
-            if self.works and place and looks >= TICKS and place not in self._pressed and _sleeps():
+            if not (self.works and place and looks >= TICKS and place not in self._pressed and _sleeps()):
+                continue
+            if _place() == (place, exactly):  # still: a press behind the end of the cell would be none
                 self._pressed.add(place)
                 self._press(place[0])
 

@@ -164,6 +164,8 @@ def _specific() -> tuple[str, str]:
     if audience.trial.refused:
         return f"could not be tried: {audience.trial.refused.name}", "unknown"
     reached = [reach.destination.address for reach in audience.reaches if reach.reached]
+    if not reached:
+        return "no client could be had to try it", "unknown"
     return f"one socket, bound to {audience.trial.name}, was reached at {' and at '.join(reached)}", "not always"
 
 

@@ -19,13 +19,16 @@ from sockets_lab.machine import folder
 Kept = dict[str, dict[str, Any]]  # {"predictions": {key: [predicted, measured]}, "exercises": {key: evidence}}
 KINDS = ("predictions", "exercises")
 TURN = 1.0  # seconds in which another kernel has written its entry, unless it was halted meanwhile
-_session: dict[str, Kept] = {}  # what could not be written
+_session: dict[str, Kept] = {}  # the entries that could not be written
 
 
 def load(name: str) -> Kept:
     """Read one lesson's progress. Raises: BadInput, for a lesson that there is not."""
-    if lesson(name).name in _session:
-        return _session[name]
+    kept, unwritten = _read(lesson(name).name), _session.get(name, {})
+    return {kind: kept[kind] | unwritten.get(kind, {}) for kind in KINDS}
+
+
+def _read(name: str) -> Kept:
     place = folder()
     if place:
         path = place / f"{name}.json"
@@ -49,7 +52,7 @@ def remember(name: str, kind: str, key: str, value: Any) -> bool:
     if written:
         _session.pop(name, None)
     else:
-        _session[name] = kept
+        _session.setdefault(name, {kind: {} for kind in KINDS})[kind][key] = value
     return written
 
 

@@ -16,6 +16,8 @@ from faults.found import Found, each, lessons
 NUMBERS = (1234, 2222, 3306, 4443, 4444, 5555, 5900, 6667, 7000, 7001, 7002, 8000, 8001, 8080, 8081, 8443, 8888, 9000,
            *range(20000, 20013), *range(40000, 40008), 62201, 65535)  # fmt: skip
 
+SEEN = "with nodes to the end; on loopback a sentence for each cell that found its port taken"
+
 TAKER = """
 import os, socket, sys, threading, time
 sys.path.insert(0, sys.argv[1])
@@ -47,14 +49,25 @@ while True:
     before = now
     time.sleep(0.001)
 """
+# Who was there before may be in TIME_WAIT for a minute, and without SO_REUSEADDR keeps the port to itself
 LISTENER = """
-import socket, sys
-held = []
+import socket, sys, time
+held, until = [], time.monotonic() + 75
+
+def bind(sock, port):
+    while True:
+        try:
+            return sock.bind(("0.0.0.0", port))
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
+
 for port in map(int, sys.argv[1:]):
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         held.append(socket.socket(type=kind))
-        kind == socket.SOCK_STREAM and held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # TIME_WAIT
-        held[-1].bind(("0.0.0.0", port))
+        kind == socket.SOCK_STREAM and held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bind(held[-1], port)
         kind == socket.SOCK_DGRAM or held[-1].listen()
 print(len(held), flush=True)
 sys.stdin.read()
@@ -71,15 +84,15 @@ def _program(*command: str) -> Iterator[subprocess.Popen]:
 def taken_ports(quick: bool) -> Found:
     """Let a competitor take each port that is free again, at once and at every address, and keep it for 3 seconds."""
     paths, wrong, count = lessons(quick), [], 0
-    for nodes in ("", "loopback"):
+    for run, nodes in ((_whole, ""), (_clear, "loopback")):  # all lessons share loopback, and the numbers they name
         with _program(sys.executable, "-c", TAKER, str(ROOT)) as taker:
-            wrong += each(partial(_whole, nodes), paths)
+            wrong += each(partial(run, nodes), paths)
             taken = int(taker.communicate()[0])
         count += taken
         if not taken:
             wrong.append("no port was taken")
     often = f"{count:,} ports, in each of {len(paths)} notebooks, with nodes and on loopback"
-    return Found("a port taken between look and bind", often, "each to its end", wrong)
+    return Found("a port taken between look and bind", often, SEEN, wrong)
 
 
 def wildcards(quick: bool) -> Found:
@@ -88,11 +101,10 @@ def wildcards(quick: bool) -> Found:
     listener = [*machines.AS_NOBODY, "/usr/bin/python3", "-I", "-c", LISTENER, *map(str, NUMBERS)]
     with _program(*listener) as program:
         if not program.stdout.readline():
-            return Found("wildcard listener", "", "", [], "no interpreter that another user can run")
+            return Found("wildcard listener", "", "", [], "another user could not listen")
         wrong = each(partial(_whole, ""), paths) + each(partial(_clear, "loopback"), paths)
     often = f"{len(NUMBERS)} ports of another user, for each of {len(paths)} notebooks, with nodes and on loopback"
-    seen = "with nodes to the end; on loopback a sentence for each cell that found its port taken"
-    return Found("another user's wildcard listener on the lesson's port", often, seen, wrong)
+    return Found("another user's wildcard listener on the lesson's port", often, SEEN, wrong)
 
 
 def _whole(nodes: str, path: Path) -> Iterator[str]:

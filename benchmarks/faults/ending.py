@@ -1,5 +1,6 @@
 """Ends in the middle: kill -9 at a random moment, and the stop button wherever a cell waits."""
 
+import json
 import random
 import tempfile
 import time
@@ -80,10 +81,11 @@ def _one_pass(kernel: Kernel, path: Path) -> tuple[int, list[str]]:
     for number, cell in enumerate(cells(path)):
         said, pressed = kernel.run(*cell), _pressed(kernel)
         while pressed and said.error == "KeyboardInterrupt":
-            stopped += pressed
+            stopped += len(pressed)
             said, pressed = kernel.run(*cell), _pressed(kernel)
         if pressed:
-            wrong.append(f"cell {number} was stopped, and ended in {said.error or 'no error'}: {said.trace[-300:]}")
+            ended = f"{said.error or 'no error'}: {said.trace[-300:]}"
+            wrong.append(f"cell {number} was stopped, and ended in {ended} (at {pressed})")
         if said.error and not said.announced:
             if not stopped and not pressed:
                 wrong.append(f"cell {number}, not stopped: {said.error}: {said.trace[-300:]}")
@@ -92,7 +94,7 @@ def _one_pass(kernel: Kernel, path: Path) -> tuple[int, list[str]]:
     return stopped, wrong
 
 
-def _pressed(kernel: Kernel) -> int:
-    """Return how often the button was pressed since this was asked last."""
-    said = kernel.run("print(stopping.pressed())")
-    return 0 if said.error else int(said.text)  # a press as the cell before had just ended
+def _pressed(kernel: Kernel) -> list[tuple[str, str, str]]:
+    """Return where the button was pressed since this was asked last: the cell, then file and line."""
+    said = kernel.run("import json; print(json.dumps(stopping.pressed()))")
+    return [] if said.error else json.loads(said.text)  # an error: a press as the cell before had just ended

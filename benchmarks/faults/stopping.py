@@ -21,7 +21,7 @@ class Stopper(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="stop button", daemon=True)
-        self.works, self.slowest, self.presses, self._pressed = False, 0.0, 0, set[Place]()
+        self.works, self.slowest, self.presses, self._pressed = False, 0.0, list[Place](), set[Place]()
 
     def run(self) -> None:
         before, looks = None, 0
@@ -34,14 +34,14 @@ class Stopper(threading.Thread):
                 continue
             if _place() == (place, exactly):  # still: a press behind the end of the cell would be none
                 self._pressed.add(place)
-                self._press(place[0])
+                self._press(place)
 
-    def _press(self, cell: str) -> None:
+    def _press(self, where: Place) -> None:
         """Interrupt, and wait for the end of the cell."""
-        self.presses += 1
+        self.presses.append(where)
         os.kill(os.getpid(), signal.SIGINT)
         began = time.monotonic()
-        while (place := _place()[0]) and place[0] == cell:
+        while (place := _place()[0]) and place[0] == where[0]:
             time.sleep(TICK)
         self.slowest = max(self.slowest, time.monotonic() - began)
 
@@ -78,10 +78,10 @@ def work(yes: bool) -> None:
     _stopper.works = yes
 
 
-def pressed() -> int:
-    """Return how often the button was pressed since this was asked last."""
-    count, _stopper.presses = _stopper.presses, 0
-    return count
+def pressed() -> list[Place]:
+    """Return where the button was pressed since this was asked last."""
+    places, _stopper.presses = _stopper.presses, []
+    return places
 
 
 def slowest() -> float:

@@ -9,10 +9,10 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import psutil
 import pytest
+from machines import NO_NAMESPACES
 
 from sockets_lab import headers, nodes
 from sockets_lab.errors import BadInput, Refused
@@ -407,7 +407,7 @@ class TestFallback:
         assert not [one for one in processes if one.is_running()]
 
 
-REFUSING = [sys.executable, str(Path(__file__).with_name("refusing.py")), "namespaces", sys.executable]
+REFUSING = [*NO_NAMESPACES, sys.executable]
 TRY = """
 import json, os, time
 from sockets_lab import nodes

@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from kernels import Kernel, Said, cells
+from machines import NO_NAMESPACES
 from nbclient import NotebookClient
 
 from sockets_lab.machine import descriptor_limits, try_namespaces
@@ -96,7 +97,6 @@ def test_lessons_run_where_psutil_tells_the_socket_table(path, monkeypatch):
 @pytest.mark.skipif(try_namespaces() is not True, reason="namespaces are refused here already")
 @pytest.mark.parametrize("path", WITH_NODES, ids=lambda path: path.stem)
 def test_lessons_with_nodes_run_to_the_end_where_a_container_refuses_them(path):
-    refusing = [sys.executable, str(Path(__file__).with_name("refusing.py")), "namespaces", sys.executable]
     program = (
         "import sys, nbformat, conftest\nfrom nbclient import NotebookClient\n"
         "notebook = nbformat.read(sys.argv[1], as_version=4)\n"
@@ -104,7 +104,7 @@ def test_lessons_with_nodes_run_to_the_end_where_a_container_refuses_them(path):
         "for cell in notebook.cells:\n    for output in cell.get('outputs', ()):\n"
         "        print(output.get('text') or output.get('data', {}).get('text/markdown', ''))\n"
     )
-    done = subprocess.run([*refusing, "-c", program, str(path)], cwd=NOTEBOOKS.parent,
+    done = subprocess.run([*NO_NAMESPACES, sys.executable, "-c", program, str(path)], cwd=NOTEBOOKS.parent,
                           capture_output=True, text=True, timeout=300)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "This machine refuses network stacks of one's own" in done.stdout

@@ -79,22 +79,22 @@ def _one_pass(kernel: Kernel, path: Path) -> tuple[int, list[str]]:
     stopped, wrong = 0, []
     kernel.run("stopping.work(True)")
     for number, cell in enumerate(cells(path)):
-        said, pressed = kernel.run(*cell), _pressed(kernel)
-        while pressed and said.error == "KeyboardInterrupt":
-            stopped += len(pressed)
-            said, pressed = kernel.run(*cell), _pressed(kernel)
-        if pressed:
+        said, places = kernel.run(*cell), _stops(kernel)
+        while places and said.error == "KeyboardInterrupt":
+            stopped += len(places)
+            said, places = kernel.run(*cell), _stops(kernel)
+        if places:
             ended = f"{said.error or 'no error'}: {said.trace[-300:]}"
-            wrong.append(f"cell {number} was stopped, and ended in {ended} (at {pressed})")
+            wrong.append(f"cell {number} was stopped, and ended in {ended} (at {places})")
         if said.error and not said.announced:
-            if not stopped and not pressed:
+            if not stopped and not places:
                 wrong.append(f"cell {number}, not stopped: {said.error}: {said.trace[-300:]}")
             break  # half of the cell was done before: a learner begins anew
     kernel.run("stopping.work(False)")
     return stopped, wrong
 
 
-def _pressed(kernel: Kernel) -> list[tuple[str, str, str]]:
-    """Return where the button was pressed since this was asked last: the cell, then file and line."""
-    said = kernel.run("import json; print(json.dumps(stopping.pressed()))")
+def _stops(kernel: Kernel) -> list[tuple[str, str, str]]:
+    """Return where cells were stopped since this was asked last: the cell, then file and line."""
+    said = kernel.run("import json; print(json.dumps(stopping.stops()))")
     return [] if said.error else json.loads(said.text)  # an error: a press as the cell before had just ended

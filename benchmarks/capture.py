@@ -162,7 +162,8 @@ def measure_here(quick: bool) -> Report:
 def report(by_way: dict[str, list[Seen]], seconds: float, skipped: list[str]) -> Report:
     """Say what was lost, and what a packet costs the processor."""
     goal = Goal(
-        f"lost of what was sent, as user {os.getuid()}", [one.lost for one in by_way[OURS]], 0, every=True, unit="%",
+        f"lost of what was sent, {OURS}, as user {os.getuid()}", [one.lost for one in by_way[OURS]], 0, every=True,
+        unit="%",
         exact="no datagram's number comes twice, and as many are missing as the kernel counts as dropped",
     )  # fmt: skip
     rows = [""]

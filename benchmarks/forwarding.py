@@ -23,10 +23,10 @@ from functools import partial
 from pathlib import Path
 
 import psutil
-from measuring import Bars, Goal, Lines, Report, in_turns, limit, main, ratios, times_ours
+from measuring import Bars, Goal, Lines, Report, in_turns, limit, linear, main, ratios, times_ours
 
 OURS, COPYING, LIMIT = "ours", "ours, recv and send", "C, splice"
-HAPROXY, SPLICING, SOCAT, ASYNCIO = "haproxy", "haproxy, splice", "socat", "asyncio"
+HAPROXY, SPLICING, SOCAT, ASYNCIO = "haproxy", "haproxy, splice", "socat", "asyncio streams"
 DIRECT = "no forwarder"
 TITLE = "A forwarder beside its peers"
 ROUNDS = 9
@@ -218,7 +218,7 @@ def goals(bulk: dict[str, list[float]], trips: dict[str, list[float]], crowd: di
             Goal("CPU a GiB: ours / haproxy without splice", ratios(bulk[OURS], bulk[HAPROXY]), 0.55, exact=exact),
             Goal("round trip on one core: ours / haproxy", ratios(trips[OURS], trips[HAPROXY]), 1.05, exact=exact),
         ]
-    requests = f"requests a second of a core, over {CROWD:,} connections: ours / asyncio"
+    requests = f"requests a second of a core, over {CROWD:,} connections: ours / {ASYNCIO}"
     return [*found, Goal(requests, ratios(crowd[ASYNCIO], crowd[OURS]), 2.5, at_least=True, exact=exact)]
 
 
@@ -250,7 +250,8 @@ def measure(quick: bool) -> Report:
     rows = [f"{CROWD:,} connections at once, by the clock on the wall, {name}: {statistics.median(values):.2f} times "
             f"ours ({min(values):.2f} to {max(values):.2f})" for name, values in on_the_wall.items()]  # fmt: skip
     skipped = [f"{name} is not installed" for name in (HAPROXY, SOCAT) if not shutil.which(name)]
-    return Report(TITLE, goals(bulk, trips, crowd), bars, lines, rows, skipped)
+    reached = [*goals(bulk, trips, crowd), linear("a request over every connection at once", points[OURS])]
+    return Report(TITLE, reached, bars, lines, rows, skipped)
 
 
 if __name__ == "__main__":

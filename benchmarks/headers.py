@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from measuring import Bars, Goal, Lines, Report, in_turns, main, ratios, times_ours
+from measuring import Bars, Goal, Lines, Report, in_turns, linear, main, ratios, times_ours
 
 from sockets_lab.headers import TCP, Ethernet, IPv4, build, checks, compose, dissect
 from sockets_lab.headers.brief import brief
@@ -39,6 +39,7 @@ CARDS = ("02:00:00:00:00:0a", "02:00:00:00:00:0b")
 FRAMES, FEW = 2_000, 100  # frames in a turn; scapy is slow enough to be timed with few
 AT_ONCE = {0: 100_000, 1460: 20_000}  # by bytes of payload
 OURS, ALL_AT_ONCE = "ours, checked", "ours at once, checked"
+FILES = "ours at once", "ours one by one"
 Parts = tuple[str, str, int, int, int, int, bytes]
 
 
@@ -194,14 +195,14 @@ def files(counts: Sequence[int], rounds: int) -> tuple[Bars, Lines]:
             path = Path(folder, str(count))
             pcap.write(path, (Captured(0, frames[i % FRAMES], None, 54) for i in range(count)))
             ways = {
-                "ours at once": at_once(lambda path=path: columns(*pcap.load(path)), 1),
-                "ours one by one": at_once(lambda path=path: [our_read(one.octets) for one in pcap.read(path)], 1),
+                FILES[0]: at_once(lambda path=path: columns(*pcap.load(path)), 1),
+                FILES[1]: at_once(lambda path=path: [our_read(one.octets) for one in pcap.read(path)], 1),
                 "dpkt": at_once(lambda path=path: by_dpkt(path), 1),
             }
             taken = in_turns(ways, rounds)
             for name, seconds in taken.items():
                 points.setdefault(name, []).append((count, statistics.median(seconds) * 1000))
-    bars = Bars(f"Read a file of {counts[-1]:,} frames", times_ours(taken, "ours at once"))
+    bars = Bars(f"Read a file of {counts[-1]:,} frames", times_ours(taken, FILES[0]))
     return bars, Lines("Reading a file", "frames in it", "milliseconds", points)
 
 
@@ -219,11 +220,12 @@ def measure(quick: bool) -> Report:
             bars.append(Bars(f"Read a frame with {payload} bytes of payload: {ours}", times_ours(others, ours)))
             if payload == 0:
                 times = ratios(taken["dpkt"], taken[ours])
-                text = f"frames read, {ours}, against dpkt, unchecked"
+                text = f"frames without payload, in memory, {ours}, against dpkt, unchecked"
                 goals.append(Goal(text, times, bound, at_least=True, exact=exact))
     bars += [building(payload, rounds) for payload in (0, 1460)]
-    of_files, growth = files([1_000, 10_000] if quick else [1_000, 10_000, 100_000], rounds)
-    return Report(title, goals, [*bars, of_files], [growth])
+    of_files, grown = files([1_000, 10_000] if quick else [1_000, 10_000, 100_000], rounds)
+    goals += [linear(f"reading a file, {name}", grown.points[name]) for name in FILES]
+    return Report(title, goals, [*bars, of_files], [grown])
 
 
 if __name__ == "__main__":

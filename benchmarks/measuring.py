@@ -100,6 +100,11 @@ def growth(points: Sequence[tuple[float, float]]) -> float:
     return statistics.linear_regression(xs, ys).slope
 
 
+def linear(what: str, points: Sequence[tuple[float, float]]) -> Goal:
+    """Ask that something grows as fast as x, or slower."""
+    return Goal(f"{what}: grows with power", [growth(points)], 1.1, unit="(1 is linear)")
+
+
 @contextmanager
 def limit(name: str) -> Iterator[str | None]:
     """Compile benchmarks/limits/<name>.c, the bare system calls. Yields: the program's path; None without gcc."""
@@ -141,6 +146,8 @@ def main(measure: Callable[[bool], Report]) -> None:
     parser.add_argument("--quick", action="store_true", help="fewer rounds and smaller sizes")
     parser.add_argument("--save", type=Path, help="also write the report here, as JSON")
     chosen = parser.parse_args()
+    if not __debug__:
+        parser.error("without assertions nothing would be checked: run Python without -O and PYTHONOPTIMIZE")
     report = measure(chosen.quick)
     print(told(report), flush=True)
     if chosen.save:

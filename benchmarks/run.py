@@ -35,7 +35,7 @@ def main() -> None:
     if unknown := set(chosen.parts) - set(PARTS):
         parser.error(f"there is no part {', '.join(sorted(unknown))}: pass some of {', '.join(PARTS)}")
     OUT.mkdir(parents=True, exist_ok=True)
-    missed, broken = [], []
+    missed, skipped, broken = [], [], []
     for part in chosen.parts or PARTS:
         saved = OUT / f"{part}.json"
         for old in (saved, *OUT.glob(f"{part}-*")):  # nothing of an earlier run where this one fails
@@ -46,9 +46,10 @@ def main() -> None:
             continue
         report = loaded(saved)
         draw(report, OUT / part)
-        missed += [f"{part}: {goal.text}" for goal in report.goals if not goal.reached]
+        missed += [f"Not reached: {part}: {goal.text}" for goal in report.goals if not goal.reached]
+        skipped += [f"Not measured: {part}: {reason}" for reason in report.skipped]
     print(f"\nReports and plots: {OUT.relative_to(HERE.parent)}")
-    print(*(f"Not reached: {one}" for one in missed), *(f"Failed: {one}" for one in broken), sep="\n")
+    print(*missed, *skipped, *(f"Failed: {part}" for part in broken), sep="\n")
     sys.exit(bool(broken))
 
 

@@ -25,7 +25,8 @@ static double seconds(void)
     return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-/* The older question: it is answered with the sockets of both families, in one walk. */
+/* The older question: it is answered with the sockets of both families, in one walk, as table.snapshot asks.
+   table.columns asks for each family on its own, so that all IPv4 rows come first. */
 static long dump(void)
 {
     static char part[1 << 16] __attribute__((aligned(8)));

@@ -30,7 +30,7 @@ from sockets_lab.machine import descriptor_limits
 from sockets_lab.model import Endpoint
 
 PATIENCE = 120.0  # seconds
-WEIGHED = 11_000  # connections: Python's dictionaries have just grown there, and so one takes the most
+WEIGHED = 6000  # connections: a dictionary of Python's has just grown there, and so one takes the most
 OURS, C, ASYNCIO = "selectors (ours)", "C, epoll", "asyncio streams"
 ALL_OURS, ALL_C = "all ours, guests too", "all C"
 TITLE = "Many connections to one port"

@@ -267,6 +267,21 @@ def test_a_second_program_that_never_answers_is_ended(monkeypatch):
     assert not psutil.pid_exists(program.pid)
 
 
+def test_the_second_program_outlives_the_stop_button_and_owes_no_answer_after_it(monkeypatch):
+    def pressed():
+        raise KeyboardInterrupt
+
+    with SecondProgram() as program:
+        assert os.name != "posix" or os.getsid(program.pid) != os.getsid(0)  # Jupyter signals the kernel's whole group
+        assert program.open(Claim()) is None
+        monkeypatch.setattr(program._process.stdin, "flush", pressed)
+        with pytest.raises(KeyboardInterrupt):
+            program.bind(0)
+        monkeypatch.undo()
+        with pytest.raises(ChildProcessError):
+            program.bind(0)
+
+
 def test_the_second_program_is_one_and_ends():
     with SecondProgram() as program:
         assert program.pid != os.getpid()

@@ -247,11 +247,17 @@ def test_a_listener_over_time_wait_is_found_and_nothing_else_is_taken_for_it() -
         server.close()
         assert client.recv(1) == b""
         client.close()
+        assert not check("restart")  # a first listener with the right backlog, which was never closed
         listener.close()
+        assert eventually(lambda: name in waiting())
         assert not check("restart")
         listening(stack, name[1], BACKLOG, reuse_port=False)
         assert eventually(lambda: check("restart"))
     assert not check("restart")
+
+
+def waiting() -> set[tuple[str, int]]:
+    return {row.local.sockaddr for row in table.snapshot(("tcp",), ("TIME_WAIT",))}
 
 
 def eventually(seen, seconds: float = 10.0) -> bool:

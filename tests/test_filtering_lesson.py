@@ -319,9 +319,11 @@ def test_the_three_ports_must_behave_as_asked_and_programs_must_be_there(lab: no
     filtering.apply(lab.B, incoming(*rules))
     assert check("rules") == undone  # rules without programs are not enough
     with Service(lab.B, OPEN), Service(lab.B, SILENT):
-        assert f"nobody listens at B's TCP port {REFUSED}" in check("rules").because
+        assert f"nobody listens at port {REFUSED} of B" in check("rules").because
     with Service(lab.B, OPEN), Service(lab.B, SILENT), Service(lab.B, REFUSED):
         assert check("rules").done
+        filtering.clear(lab.B)
+        assert "B has no rules" in check("rules").because
         filtering.apply(lab.B, incoming(rules[0]))
         assert f"port {REFUSED}: connected" in check("rules").because
         filtering.apply(lab.B, incoming(rules[1]))

@@ -341,6 +341,10 @@ def test_another_sequence_another_port_and_rules_by_hand_are_not_enough(lab: nod
         filtering.apply(lab.B, filtering.incoming(Rule("accept", "tcp", DOOR, source=lab.A.address),
                                                   Rule("drop", "tcp", DOOR)))  # fmt: skip
         assert "A is not let in" in check("door").because  # connected, and nobody speaks
+    by_hand = (Rule("accept", "tcp", DOOR, source=one.address) for one in (lab.A, lab.C))
+    filtering.apply(lab.B, filtering.incoming(*by_hand, Rule("drop", "tcp", DOOR)))
+    with filtering.Service(lab.B, DOOR):
+        assert "C is let in" in check("door").because  # and no sequence is needed
 
 
 def request(lab: nodes.Lab, port: int = SAFE, key: bytes = KEY, age: float = 0.0) -> bytes:

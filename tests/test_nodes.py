@@ -22,6 +22,7 @@ from sockets_lab.model import Endpoint
 from sockets_lab.netns import launcher
 from sockets_lab.netns.channel import Channel
 from sockets_lab.netns.steps import RefusedStep
+from sockets_lab.nodes import work
 
 needs_namespaces = pytest.mark.skipif(
     try_namespaces() is not True, reason="network namespaces are refused here: the lab falls back to loopback"
@@ -252,6 +253,24 @@ class TestCode:
             fresh.A.execute("import time; time.sleep(60)", patience=0.2)
         assert fresh.A.execute("1 + 1").value == "2"
 
+    def test_a_node_that_cannot_be_stopped_is_lost_and_says_so(self, fresh, monkeypatch):
+        monkeypatch.setattr(work, "STOPPING", 0.5)
+        code = "import time\nwhile True:\n    try: time.sleep(9)\n    except KeyboardInterrupt: pass"
+        with pytest.raises(nodes.NodeError, match="did not stop when it was interrupted, and is lost"):
+            fresh.A.execute(code, patience=0.5)
+        with pytest.raises(nodes.NodeError, match="A has ended: make a new lab"):
+            fresh.A.execute("1")
+        assert fresh.B.execute("1").value == "1"
+
+    def test_an_answer_that_cannot_travel_or_be_read_here_is_an_error_and_the_next_one_comes(self, fresh):
+        with pytest.raises(TypeError, match="cannot pickle"):
+            fresh.A.call("threading", "Lock")
+        module = "import sys, types\nonly_here = sys.modules['only_here'] = types.ModuleType('only_here')\n"
+        fresh.A.execute(module + "exec('class Mine: pass\\ndef make(): return Mine()', vars(only_here))")
+        with pytest.raises(ModuleNotFoundError, match="only_here"):
+            fresh.A.call("only_here", "make")
+        assert fresh.A.call("builtins", "len", "abc") == 3
+
     def test_a_node_that_ends_says_so(self, fresh):
         with pytest.raises(nodes.NodeError, match="A has ended"):
             fresh.A.execute("import os; os._exit(3)")
@@ -262,6 +281,9 @@ class TestCode:
     def test_output_that_never_ends_is_cut(self, lab):
         told = lab.A.execute("for _ in range(3000): print('x' * 999)")
         assert len(told.output) < 1_100_000
+        assert told.output.endswith("is left out)\n")
+        told = lab.A.execute("print('\u00e9' * 600_000)")  # two bytes each
+        assert told.output.startswith("\u00e9" * 499_999)
         assert told.output.endswith("is left out)\n")
 
 

@@ -270,11 +270,13 @@ def test_two_numbers_are_not_one() -> None:
             assert not exercise("both-protocols").check().done
 
 
-def bound_in(column: int, kind: socket.SocketKind, rows: range = range(4, 128)) -> socket.socket:
+def bound_in(
+    column: int, kind: socket.SocketKind, rows: range = range(4, 128), address: str = HOME
+) -> socket.socket:
     for row in rows:
         sock = socket.socket(socket.AF_INET, kind)
         try:
-            sock.bind((HOME, row * 256 + column))
+            sock.bind((address, row * 256 + column))
         except OSError:
             sock.close()
             continue
@@ -291,6 +293,8 @@ def test_the_column_counts_for_udp_outside_the_kernels_range() -> None:
         assert not check().done, "TCP was not asked for"
     with bound_in((questions.COLUMN + 1) % 256, socket.SOCK_DGRAM):
         assert not check().done, "another column"
+    with bound_in(questions.COLUMN, socket.SOCK_DGRAM, address="0.0.0.0"):
+        assert not check().done, "another address"
     with bound_in(questions.COLUMN, socket.SOCK_DGRAM, range(192, 256)):
         found = check()
         assert not found.done

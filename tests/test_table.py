@@ -14,6 +14,7 @@ from contextlib import ExitStack
 
 import psutil
 import pytest
+from machines import NO_PROC
 
 from sockets_lab import netlink, table
 from sockets_lab.errors import BadInput
@@ -424,6 +425,24 @@ def test_another_users_socket_has_an_unknown_owner():
             answer = json.loads(pipe.read())
         os.waitpid(pid, 0)
         assert answer == [["LISTEN", None]] * 2
+
+
+@on_netlink
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can take /proc away")
+@pytest.mark.parametrize("source", ["netlink", "psutil"])
+def test_without_proc_nobody_is_known_as_owner(source):
+    program = """
+import socket
+from sockets_lab import table
+from sockets_lab.model import Endpoint
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    rows = [row for row in table.snapshot("tcp", owners=True) if row.local == Endpoint.of(listener.getsockname())]
+    print([row.owners for row in rows], table.holders(Endpoint.of(listener.getsockname())) == rows)
+"""
+    environment = os.environ | {"SOCKETS_LAB_TABLE": source}
+    done = subprocess.run([*NO_PROC, sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout in ("[None] True\n", "[] True\n")  # psutil reads the table in /proc itself
 
 
 def ask_as_nobody(listener, endpoint):

@@ -53,7 +53,7 @@ class Stopper(threading.Thread):
         """Interrupt, and wait for the end of the cell."""
         self._pressed.add(where)
         heard = len(self.stops)
-        os.kill(os.getpid(), signal.SIGINT)
+        os.killpg(os.getpgrp(), signal.SIGINT)  # as Jupyter does: whoever else is in the group is told too
         began = time.monotonic()
         while (place := _place()[0]) and place[0] == where[0]:
             time.sleep(TICK)

@@ -5,7 +5,6 @@ Source: RFC 9293 section 3.6.1 (there 2 MSL); tcp(7).
 """
 
 import socket
-import struct
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -16,12 +15,12 @@ from sockets_lab import guard, table
 from sockets_lab.conflicts.claims import Claim, Claimant
 from sockets_lab.conflicts.trials import Trial, play, settled
 from sockets_lab.errors import BadInput
+from sockets_lab.lingering import reset_on_close
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 
 CLOSES_FIRST = ("server", "client", "nobody")
 DEADLINE = 2.0  # seconds for one step over the loopback
 BLIND_WAIT = 0.05  # seconds for the last segments where the table does not show them
-RESET = struct.pack("ii", 1, 0)  # linger 0 seconds: reset at the end of the trial, so that nothing stays behind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +109,7 @@ def _serve_and_return(plan: AfterClose) -> AfterClose:
         shown = table.find(connection) is not None
         old.close()
         if plan.closes_first == "nobody":
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            reset_on_close(client)  # at the end of the trial
         else:
             _close_in_order(*((server, client) if plan.closes_first == "server" else (client, server)))
             _wait_for_time_wait(connection, plan.closes_first, shown)

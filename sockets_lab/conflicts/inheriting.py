@@ -3,7 +3,6 @@
 import base64
 import os
 import socket
-import struct
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -11,10 +10,10 @@ from sockets_lab import guard, table
 from sockets_lab.conflicts.claims import Claim
 from sockets_lab.conflicts.second_program import SecondProgram
 from sockets_lab.errors import Refused, attempt
+from sockets_lab.lingering import reset_on_close
 from sockets_lab.model import Endpoint, SocketRow
 
 DEADLINE = 2.0  # seconds for one connection over the loopback
-RESET = struct.pack("ii", 1, 0)  # linger 0 seconds: the clients reset, so that no TIME_WAIT stays behind
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def _bound(program: SecondProgram, place: Endpoint) -> int | Refused:
 
 def _client(stack: ExitStack, place: Endpoint) -> Endpoint:
     client = stack.enter_context(socket.create_connection(place.sockaddr, DEADLINE))
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    reset_on_close(client)
     return Endpoint.of(client.getsockname())
 
 

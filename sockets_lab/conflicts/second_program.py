@@ -41,6 +41,7 @@ class SecondProgram:
             text=True,
             env={**os.environ, "PYTHONPATH": paths},
             pass_fds=pass_descriptors,
+            start_new_session=True,  # the stop button's signal does not reach it
         )
         self.pid = self._process.pid
         self._asked: float | None = None  # since when it owes an answer
@@ -80,6 +81,9 @@ class SecondProgram:
             line = self._process.stdout.readline()
         except BrokenPipeError:
             line = ""
+        except BaseException:  # interrupted: the answer, still to come, would be taken for the next one's
+            self._process.kill()
+            raise
         finally:
             self._asked = None
         if not line:

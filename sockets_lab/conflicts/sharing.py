@@ -3,7 +3,6 @@
 import os
 import selectors
 import socket
-import struct
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -14,13 +13,13 @@ from sockets_lab import guard
 from sockets_lab.conflicts.claims import Claim, Claimant
 from sockets_lab.conflicts.trials import Step, Trial, play
 from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.lingering import reset_on_close
 from sockets_lab.model import Endpoint
 
 OPTIONS = ("SO_REUSEPORT", "SO_REUSEADDR")
 MAX_SOCKETS, MAX_SENDERS = 8, 1000
 DEADLINE = 2.0  # seconds for one connection or datagram over the loopback
 TRIES = 5
-RESET = struct.pack("ii", 1, 0)  # linger 0 seconds: the client resets, so that no TIME_WAIT stays behind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +101,7 @@ def _connect(target: Endpoint, ready: selectors.BaseSelector, mark: bytes) -> tu
     """Connect once; answer the client's endpoint and the number of the listener that accepted it."""
     with socket.socket(target.family, socket.SOCK_STREAM) as client:
         client.settimeout(DEADLINE)
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        reset_on_close(client)
         client.connect(target.sockaddr)
         name = client.getsockname()
 

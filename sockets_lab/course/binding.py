@@ -75,8 +75,9 @@ PREDICTIONS = (
         ("it has none, as before", "0.0.0.0 and a port", "127.0.0.1 and a port"),
         _sent_unbound,
         {
-            "0.0.0.0 and a port": "A datagram must carry a port to answer to, so the kernel bound the socket to one "
-            "before it sent. The address stays open: the next datagram may leave by another way.",
+            "0.0.0.0 and a port": "The kernel gives every datagram socket a port before it sends, so that an answer "
+            "can come back. (UDP itself would allow none: lesson 03.) The address stays open: the next datagram may "
+            "leave by another way.",
             "127.0.0.1 and a port": "This system fixes the address, too, with the first datagram.",
             "it has none, as before": "This system sends without binding.",
         },

@@ -1,7 +1,6 @@
 """Real packets to look at: captured where nodes have cables; elsewhere put together from what the kernel tells."""
 
 import socket
-import struct
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 
 from sockets_lab import guard
 from sockets_lab.headers import TCP, UDP, Ethernet, IPv4, Option, Packet, build, compose, dissect, pack_options
+from sockets_lab.lingering import reset_on_close
 from sockets_lab.model import Endpoint, FourTuple
 from sockets_lab.nodes import Lab, Node, NodeError
 from sockets_lab.nodes.capture import Capture, Captured
@@ -100,7 +100,7 @@ def segments(
         client.sendall(data)
         server.recv(len(data))
         if abort:
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            reset_on_close(client)
         client.close()
         if not abort:
             server.recv(1)  # the end of the stream: only then close, too

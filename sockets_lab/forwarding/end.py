@@ -1,11 +1,11 @@
 """One of the two sockets of a pair: what is waited for at it, and how it is closed."""
 
-import os
 import selectors
 import socket
-import struct
 from collections.abc import Callable
 from contextlib import suppress
+
+from sockets_lab.lingering import reset_on_close
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -33,10 +33,9 @@ class End:
         self._events = events
 
     def close(self, reset: bool) -> None:
-        """Close the socket; with `reset`, tell the other end so. Source: socket(7), SO_LINGER with zero seconds."""
+        """Close the socket; with `reset`, tell the other end so."""
         self.wait_for(0)
         if reset:
-            linger = "HH" if os.name == "nt" else "ii"  # the two fields of struct linger: on, and seconds
             with suppress(OSError):  # it may have been reset already
-                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(linger, 1, 0))
+                reset_on_close(self.sock)
         self.sock.close()

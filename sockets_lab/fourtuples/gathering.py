@@ -7,7 +7,6 @@ Source: getrlimit(2), RLIMIT_NOFILE.
 
 import os
 import socket
-import struct
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,6 +19,7 @@ from sockets_lab.fourtuples.members import Member
 from sockets_lab.fourtuples.port_search import SPARE, more_descriptors
 from sockets_lab.fourtuples.roles import Host
 from sockets_lab.fourtuples.weighing import kernel_memory, python_memory
+from sockets_lab.lingering import reset_on_close
 from sockets_lab.model import Endpoint
 
 LARGEST = 200_000  # connections
@@ -28,7 +28,6 @@ BACKLOG = 4096  # connections; systems may allow fewer, and then a guest may com
 SECONDS = 30.0  # for all of them; fifty thousand take one or two
 FEW = 16  # descriptors that a process of the crowd needs beside its share
 A_PAIR = 6  # descriptors that a process of each role takes here: the ends of its pipes, and those of its start
-RESET = struct.pack("HH" if os.name == "nt" else "ii", 1, 0)  # struct linger: on, and zero seconds. socket(7)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def crowd(count: int = 1000, weigh: bool = True, seconds: float = SECONDS) -> It
 def listener() -> socket.socket:
     """Return a socket that listens and never blocks. What it accepts is closed by a reset, and so leaves no row."""
     sock = listening(Endpoint("127.0.0.1", 0), BACKLOG)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)  # accepted sockets inherit this
+    reset_on_close(sock)
     return sock
 
 

@@ -2,14 +2,13 @@
 
 import contextlib
 import socket
-import struct
 from dataclasses import dataclass
 from typing import Protocol
 
 from sockets_lab.errors import BadInput
 from sockets_lab.knocking.place import Place
+from sockets_lab.lingering import reset_on_close
 
-ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: give the connection up instead of closing it. Source: socket(7)
 MOST_INSIDE = 64  # connections at once
 ROOM = 4096  # bytes
 
@@ -102,7 +101,7 @@ class UserspaceGate:
         with contextlib.ExitStack() as held:
             held.enter_context(connection)
             if not let_in:
-                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
+                reset_on_close(connection)
                 return
             connection.setblocking(False)
             with contextlib.suppress(OSError):  # gone already

@@ -13,8 +13,9 @@ from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt, refusal
 from sockets_lab.fourtuples.connecting import UNDER_WAY, WAIT, ready, start_connect
 from sockets_lab.knocking import knocks
-from sockets_lab.knocking.gate import ABORT, ROOM
+from sockets_lab.knocking.gate import ROOM
 from sockets_lab.knocking.knocks import Knock, checked_seconds, sequence_of
+from sockets_lab.lingering import reset_on_close
 from sockets_lab.model import Endpoint
 
 PACE = 0.05  # seconds from one knock to the next
@@ -84,7 +85,7 @@ def _knock_once(one: Knock, target: Endpoint, origin: Endpoint | None, until: fl
         if origin:
             sock.bind(origin.sockaddr)
         if is_tcp:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)  # leaves no TIME_WAIT behind
+            reset_on_close(sock)
         code = sock.connect_ex(target.sockaddr)
         if code not in UNDER_WAY:
             raise OSError(code, "connect")
@@ -117,7 +118,7 @@ def visit(door: Endpoint, source: str | None = None, wait: float = WAIT) -> Visi
     guard.destination(door)
     origin = guard.destination(Endpoint(source, 0)) if source else None
     with socket.socket(door.family, socket.SOCK_STREAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)  # a visit leaves no TIME_WAIT behind
+        reset_on_close(sock)
         try:
             if not start_connect(sock, door, wait, origin):
                 return Visit(SILENCE)

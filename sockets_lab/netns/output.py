@@ -22,10 +22,10 @@ class Output:
         """Return what was printed since the last time."""
         sys.stdout.flush()
         self.file.seek(0)
-        text = self.file.read(MOST + 1).decode("utf-8", "replace")
+        raw = self.file.read(MOST + 1)
         self.file.truncate(0)
         self.file.seek(0)  # descriptors 1 and 2 share this position
-        return text[:MOST] + CUT if len(text) > MOST else text
+        return raw[:MOST].decode("utf-8", "replace") + (CUT if len(raw) > MOST else "")
 
 
 def _nameless_file() -> io.FileIO:

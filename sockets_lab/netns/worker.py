@@ -7,6 +7,7 @@ always there: it makes sockets, reads tables, and notices when the notebook is g
 import _thread
 import importlib
 import os
+import pickle
 import signal
 import socket
 import sys
@@ -81,6 +82,7 @@ class Worker:
         """Call a function of a module by name; answer ("value", it), ("socket",) and the socket, or ("error", it)."""
         try:
             answer = getattr(importlib.import_module(module), function)(*arguments)
+            packed = b"" if isinstance(answer, socket.socket) else pickle.dumps(answer)
         except Exception as error:  # noqa: BLE001  whatever it is, it belongs to the caller, as it was
             self.service.send(("error", portable(error)))
             return
@@ -88,7 +90,7 @@ class Worker:
             with answer:
                 self.service.send(("socket",), (answer.fileno(),))
         else:
-            self.service.send(("value", answer))
+            self.service.send(("value", packed))
 
 
 def _interrupt_main() -> None:

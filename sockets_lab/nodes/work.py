@@ -92,6 +92,7 @@ class Work:
             self._receive(STOPPING)
         except TimeoutError:
             self._work.close()
+            self._busy = False  # nobody works on this line any more, and whoever tries is told so
             raise NodeError(f"{self.name} did not stop when it was interrupted, and is lost: make a new lab.") from None
 
     def _receive(self, patience: float) -> Reply:

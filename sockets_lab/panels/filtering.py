@@ -129,7 +129,7 @@ class FilteringPanel(Panel):
             try:
                 asked = bench.ask(question, port)
                 if self.bench is bench:
-                    self.show(asked, before)
+                    self.show(asked, before, bench)
             except Exception as error:  # noqa: BLE001  shown, or nobody sees it; but not of a bench that was closed
                 if self.bench is bench:
                     self.say(f"{error}", trouble=True)
@@ -137,10 +137,9 @@ class FilteringPanel(Panel):
         self.asking = threading.Thread(target=work, name="a client asks", daemon=True)
         self.asking.start()
 
-    def show(self, asked: Asked, before: list[int]) -> None:
+    def show(self, asked: Asked, before: list[int], bench: Bench) -> None:
         """Show how a question ended, what was counted, and what crossed B's cable."""
         answer, asker = asked.answer, asked.question.asker
-        nodes = self.opened().lab.nodes
         end = ENDS.get(answer.outcome) or f"hears nothing for {PATIENCE:g} seconds"
         name = f" ({answer.refused.name})" if answer.refused and answer.outcome != "silence" else ""
         now = counts(asked.rules)
@@ -149,7 +148,7 @@ class FilteringPanel(Panel):
         logged = f" Logged: {len(asked.logged)}." if asked.logged else ""
         by = "" if answer.by == "kernel" else " A stand-in decided."
         self.draw(rules(asked.rules))
-        self.ladder.value = "" if asked.packets is None else ladder(asked.packets, nodes).html()
+        self.ladder.value = "" if asked.packets is None else ladder(asked.packets, bench.lab.nodes).html()
         heard = f" and hears {answer.said.decode(errors='replace').splitlines()[0]}" if answer.said else ""
         self.say(f"**{asker}** {end}{name}{heard}. {which}{logged}{by}")
 

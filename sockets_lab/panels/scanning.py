@@ -1,6 +1,7 @@
 """The panel of lesson 10: A scans B, B watches, and a detector's threshold is tuned over what B has seen."""
 
 import threading
+from contextlib import ExitStack
 
 import ipywidgets as widgets
 
@@ -38,7 +39,7 @@ class ScanningPanel(WorkingPanel):
 
     def __init__(self) -> None:
         self.lab: Lab | None = None
-        self.silence: scanning.Silence | None = None
+        self.held = ExitStack()
         self.stop = threading.Event()
         self.seen, self.counted = NOTHING, tuple[Level, ...]()
         self.strips = Strips((), (), (), STRIP)
@@ -77,8 +78,11 @@ class ScanningPanel(WorkingPanel):
     def open_lab(self) -> Lab:
         """Return the lab; where there is none, a new one in which a port of B stays silent."""
         if self.lab is None:
-            self.lab = Lab(fallback=True, aside=True, **ADDRESSES)
-            self.silence = scanning.Silence(self.lab.B, SILENT)
+            with ExitStack() as held:
+                lab = held.enter_context(Lab(fallback=True, aside=True, **ADDRESSES))
+                held.enter_context(scanning.Silence(lab.B, SILENT))  # its port may be taken, on loopback
+                self.held = held.pop_all()
+            self.lab = lab
         return self.lab
 
     def scan(self) -> None:
@@ -168,7 +172,5 @@ class ScanningPanel(WorkingPanel):
         return held
 
     def close_lab(self) -> None:
-        if self.silence and self.lab:
-            self.silence.close()
-            self.lab.close()
-        self.lab = self.silence = None
+        self.held.close()
+        self.lab = None

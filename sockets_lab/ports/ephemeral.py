@@ -3,15 +3,14 @@
 The range that the system says it uses is only compared with them. Everything stays on the loopback.
 """
 
-import os
 import socket
-import struct
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sockets_lab import guard, machine
 from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.lingering import reset_on_close
 from sockets_lab.model import MAX_PORT, Endpoint
 from sockets_lab.ports.services import PROTOCOLS, checked_protocol
 
@@ -149,16 +148,7 @@ def _asker(protocol: str, way: str, home: Endpoint, stack: ExitStack) -> Callabl
             sock.connect(target.getsockname())  # for UDP this only fixes the peer and sends nothing: udp(7)
             if protocol == "tcp":
                 target.accept()[0].close()
-                _reset_on_close(sock)
+                reset_on_close(sock)  # its port is free at once
             return sock.getsockname()[1]
 
     return by_connect
-
-
-def _reset_on_close(sock: socket.socket) -> None:
-    """Let `close` end the connection with a reset, so that its port is free at once instead of in TIME_WAIT.
-
-    Source: socket(7), SO_LINGER with zero seconds.
-    """
-    linger = "HH" if os.name == "nt" else "ii"  # the two fields of struct linger: on, and seconds
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(linger, 1, 0))

@@ -9,13 +9,13 @@ that the kernel need not look for a free one 65,535 times. Source: connect(2); R
 import errno
 import selectors
 import socket
-import struct
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
+from sockets_lab.lingering import reset_on_close
 from sockets_lab.model import Endpoint
 from sockets_lab.scanning import asking
 from sockets_lab.scanning.outcome import Progress, Scan
@@ -25,7 +25,6 @@ from sockets_lab.scanning.waiting import Waiting
 UNDER_WAY = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK)
 # ECONNRESET, EPIPE: there was a connection, and the other end threw it away before we looked.
 THERE = (0, errno.EISCONN, errno.ECONNRESET, errno.EPIPE)
-THROW_AWAY = struct.pack("ii", 1, 0)  # close by a reset, or thousands of ports would be in TIME_WAIT afterwards
 
 
 def scan(
@@ -143,7 +142,7 @@ class _Scanner:
     def fresh(self) -> socket.socket:
         """Make a socket. Raises: OSError."""
         sock = self.waiting.new_socket(self.target.family, socket.SOCK_STREAM, self.attend)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, THROW_AWAY)
+        reset_on_close(sock)  # or thousands of ports would be in TIME_WAIT afterwards
         if self.own:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with suppress(OSError):  # somebody listens there by now: then the kernel chooses

@@ -37,7 +37,7 @@ def holdings_of(inodes: Iterable[int], among: Iterable[int] | None = None) -> Ho
     """
     wanted = {f"socket:[{inode}]": inode for inode in inodes}
     found = Holdings()
-    pids = filter(str.isdecimal, os.listdir("/proc")) if among is None else map(str, among)
+    pids = _processes() if among is None else map(str, among)
     for pid in pids if wanted else ():
         held, descriptors = _held(pid, wanted)
         if held:
@@ -51,6 +51,14 @@ def holdings_of(inodes: Iterable[int], among: Iterable[int] | None = None) -> Ho
 def owners_of(inodes: Iterable[int], among: Iterable[int] | None = None) -> dict[int, tuple[Owner, ...]]:
     """Find the holders of these sockets. Returns: inode -> owners, without the inodes that `holdings_of` leaves out."""
     return holdings_of(inodes, among).owners()
+
+
+def _processes() -> list[str]:
+    """List the process ids; none where /proc is not there."""
+    try:
+        return list(filter(str.isdecimal, os.listdir("/proc")))
+    except OSError:
+        return []
 
 
 def _held(pid: str, wanted: Mapping[str, int]) -> tuple[list[int], list[int]]:

@@ -40,7 +40,7 @@ def _entries() -> tuple[list[Any], bool]:
 
     try:
         return psutil.net_connections("inet"), True
-    except (psutil.AccessDenied, PermissionError):
+    except (psutil.Error, OSError):  # it may list our own only, or there is no /proc
         pass
     try:
         return psutil.Process().net_connections("inet"), False

@@ -2,9 +2,11 @@
 
 from sockets_lab import descriptors, table
 from sockets_lab.course.questions import Exercise, Found, personal_number
-from sockets_lab.model import SocketRow
+from sockets_lab.model import Endpoint, SocketRow
 
 BACKLOG = personal_number("04/backlog", 20, 60)
+
+_left: set[Endpoint] = set()  # where a check has seen an old connection in TIME_WAIT, and nobody who listened
 
 
 def _mine() -> list[SocketRow]:
@@ -25,13 +27,18 @@ def _check_two_listeners() -> Found:
 
 
 def _check_restart() -> Found:
-    waiting = {row.local for row in table.snapshot(("tcp",), ("TIME_WAIT",))}
-    listeners = _my_listeners()
+    rows = table.snapshot(("tcp",), ("TIME_WAIT", "LISTEN"))
+    waiting = {row.local for row in rows if row.state == "TIME_WAIT"}
+    _left.update(waiting - {row.local for row in rows if row.state == "LISTEN"})
+    listeners = {row.local for row in _my_listeners()}
     if not listeners:
-        return Found(False, f"no socket of this process listens with a backlog of {BACKLOG}.")
-    if any(row.local in waiting for row in listeners):
-        return Found(True, "a socket of this process listens where an old connection is still in TIME_WAIT.")
-    return Found(False, "no listener of this process stands where an old connection is in TIME_WAIT.")
+        return Found(False, f"no socket of this process listens with a backlog of {BACKLOG}. This check has noted "
+                            "where an old connection is in TIME_WAIT and nobody listens.")  # fmt: skip
+    if not listeners & waiting:
+        return Found(False, "no listener of this process stands where an old connection is in TIME_WAIT.")
+    if not listeners & waiting & _left:
+        return Found(False, "a listener stands there, but no check has seen that the first one was gone.")
+    return Found(True, "a socket of this process listens again where an old connection is still in TIME_WAIT.")
 
 
 EXERCISES = (
@@ -48,12 +55,13 @@ EXERCISES = (
     ),
     Exercise(
         "restart",
-        "Serve one client, close the server's end of the connection first, and close the listener. Then listen again "
-        f"on the same port, with a backlog of **{BACKLOG}**, while the old connection is in TIME_WAIT.",
+        "Serve one client, close the server's end of the connection first, and close the listener. Check: nobody "
+        f"listens there now. Then listen again on the same port, with a backlog of **{BACKLOG}**, while the old "
+        "connection is in TIME_WAIT, and check once more.",
         _check_restart,
         (
             "`socket.create_server` sets `SO_REUSEADDR` on Linux and macOS; both servers need it.",
-            "Order: `server.close()`, `client.close()`, `listener.close()`.",
+            "Order: `server.close()`, `client.close()`, `listener.close()`, and the check.",
             f"Then `again = socket.create_server(name, backlog={BACKLOG})`, with the name of the first listener.",
         ),
     ),

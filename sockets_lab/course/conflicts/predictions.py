@@ -64,7 +64,9 @@ PREDICTIONS = (
         lambda: _spread("tcp", "SO_REUSEPORT"),
         {
             "now the one, now the other": "The kernel computes a number from each connection's addresses and ports, "
-            "and that number chooses the listener. No client can tell, and none is lost: the counts add up.",
+            "and that number chooses the listener. No client can tell, and none was lost: the counts add up. The "
+            "price: each listener has a queue of its own, and when one closes, Linux resets the clients that wait in "
+            "it (unless `net.ipv4.tcp_migrate_req` is set).",
             "always the first": "This system lets both listen, and gives everything to the first.",
             "always the second": "This system lets both listen, and gives everything to the last.",
             "each of them, a copy each": "This system gave one client to two sockets, which TCP does not know.",
@@ -79,8 +81,9 @@ PREDICTIONS = (
         WHO,
         lambda: _spread("udp", "SO_REUSEADDR"),
         {
-            "always the second": "The last one bound gets all of it, the first one nothing, and neither is told. With "
-            "this option any later socket can silently take over a UDP port: Python's asyncio dropped it for that.",
+            "always the second": "The last one bound gets all of it, the first one nothing, and neither is told. Once "
+            "a UDP socket has set this option, any later one that sets it, too, can silently take over its port: "
+            "Python's asyncio dropped it for that.",
             "always the first": "On this system the first one keeps everything; the second one waits in vain.",
             "now the one, now the other": "This system spreads datagrams over sockets that share an address.",
             "each of them, a copy each": "This system gives every socket a copy, as all do for multicast.",

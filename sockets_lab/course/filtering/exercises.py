@@ -28,10 +28,13 @@ def _check_rules() -> Found:
         return NO_LAB
     a, b = lab["A"], lab["B"]
     wanted = {OPEN: "connected", SILENT: "silence", REFUSED: "refused"}
-    listening = {row.local.port for row in b.table(("tcp",)) if row.state == "LISTEN"}
+    listening = {row.local for row in b.table(("tcp",)) if row.state == "LISTEN"}
     for port in wanted:
-        if port not in listening:
-            return Found(False, f"nobody listens at B's TCP port {port}.")
+        if listening.isdisjoint(Endpoint(address, port) for address in (b.address, "0.0.0.0", "::")):
+            return Found(False, f"nobody listens at port {port} of B's address, in TCP.")
+    held = filtering.held(b)
+    if not isinstance(held, Refused) and not any(chain.hook == "input" for chain in held.chains):
+        return Found(False, "programs listen at all three, but B has no rules.")
     for port, outcome in wanted.items():
         try:
             answer = filtering.ask(a, Endpoint(b.address, port), deadline=SILENCE if port == SILENT else PATIENCE)

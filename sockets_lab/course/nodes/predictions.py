@@ -89,7 +89,7 @@ PREDICTIONS = (
         _third_node,
         {
             "a question to all: who B's address belongs to": "Before A can send to B it asks everybody on the switch "
-            "which of them has B's address (ARP). After the answer the switch knows behind which port each of them is, "
+            "which of them has B's address (ARP). After the answer the switch knows at which cable each of them is, "
             "and sends on only there.",
             "nothing of it": "A knew already where B is, so it had nothing to ask.",
             "every word": "This switch sends everything to everybody, as a hub does.",

@@ -19,10 +19,11 @@ def _check_both_protocols() -> Found:
 
 def _check_column() -> Found:
     given = machine.ephemeral_range() or (ports.DYNAMIC.low, MAX_PORT)
-    held = {entry.local.port for entry in descriptors.table() if entry.type == "UDP" and entry.local} - {0}
+    udp = [entry.local for entry in descriptors.table() if entry.type == "UDP" and entry.local]
+    held = {local.port for local in udp if local.address == "127.0.0.1"} - {0}
     in_column = {port for port in held if port % ports.SIDE == COLUMN}
     if not in_column:
-        return Found(False, f"no UDP socket of this process holds a port in column {COLUMN} of the map.")
+        return Found(False, f"no UDP socket of this process holds a port of 127.0.0.1 in column {COLUMN} of the map.")
     if not any(port in ports.USER and not given[0] <= port <= given[1] for port in in_column):
         return Found(False, "the column is right; the port is no User port, or one that the kernel itself hands out.")
     return Found(True, f"a UDP socket of this process holds a User port in column {COLUMN}, chosen by you.")

@@ -83,8 +83,8 @@ PREDICTIONS = (
         ("the kernel, which refuses", "nothing: it may listen there"),
         _foreign_number,
         {
-            "nothing: it may listen there": "A registration is an agreement between people. The kernel looks only at "
-            "who holds the port now. So the number of a port is no proof of the service behind it.",
+            "nothing: it may listen there": "A registration is an agreement between people, and no kernel reads that "
+            "list. So the number of a port is no proof of the service behind it.",
             "the kernel, which refuses": "Every such port that was tried is held by somebody, or a rule of this "
             "machine forbids it.",
         },

@@ -82,9 +82,10 @@ def _check_slow() -> Found:
     caught = {one.port for one in attempts if alarms[-1].first <= one.time <= alarms[-1].time + WINDOW}
     if not set(PORTS) <= caught:
         return Found(False, f"the latest alarm was not for a fast scan of the ports from {FIRST} to {LAST}.")
-    slow = {one.port for one in attempts if one.time > alarms[-1].time + WINDOW and one.source.address
-            == alarms[-1].source}  # fmt: skip
-    if not set(PORTS) <= slow:
+    later = [one for one in attempts if one.time > alarms[-1].time + WINDOW]
+    if scanning.alarms(later, THRESHOLD, WINDOW):  # by a detector that begins only now: one alarm is told once
+        return Found(False, "what came after that alarm was too fast as well: it went on, and so was not told again.")
+    if not set(PORTS) <= {one.port for one in later if one.source.address == alarms[-1].source}:
         return Found(False, f"since that alarm, not all ports from {FIRST} to {LAST} were asked for without another.")
     return Found(True, "the fast scan raised an alarm; the same source then asked for the same ports, and none came.")
 

@@ -99,7 +99,7 @@ PREDICTIONS = (
         (ALL, SOME, NONE),
         _udp,
         {
-            SOME: "A TCP port is refused by a TCP segment, as often as one asks. A UDP port is refused by an ICMP "
+            SOME: "A TCP port is refused by a TCP segment, here as often as one asks. A UDP port is refused by an ICMP "
             "message, and kernels send only so many of those to one host: Linux six at once, then one in a second "
             "(icmp(7), icmp_ratelimit).",
             ALL: "On loopback no ICMP message is held back. Between two nodes Linux sends six at once, then one in a "

@@ -6,6 +6,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import psutil
@@ -14,7 +15,21 @@ from filter_samples import PLAN, for_each, rulesets
 
 from sockets_lab import filtering, nodes
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.filtering import Chain, Rule, Ruleset, Unread, apply, ask, clear, held, incoming, outgoing
+from sockets_lab.filtering import (
+    Chain,
+    Rule,
+    Ruleset,
+    Unread,
+    apply,
+    ask,
+    clear,
+    held,
+    incoming,
+    outgoing,
+    reading,
+    spelling,
+)
+from sockets_lab.filtering.expressions import Expression
 from sockets_lab.headers import UDP, IPv4, dissect
 from sockets_lab.model import Endpoint
 
@@ -236,6 +251,15 @@ def test_counters_are_the_packets_that_crossed_the_cable(lab: nodes.Lab) -> None
     assert rest.packets == first.packets, "what was dropped came no further"
     if shutil.which("nft"):
         assert nft(lab.B, "list", "ruleset") == f"{held(lab.B)}\n"
+
+
+def test_neighbors_that_were_compared_at_once_are_read_and_what_is_compared_after_them_too() -> None:
+    rule = Rule("drop", "tcp", 80, source="10.20.30.40", destination="50.60.70.80")
+    load, compare, _, other, *rest = spelling.expressions(rule)
+    both = Expression(load.name, load.values | {"len": 8})
+    at_once = Expression(compare.name, compare.values | {"data": compare.values["data"] + other.values["data"]})
+    read = reading.rule_of((both, at_once, *rest))
+    assert read == replace(rule, packets=0, octets=0)
 
 
 def test_rules_come_and_go_one_by_one_and_the_others_go_on_counting(either: nodes.Lab) -> None:

@@ -52,6 +52,7 @@ def _one_by_one(spelled: Sequence[Expression]) -> Iterator[Expression]:
                 part = data[at : at + load.values["len"]]
                 yield from (load, Expression("cmp", one.values | {"data": part}))
                 at += load.values["len"]
+            pending = []  # the next comparison is of something else
         elif one.name != "payload" or len(pending) < 2:
             yield one
 

@@ -6,7 +6,7 @@ SOCKETS_LAB_CLASS           "simple": users that only the hub knows, all process
 SOCKETS_LAB_CLASS_NAMES     a file with one name a line; without it learner01 to learner30 ("simple" only)
 SOCKETS_LAB_CLASS_FOLDER    where the hub keeps what it needs, and simple users their homes: ./class
 SOCKETS_LAB_CLASS_PASSWORD  the simple users' password, 8 characters or more; without it one is made, and printed
-SOCKETS_LAB_CLASS_URL       where browsers reach it: http://127.0.0.1:8000
+SOCKETS_LAB_CLASS_URL       where it listens: http://127.0.0.1:8000; 0.0.0.0 for all of the host's addresses
 """
 
 import os

@@ -1,6 +1,6 @@
 """Give each cell of the lessons its place in a slide show, by rule. Running it again changes nothing.
 
-Usage: python docs/slide_types.py [notebooks/05_fourtuples.ipynb ...]    (without names: all lessons)
+Usage: .venv/bin/python docs/slide_types.py [notebooks/05_fourtuples.ipynb ...]    (without names: all lessons)
 
 A heading begins a slide, other prose and what no longer fits go below it, and what answers a question comes on the next
 key. Left out is what only sets up, checks or closes. To be run again after a lesson got cells, or lost some.

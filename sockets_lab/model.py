@@ -86,6 +86,10 @@ class Endpoint:
         """True where the address means "every address of this machine"."""
         return self.address in ("0.0.0.0", "::")
 
+    def covers(self, other: "Endpoint") -> bool:
+        """Whether who listens here is reached at the other endpoint: the same port, and its address or all."""
+        return self.port == other.port and (self.is_wildcard or self.address == other.address)
+
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
 

@@ -144,7 +144,10 @@ class Table:
                 self._near, self._near_to = nearest([*self.seats.values(), *self.left.values()], seat), to
             # A connect that was on its way may have got its name meanwhile.
             renamed = any([half.look() for pair in self._near for half in pair if isinstance(half, Seat)])  # noqa: C419
-        self._last = read(self._near, self.seats, self.chosen, self.places.at)
+        try:
+            self._last = read(self._near, self.seats, self.chosen, self.places.at)
+        except OSError:  # there is no descriptor left to ask with: what was seen last still stands
+            return ()
         for name in (*self._last.gone, *list(self.left)[:-REMEMBERED]):
             self.left.pop(name, None)
         return changes(self._facts, self._last)

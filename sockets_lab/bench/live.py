@@ -117,7 +117,9 @@ class Bench(Table):
             answer: str | Refused = "still on its way"
             if ready([seat.sock], selectors.EVENT_WRITE, MOMENT):
                 code = seat.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-                answer = refusal(OSError(code, os.strerror(code))) if code else "connected"
+                # What was refused is told once, and a socket that never asked has no error either: has it a peer?
+                peer = refusal(OSError(code, os.strerror(code))) if code else attempt(seat.sock.getpeername)
+                answer = peer if isinstance(peer, Refused) else "connected"
             return self._write(f"outcome({name})", answer)
 
     def accept(self, name: str, new: str = "") -> str | Refused:

@@ -17,7 +17,10 @@ def outcome(sock, seconds=1.0):  # type: ignore[no-untyped-def]
     if not select.select([], [sock], [sock], seconds)[1]:
         return "still on its way"
     code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-    return name(code) if code else "connected"
+    try:
+        return name(code) if code else sock.getpeername() and "connected"
+    except OSError as error:  # it was told before that this was refused, or it never asked
+        return name(error.errno)
 
 
 def name(number):  # type: ignore[no-untyped-def]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sockets_lab.bench.places import Place
 from sockets_lab.bench.seats import Key, Left, Seat, mirrored
-from sockets_lab.errors import attempt
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
+from sockets_lab.nodes import NodeError
 
 MOST = 6  # connections and single sockets in one picture
 STRANGERS = 2  # of one listener, in one picture
@@ -76,7 +76,7 @@ Pair = tuple[Seat | Left | None, Seat | Left | None]  # the client's half, the s
 
 
 def read(near: list[Pair], seats: dict[str, Seat], chosen: str | None, at: At) -> View:
-    """Read the rows of a neighbourhood, and no others, however many sockets the bench has."""
+    """Read the rows of a neighbourhood, and no others, however many sockets the bench has. Raises: OSError."""
     units = [unit for pair in near if (unit := _unit(pair, at))]
     for seat in [half for pair in near for half in pair if isinstance(half, Seat) and half.listens]:
         units += _strangers(seat, units)
@@ -143,8 +143,7 @@ def _unit(pair: Pair, at: At) -> Unit | None:
 
 def _end(half: Seat | Left) -> End | None:
     """Read one end now; None for what is closed, and gone from the table too."""
-    row = attempt(half.row)
-    row = row if isinstance(row, SocketRow) else None
+    row = _found(half.row)
     if isinstance(half, Left):
         return End(half.name, half.place.name, "TCP", "kept", None, half.local, half.foreign, row) if row else None
     foreign = half.foreign or (row.foreign if row and row.foreign.port else None)
@@ -156,8 +155,16 @@ def _other(end: End, place: Place) -> End | None:
     """Look for the other end of a connection, for which the bench has no socket."""
     assert end.local
     assert end.foreign
-    row = attempt(place.find, FourTuple(end.foreign, end.local))
-    return _nameless(row, place.name) if isinstance(row, SocketRow) else None
+    row = _found(place.find, FourTuple(end.foreign, end.local))
+    return _nameless(row, place.name) if row else None
+
+
+def _found(look: Callable[..., SocketRow | None], *arguments: FourTuple) -> SocketRow | None:
+    """Look for a row; of a node that has ended nothing is left. Raises: OSError, where the kernel cannot be asked."""
+    try:
+        return look(*arguments)
+    except NodeError:
+        return None
 
 
 def _nameless(row: SocketRow, place: str) -> End:

@@ -59,16 +59,6 @@ def accept(listener: int, number: int | None = None, wait: float = WAIT) -> int 
     return _placed(accepted[0], number)
 
 
-def datagram_socket(endpoint: Endpoint, number: int | None = None) -> int | Refused:
-    """Bind a UDP socket: something else that a number may stand for."""
-    sock = socket.socket(guard.destination(endpoint).family, socket.SOCK_DGRAM)
-    bound = attempt(sock.bind, endpoint.sockaddr)
-    if isinstance(bound, Refused):
-        sock.close()
-        return bound
-    return _placed(sock, number)
-
-
 def write(number: int, data: bytes) -> int | Refused:
     """Hand bytes to whatever stands behind a descriptor of this process. Returns: how many the kernel took."""
     return attempt(os.write, _harmless(number), data)

@@ -62,13 +62,14 @@ class MadeUp:
 def write_class(folder: str | Path, files: int = 200, spoiled: int = 20, seed: int = 6) -> MadeUp:
     """Write the files of a made-up class into a folder, some of them damaged or forged.
 
-    Args: files, 1 or more in all; spoiled, 0 to files - 1, of which each is spoiled in a manner of its own as long as
-    there are such (`spoiling.MANNERS`).
+    Args: files, 1 or more in all; spoiled, how many of them, or all but those of odd names and the first, where these
+    are fewer; each in a manner of its own as long as there are such (`spoiling.MANNERS`).
     """
     lot, place = random.Random(seed), Path(folder)
     names = [ODD_NAMES[n] if n < len(ODD_NAMES) else f"{NAMES[n % len(NAMES)]} {n:03}" for n in range(files)]
     whole = {name: hand_in(name, lot) for name in names}
-    chosen = set(lot.sample(names[len(ODD_NAMES) :] or names[1:], spoiled))
+    usual = names[len(ODD_NAMES) :] or names[1:]
+    chosen = set(lot.sample(usual, min(spoiled, len(usual))))
     sound = [name for name in names if name not in chosen]
     manners = lot.sample(list(spoiling.MANNERS.items()), len(spoiling.MANNERS))
     how: dict[str, str] = {}

@@ -8,8 +8,9 @@ from sockets_lab.course.questions import Claim, Exercise, Found, Prediction, per
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.machine import descriptor_limits
 
-HIGHEST = min(220, descriptor_limits()[0] - 1)  # a process may have few
-CHOSEN = personal_number("01/number", min(120, HIGHEST - 8), HIGHEST)
+DRAWN = personal_number("01/number", 120, 220)
+MOST = descriptor_limits()[0]
+CHOSEN = DRAWN if DRAWN < MOST else MOST - 1 - DRAWN % 8  # a process may have few
 
 
 def _next_number() -> str:

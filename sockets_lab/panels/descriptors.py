@@ -49,8 +49,7 @@ class DescriptorPanel(Panel):
         self.add(listener.dup())
 
     def open_socket(self) -> None:
-        if len(self.sockets) >= MOST:
-            raise BadInput(f"{MOST} descriptors are enough for one picture: close one first.")
+        self.have_room()
         self.add(socket.socket(socket.AF_INET, TYPES[self.protocol.value]))
         self.say(f"`socket()` answered with descriptor **{self.chosen.value}**: the lowest number that was free.")
 
@@ -65,10 +64,12 @@ class DescriptorPanel(Panel):
         self.say("It listens: its row says so.")
 
     def duplicate(self) -> None:
+        self.have_room()
         self.add(self.selected().dup())
         self.say(f"`dup()` answered with descriptor **{self.chosen.value}**. Two numbers, one socket, one row.")
 
     def renumber(self) -> None:
+        self.have_room()
         answer = descriptors.at_number(self.selected(), self.number.value)
         if isinstance(answer, Refused):
             raise BadInput(f"The kernel refused. {answer}.")
@@ -80,6 +81,11 @@ class DescriptorPanel(Panel):
         self.sockets.pop(self.chosen.value).close()
         self.refresh()
         self.say("That number is free again. The socket itself goes when its last descriptor is closed.")
+
+    def have_room(self) -> None:
+        """Raises: BadInput, where the picture is full."""
+        if len(self.sockets) >= MOST:
+            raise BadInput(f"{MOST} descriptors are enough for one picture: close one first.")
 
     def selected(self) -> socket.socket:
         if self.chosen.value is None:

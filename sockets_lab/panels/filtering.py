@@ -10,7 +10,7 @@ from sockets_lab.figures.filtering import rules
 from sockets_lab.figures.ladder import ladder
 from sockets_lab.filtering import Rule, Ruleset
 from sockets_lab.filtering.bench import PATIENCE, Asked, Bench
-from sockets_lab.panels.panel import Panel
+from sockets_lab.panels.panel import Panel, told
 
 SHORT = {"description_width": "initial"}
 CLOSED = Ruleset()
@@ -132,7 +132,7 @@ class FilteringPanel(Panel):
                     self.show(asked, before, bench)
             except Exception as error:  # noqa: BLE001  shown, or nobody sees it; but not of a bench that was closed
                 if self.bench is bench:
-                    self.say(f"{error}", trouble=True)
+                    self.say(told(error), trouble=True)
 
         self.asking = threading.Thread(target=work, name="a client asks", daemon=True)
         self.asking.start()

@@ -11,7 +11,11 @@ SAYS = {True: "live, a moment ago", False: "earlier, when it stood"}
 
 def join(ticket: str) -> None:
     """Join a class with the line that the teacher gave you. Raises: BadInput."""
-    own, _ = handing_in.join(ticket)
+    try:
+        own, _ = handing_in.join(ticket)
+    except OSError as error:
+        print(f"You are in no class yet: the ticket cannot be kept. {refusal(error)}.")
+        return
     print(f"You are {own.learner!r} in this class. Restart all kernels: your exercises have other numbers now.")
 
 

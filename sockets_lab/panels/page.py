@@ -1,6 +1,7 @@
 """A lesson as its notebook sees it: predict, verdict, exercise, check, panel, what the text says, the orderly end."""
 
 from importlib import import_module
+from subprocess import SubprocessError
 
 from IPython.display import Markdown, display
 
@@ -11,6 +12,7 @@ from sockets_lab.course.questions import pick
 from sockets_lab.errors import refusal
 from sockets_lab.figures.tables import Table, listing
 from sockets_lab.machine import folder
+from sockets_lab.nodes import NodeError
 from sockets_lab.panels import calls, nodecells, refusals
 from sockets_lab.panels.handing_in import hand_in
 from sockets_lab.panels.history import write_between_cells
@@ -18,6 +20,12 @@ from sockets_lab.panels.keys import keep
 from sockets_lab.panels.panel import Panel, let_go_of_all
 from sockets_lab.panels.questions import HintBox, PredictionBox
 from sockets_lab.panels.show import Picture, show, show_widget
+
+MISSED = (OSError, NodeError, SubprocessError)  # an experiment that had no result: the kernel, a node, another program
+
+
+def _why(error: Exception) -> str:
+    return str(refusal(error) if isinstance(error, OSError) else error).rstrip(".")
 
 
 def lesson(name: str) -> "LessonPage":
@@ -53,8 +61,8 @@ class LessonPage:
         question = pick(self.questions.PREDICTIONS, key)
         try:
             measured = question.experiment()
-        except OSError as error:
-            display(Markdown(f"**Verdict.** This could not be measured here. {refusal(error)}."))
+        except MISSED as error:
+            display(Markdown(f"**Verdict.** This could not be measured here. {_why(error)}."))
             return
         predicted = progress.load(self.about.name)["predictions"].get(key, [None])[0]
         progress.remember(self.about.name, "predictions", key, [predicted, measured])
@@ -86,8 +94,8 @@ class LessonPage:
         for claim in self.questions.CLAIMS:
             try:
                 measured, verdict = claim.measure()
-            except OSError as error:
-                measured, verdict = f"could not be measured: {refusal(error)}", "unknown"
+            except MISSED as error:
+                measured, verdict = f"could not be measured: {_why(error)}", "unknown"
             rows.append((claim.text, measured, verdict, claim.source))
         headings = ("the text says", "your machine says", "verdict", "source")
         title = f"{len(rows)} claims of the text, measured on this machine."

@@ -17,6 +17,7 @@ import ipywidgets as widgets
 
 from sockets_lab.errors import BadInput, refusal
 from sockets_lab.figures.svg import text_color
+from sockets_lab.nodes import NodeError
 from sockets_lab.panels import refusals
 from sockets_lab.panels.inspector import look_again
 from sockets_lab.panels.keys import keep
@@ -109,12 +110,8 @@ class Panel(widgets.VBox):
             self.say("")
             try:
                 action()
-            except BadInput as mistake:
-                self.say(str(mistake), trouble=True)
-            except OSError as error:
-                self.say(f"Refused. {refusal(error)}.", trouble=True)
-            except Exception as error:  # noqa: BLE001  a fault of ours: show it here, or nobody sees it
-                self.say(f"This panel has a fault of its own: {type(error).__name__}: {error}", trouble=True)
+            except Exception as error:  # noqa: BLE001  shown here, or nobody sees it
+                self.say(told(error), trouble=True)
 
     @contextmanager
     def at_once(self) -> Iterator[None]:
@@ -137,6 +134,15 @@ def within(box: widgets.Box) -> Iterator[widgets.Widget]:
         yield child
         if isinstance(child, widgets.Box):
             yield from within(child)
+
+
+def told(error: Exception) -> str:
+    """Say what went wrong: a mistake, a node that has ended, what the kernel refused, or else a fault of ours."""
+    if isinstance(error, BadInput | NodeError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"Refused. {refusal(error)}."
+    return f"This panel has a fault of its own: {type(error).__name__}: {error}"
 
 
 def inline(text: str) -> str:

@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sockets_lab.errors import BadInput, refusal
-from sockets_lab.nodes import NodeError
-from sockets_lab.panels.panel import Panel
+from sockets_lab.errors import BadInput
+from sockets_lab.panels.panel import Panel, told
 
 BUSY = "One moment: what you asked for before is still going on."
 LEAD = 0.05  # seconds in which the page is told of the click; the thread would take the interpreter from that
@@ -57,7 +56,7 @@ class WorkingPanel(Panel):
                 action()
         except Exception as error:  # noqa: BLE001  shown, or nobody sees it
             if not over.is_set():
-                self.say(_told(error), trouble=True)
+                self.say(told(error), trouble=True)
 
 
 @contextmanager
@@ -70,11 +69,3 @@ def beside_the_page() -> Iterator[None]:
     finally:
         sys.setswitchinterval(USUAL_TURN)  # and not what it was before: the thread of another panel may work
         gc.set_threshold(*USUALLY_YOUNG)
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, BadInput | NodeError):
-        return str(error)
-    if isinstance(error, OSError):
-        return f"Refused. {refusal(error)}."
-    return f"This panel has a fault of its own: {type(error).__name__}: {error}"

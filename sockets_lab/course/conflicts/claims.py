@@ -4,6 +4,7 @@ from sockets_lab import conflicts
 from sockets_lab.conflicts import ELSEWHERE, Elsewhere, Outcome, inherit, stage
 from sockets_lab.conflicts import Claim as Ask
 from sockets_lab.course.questions import Claim
+from sockets_lab.errors import Refused
 
 
 def _one_process_only() -> tuple[str, str]:
@@ -25,8 +26,9 @@ def _told(outcome: Outcome) -> str:
 
 def _inherited() -> tuple[str, str]:
     result = inherit()
-    who = [program for program, _ in result.accepted]
-    return f"one listener, inherited by a second process: clients were accepted by {', '.join(who)}", "not so"
+    who = [program for program, client in result.accepted if not isinstance(client, Refused)]
+    text = f"one listener, inherited by a second process: clients were accepted by {', '.join(who) or 'nobody'}"
+    return text, "not so" if len(set(who)) == 2 else "unknown"
 
 
 def _elsewhere(system: str) -> Elsewhere:

@@ -29,14 +29,16 @@ def _check_two_listeners() -> Found:
 def _check_restart() -> Found:
     rows = table.snapshot(("tcp",), ("TIME_WAIT", "LISTEN"))
     waiting = {row.local for row in rows if row.state == "TIME_WAIT"}
-    _left.update(waiting - {row.local for row in rows if row.state == "LISTEN"})
-    listeners = {row.local for row in _my_listeners()}
+    taken = [row.local for row in rows if row.state == "LISTEN"]
+    _left.update(place for place in waiting if not any(listener.covers(place) for listener in taken))
+    listeners = [row.local for row in _my_listeners()]
     if not listeners:
         return Found(False, f"no socket of this process listens with a backlog of {BACKLOG}. This check has noted "
                             "where an old connection is in TIME_WAIT and nobody listens.")  # fmt: skip
-    if not listeners & waiting:
+    again = {place for place in waiting if any(listener.covers(place) for listener in listeners)}
+    if not again:
         return Found(False, "no listener of this process stands where an old connection is in TIME_WAIT.")
-    if not listeners & waiting & _left:
+    if not again & _left:
         return Found(False, "a listener stands there, but no check has seen that the first one was gone.")
     return Found(True, "a socket of this process listens again where an old connection is still in TIME_WAIT.")
 

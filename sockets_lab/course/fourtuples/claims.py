@@ -18,7 +18,7 @@ def _one_port() -> tuple[str, str]:
     with Listener() as listener:
         _crowd(listener, 3)
         ends = [one.server for one in listener.connections() if one.server.descriptor is not None]
-    same = all(end.four_tuple.local == listener.endpoint for end in ends)
+    same = bool(ends) and all(end.four_tuple.local == listener.endpoint for end in ends)
     return f"{len(ends)} accepted sockets, all of them named {listener.endpoint}", "so" if same else "not so"
 
 

@@ -25,15 +25,11 @@ def _crowds() -> list[tuple[int, int]]:
     found = []
     for row in descriptors.rows_behind(entry for entry in entries if entry.foreign is None).values():
         if row.state == "LISTEN":
-            clients = [name for name in names if _leads_to(name.foreign, row.local)]
+            clients = [name for name in names if row.local.covers(name.foreign)]
             accepted = sum(client.reversed() in names for client in clients)
             waiting = len(clients) - accepted if row.receive_queue is None else row.receive_queue
             found.append((accepted, waiting))
     return found
-
-
-def _leads_to(foreign: Endpoint, listener: Endpoint) -> bool:
-    return foreign.port == listener.port and (listener.is_wildcard or foreign.address == listener.address)
 
 
 def _check_shared_name() -> Found:
@@ -42,7 +38,7 @@ def _check_shared_name() -> Found:
     for entry in descriptors.table():
         # An accepted socket shares its local name too, but nobody listens at its foreign endpoint.
         local, foreign = entry.local, entry.foreign
-        if entry.type == "TCP" and local and foreign and any(_leads_to(foreign, listener) for listener in listeners):
+        if entry.type == "TCP" and local and foreign and any(listener.covers(foreign) for listener in listeners):
             targets.setdefault(local, set()).add(foreign)
     if any(len(foreign) > 1 for foreign in targets.values()):
         return Found(True, "two client sockets of this process have one local name, and two foreign ones.")

@@ -16,6 +16,7 @@ from sockets_lab.course.lessons import LESSONS, Lesson
 from sockets_lab.course.questions import Exercise
 from sockets_lab.errors import BadInput
 from sockets_lab.machine import Ticket, is_name, learner, passport, ticket
+from sockets_lab.nodes import NodeError
 
 
 @dataclass(frozen=True)
@@ -62,8 +63,11 @@ def hand_in(folder: str | Path = ".", lesson: str = "") -> HandedIn:
     path = Path(folder) / file_name(who)
     content = shapes.shaped(data)
     draft = path.with_suffix(".part")
-    draft.write_text(json.dumps(data, indent=1), encoding="utf-8")
-    draft.replace(path)
+    try:
+        draft.write_text(json.dumps(data, indent=1), encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
     return HandedIn(path, content, tuple(left_out))
 
 
@@ -102,8 +106,8 @@ def _result(one: Lesson, task: Exercise, who: str, own: Ticket | None, left_out:
     """Look into the kernel again; where the sockets are gone, take what was kept when they stood."""
     try:
         found = task.check()
-    except OSError:
-        found = None  # the kernel cannot be asked now
+    except (OSError, BadInput, NodeError):
+        found = None  # the kernel, or a node, cannot be asked now
     if found and found.done:
         seen: Any = evidence(one.name, task.key, found)
         progress.remember(one.name, "exercises", task.key, seen)

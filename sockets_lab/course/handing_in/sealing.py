@@ -10,8 +10,6 @@ from typing import Any
 
 from sockets_lab.machine import Ticket
 
-DIGITS = 64  # of a seal, hexadecimal
-
 
 def key_of(secret: str, learner: str) -> str:
     """Make the key of one learner from the class's secret: nobody gets from one key to another, or to the secret."""

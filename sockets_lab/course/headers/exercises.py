@@ -26,7 +26,8 @@ def _check_by_hand() -> Found:
     here, there = lab.nodes[:2]
     if any(len(data) == LENGTH and who == Endpoint(here.address, 0) for data, who in waiting(there.address)):
         return Found(True, f"a datagram of {LENGTH} bytes from {here.address}, port 0, waits at a socket in B.")
-    return Found(False, f"no socket in B has a datagram of {LENGTH} bytes from A's address and port 0 as its first.")
+    return Found(False, f"no socket that `lab.B.socket` gave has, as its first, a datagram of {LENGTH} bytes from A's "
+                        "address and port 0.")  # fmt: skip
 
 
 def _check_goodbye() -> Found:

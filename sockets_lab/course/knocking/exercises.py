@@ -94,8 +94,9 @@ def _check_request() -> Found:
             return Found(True, f"a request for port {SAFE} waits at B, it came from A, and the verifier accepted it.")
         seen[-1] = "it asks for another port"
     if not seen:
-        return Found(False, "no datagram waits at a socket in B.")
-    return Found(False, f"what waits at a socket in B is no good request of A's. The verifier says: {seen[-1]}.")
+        return Found(False, "no datagram waits at a socket that `lab.B.socket` gave.")
+    return Found(False, "what waits first at a socket in B is no good request of A's. The verifier says: "
+                        f"{seen[-1]}. To try again, make a new socket.")  # fmt: skip
 
 
 EXERCISES = (

@@ -15,7 +15,8 @@ def _local() -> tuple[str, str]:
         return "a node's table shows no row for its end", "not so"
     inodes = "" if a.inode == b.inode else f", two sockets (inodes {a.inode} and {b.inode})"
     others = len(found.view["C"].rows)
-    return f"A's table: {a.local} to {a.foreign}; B's: {b.local} to {b.foreign}{inodes}; rows at C: {others}", "so"
+    verdict = "so" if (a.local, a.foreign) == (b.foreign, b.local) else "not so"
+    return f"A's table: {a.local} to {a.foreign}; B's: {b.local} to {b.foreign}{inodes}; rows at C: {others}", verdict
 
 
 def _numbers() -> tuple[str, str]:
@@ -45,7 +46,7 @@ def _address_is_not_the_socket() -> tuple[str, str]:
         return "C could not connect to B's address", "unknown"
     taking = found.taking.name if found.taking else "it could"
     text = f"C connected to the same address and got a connection of its own, at B {found.own}"
-    return f"{text}; to speak from A's endpoint instead: {taking}", "so"
+    return f"{text}; to speak from A's endpoint instead: {taking}", "so" if found.taking else "not so"
 
 
 def _unplugged() -> tuple[str, str]:

@@ -11,7 +11,8 @@ from sockets_lab.model import MAX_PORT, Endpoint
 def _sixteen_bits() -> tuple[str, str]:
     last, beyond = ports.try_number(MAX_PORT), ports.try_number(MAX_PORT + 1)
     held = last.field.hex(" ") if last.field else "nothing"
-    return f"65535 fills the field ({held}); 65536 does not fit: {beyond.python}", "so"
+    fits = last.field is not None and beyond.field is None and beyond.python is not None
+    return f"65535 fills the field ({held}); 65536 does not fit: {beyond.python}", "so" if fits else "not so"
 
 
 def _zero_for_tcp() -> tuple[str, str]:

@@ -32,7 +32,7 @@ def _logged() -> Measured:
 
 def _silence() -> Measured:
     outcome = trials.silent_port()
-    return f"a port whose packets get no answer: {outcome}, which is neither open nor closed", "left out"
+    return f"a port whose packets are dropped, so that none is answered, is told as: {outcome}", "left out"
 
 
 def _itself() -> Measured:

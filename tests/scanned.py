@@ -13,18 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 
-import psutil
 import pytest
 
 from sockets_lab import nodes, scanning
-from sockets_lab.machine import try_namespaces
 
 TEXT = {"A": "10.20.30.40", "B": "50.60.70.80"}
 Make = Callable[..., socket.socket]
 
-needs_namespaces = pytest.mark.skipif(
-    try_namespaces() is not True, reason="network namespaces are refused here: the lab falls back to loopback"
-)
 needs_nft = pytest.mark.skipif(not shutil.which("nft"), reason="nft (nftables) is not installed: no firewall to set up")
 needs_nmap = pytest.mark.skipif(not shutil.which("nmap"), reason="nmap is not installed: no second opinion")
 
@@ -120,16 +115,6 @@ def nmap(node: nodes.Node, *args: str) -> tuple[dict[str, set[int]], dict[str, i
 def sample(count: int, *without: int) -> set[int]:
     """Choose ports by chance, none of some others."""
     return set(random.sample([port for port in scanning.ALL if port not in without], count))
-
-
-@contextmanager
-def nothing_left() -> Iterator[None]:
-    """Fail where more descriptors or threads are there afterwards than were before."""
-    process = psutil.Process()
-    count = process.num_fds if hasattr(process, "num_fds") else process.num_handles
-    before = count(), threading.active_count()
-    yield
-    assert (count(), threading.active_count()) == before
 
 
 def resource_limit(descriptors: int) -> None:

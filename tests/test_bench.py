@@ -11,6 +11,7 @@ import time
 
 import psutil
 import pytest
+from labs import needs_namespaces
 from using import click, picture, said
 
 from sockets_lab import table
@@ -18,11 +19,11 @@ from sockets_lab.bench import HERE, OPTIONS, RECIPES, Bench, Follower, Replay, f
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.figures.bench import bench as diagram
 from sockets_lab.figures.benchrows import bench_table
-from sockets_lab.machine import descriptor_limits, has_ipv6, try_namespaces
+from sockets_lab.machine import descriptor_limits, has_ipv6
+from sockets_lab.nodes import NodeError
 from sockets_lab.panels import bench as panels
 
 linux = pytest.mark.skipif(table.source() != "netlink", reason="only Linux tells queues and inodes")
-namespaces = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
 
 
 @pytest.fixture
@@ -310,6 +311,38 @@ def test_a_closed_port_refuses_tcp_at_once_and_udp_late(bench):
     assert found["second.send(b'anybody?')"] == 8
 
 
+def test_who_was_refused_or_never_asked_is_not_connected(bench):
+    bench.create(name="never")
+    assert bench.outcome("never").name == "ENOTCONN"
+    bench.create(name="shut")
+    bench.bind("shut")
+    bench.create(name="client")
+    assert bench.connect("client", "shut").name == "ECONNREFUSED"
+    assert bench.outcome("client").name == "ENOTCONN"  # it is told once that it was refused
+    printed = run(bench.script())
+    assert "connected" not in "".join(printed)
+    assert sum("ENOTCONN" in line for line in printed) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors are limited and counted as on Linux")
+def test_what_was_seen_last_still_stands_where_there_is_no_descriptor_to_ask_with():
+    program = """
+import os, resource
+from sockets_lab.bench import Bench
+with Bench() as bench:
+    bench.create(name="server"); bench.bind("server"); bench.listen("server")
+    seen = bench.view()
+    assert [end.state for end in seen.ends] == ["LISTEN"]
+    numbers = {int(name) for name in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + name)}
+    free = next(number for number in range(1000) if number not in numbers)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, 1000))
+    lines = len(bench.log)
+    assert bench.view() == seen
+    assert len(bench.log) == lines
+"""
+    assert run(program) == []
+
+
 def test_a_recipe_keeps_clear_of_names_that_are_taken(bench):
     bench.create(name="client")
     first = replayed(bench, "CLOSE_WAIT")
@@ -350,7 +383,7 @@ def test_the_script_of_wild_play_compiles_and_runs(bench):
     assert run(bench.script()) == [line.prints for line in bench.log if line.prints]
 
 
-@namespaces
+@needs_namespaces
 def test_nodes_have_stacks_of_their_own_and_the_script_makes_the_lab(bench):
     _, client, served = bench.pair(client_at="A", server_at="B")
     assert bench[client].getpeername()[0] == bench[served].getsockname()[0] == "50.60.70.80"
@@ -368,6 +401,16 @@ def test_nodes_have_stacks_of_their_own_and_the_script_makes_the_lab(bench):
 
 
 # What is seen.
+
+
+@needs_namespaces
+def test_a_node_that_ends_is_told_and_its_sockets_have_no_row(panel):
+    panel.bench.create(name="far", place="A")
+    with pytest.raises(NodeError):
+        panel.bench.places.lab.A.execute("import os; os._exit(3)")
+    assert panel.bench.view("far").end("far").state == "no row"
+    panel.controls.place.value = "A"
+    assert click(panel, "Create") == "A has ended: make a new lab."
 
 
 def test_every_recipe_can_be_drawn_after_each_step(bench):

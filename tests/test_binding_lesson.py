@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import psutil
 import pytest
+from leaks import nothing_left
 from using import click
 
 from sockets_lab import binding, machine
@@ -20,10 +21,9 @@ MORE_LOOPBACK = pytest.mark.skipif(not machine.loopback_addresses(), reason="onl
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_open():
-    before = {(row.fd, row.laddr) for row in psutil.Process().net_connections("inet")}
-    yield
-    assert {(row.fd, row.laddr) for row in psutil.Process().net_connections("inet")} == before
+def _nothing_left():
+    with nothing_left():
+        yield
 
 
 def pictures():

@@ -266,8 +266,6 @@ with record() as calls:
                 pass
     for sock in (twin, client, listener):
         sock.close()
-def answer(call):
-    return 0 if call.answer == () else call.reply().split()[0].rstrip(",")
 kept = [[c.name, c.descriptor and c.descriptor.number, c.reply().split()[0].rstrip(",")] for c in calls]
 print(json.dumps(kept))
 """
@@ -474,12 +472,18 @@ def test_an_interrupted_call_is_recorded_as_such(ctrl_c):
     assert calls[-1].answer == Raised("KeyboardInterrupt", "the call was interrupted before an answer came", asked=True)
 
 
+def until(happened):
+    end = time.monotonic() + DEADLINE
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.001)
+
+
 def test_threads_and_the_moment_of_each_answer():
     with socket.create_server((HERE, 0)) as listener, record() as calls:
         thread = threading.Thread(target=echo_once, args=(listener,), name="server")
         thread.start()
-        while not calls:
-            time.sleep(0.001)
+        until(lambda: calls)
         assert (calls[0].name, calls[0].answer) == ("accept", None)  # seen while it waits
         with socket.create_connection(listener.getsockname()) as client:
             client.sendall(b"hello")
@@ -497,8 +501,7 @@ def test_a_thread_that_outlives_the_recording():
         with record() as calls:
             thread = threading.Thread(target=lambda: got.append((one.recv(1), one.recv(1))), name="late")
             thread.start()
-            while "recv" not in names(calls, "late"):
-                time.sleep(0.001)
+            until(lambda: "recv" in names(calls, "late"))
         assert "recv" not in vars(socket.socket)
         two.send(b"ab")
         thread.join(DEADLINE)

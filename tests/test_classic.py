@@ -4,20 +4,20 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from labs import needs_namespaces
 
 from sockets_lab import classic
 from sockets_lab.classic import ends
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.machine import descriptor_limits, try_namespaces
+from sockets_lab.machine import descriptor_limits
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes import Lab, Node
 
-separate = pytest.mark.skipif(try_namespaces() is not True, reason="no network stacks of one's own here")
 many = pytest.mark.skipif(descriptor_limits()[1] < 1024, reason="no descriptor can have the number 922 here")
 A, B = classic.End("A", 4444, 150), classic.End("B", 8888, 222)
 
 
-@pytest.fixture(params=[pytest.param("namespaces", marks=separate), "loopback"])
+@pytest.fixture(params=[pytest.param("namespaces", marks=needs_namespaces), "loopback"])
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("SOCKETS_LAB_NODES", request.param)
     return str(request.param)

@@ -5,8 +5,8 @@ import socket
 import subprocess
 import sys
 
-import psutil
 import pytest
+from leaks import nothing_left
 
 from sockets_lab import table
 from sockets_lab.conflicts import CLOSES_FIRST, after_close, rebinding, server_defaults
@@ -16,12 +16,10 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="says what Linux does
 
 
 @pytest.fixture(autouse=True)
-def nothing_left():
-    process = psutil.Process()
+def _nothing_left():
     server_defaults()  # what the first use of the table keeps open
-    before = process.num_fds() if hasattr(process, "num_fds") else 0
-    yield
-    assert (process.num_fds() if hasattr(process, "num_fds") else 0) == before
+    with nothing_left():
+        yield
 
 
 @pytest.mark.parametrize("closes_first", ["server", "client"])

@@ -6,12 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections import Counter
 from itertools import product
 
 import psutil
 import pytest
+from leaks import nothing_left
 
 from sockets_lab import conflicts, table
 from sockets_lab.conflicts import (
@@ -104,16 +104,10 @@ def linux_rule(first: Claim, second: Claim) -> str:
 
 
 @pytest.fixture(autouse=True)
-def nothing_left():
-    process = psutil.Process()
-
-    def held() -> tuple:
-        return (process.num_fds() if hasattr(process, "num_fds") else 0, threading.active_count(), process.children())
-
+def _nothing_left():
     table.holders(Endpoint("127.0.0.1", 1))  # what the first use of the table keeps open
-    before = held()
-    yield
-    assert held() == before
+    with nothing_left():
+        yield
 
 
 @pytest.mark.parametrize("listens", ["no", "before"])
@@ -257,10 +251,10 @@ def test_a_refusal_counts_when_two_undisturbed_trials_agree():
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be halted here")
 def test_a_second_program_that_never_answers_is_ended(monkeypatch):
-    monkeypatch.setattr(second_program, "DEADLINE", 1.0)
     monkeypatch.setattr(second_program, "LOOKS", 0.05)
     with SecondProgram() as program:
         assert program.open(Claim()) is None
+        monkeypatch.setattr(second_program, "DEADLINE", 1.0)
         os.kill(program.pid, signal.SIGSTOP)
         with pytest.raises(ChildProcessError, match="did not answer before the deadline"):
             program.bind(0)

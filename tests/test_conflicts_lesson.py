@@ -256,6 +256,24 @@ def test_a_listener_over_time_wait_is_found_and_nothing_else_is_taken_for_it() -
     assert not check("restart")
 
 
+@linux
+def test_a_listener_at_the_wildcard_is_one_at_the_port_too() -> None:
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("0.0.0.0", 0)))
+        name = (HOME, listener.getsockname()[1])
+        client = stack.enter_context(socket.create_connection(name, 10))
+        server, _ = listener.accept()
+        server.close()
+        assert client.recv(1) == b""
+        client.close()
+        assert eventually(lambda: name in waiting())
+        assert not check("restart")  # it was never closed
+        listener.close()
+        assert not check("restart")
+        stack.enter_context(socket.create_server(("0.0.0.0", name[1]), backlog=BACKLOG))
+        assert check("restart")
+
+
 def waiting() -> set[tuple[str, int]]:
     return {row.local.sockaddr for row in table.snapshot(("tcp",), ("TIME_WAIT",))}
 

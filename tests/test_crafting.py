@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from labs import needs_namespaces
 
 from sockets_lab import crafting, headers, nodes
 from sockets_lab.crafting import counters, picking
@@ -17,11 +18,9 @@ from sockets_lab.crafting.sending import card
 from sockets_lab.crafting.trials import NOBODY, UNUSED
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.headers import ARP, TCP, UDP, Ethernet, IPv4, Packet, build, compose, corrected, dissect
-from sockets_lab.machine import try_namespaces
 from sockets_lab.model import Endpoint
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nodes are Linux's")
-needs_namespaces = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
 SIOCGIFHWADDR = 0x8927  # linux/sockios.h
 NAMES = {"A": "10.20.30.40", "B": "50.60.70.80"}
 

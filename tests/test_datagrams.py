@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from leaks import nothing_left
 
 from sockets_lab import datagrams, guard, machine, table
 from sockets_lab.datagrams import Datagram, GroupRun, Largest, SourcePort, Workbench, copies
@@ -50,10 +51,9 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_open() -> Iterator[None]:
-    before = psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0
-    yield
-    assert before == (psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0)
+def _nothing_left() -> Iterator[None]:
+    with nothing_left():
+        yield
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from threading import Thread
 from typing import Any
 
-import psutil
 import pytest
+from labs import open_lab
+from leaks import nothing_left
 
 from sockets_lab import datagrams, machine, nodes
 from sockets_lab.course import datagrams as course
@@ -27,10 +28,9 @@ with_groups = pytest.mark.skipif(isinstance(datagrams.group_run(), Refused), rea
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_open() -> Iterator[None]:
-    before = psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0
-    yield
-    assert before == (psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0)
+def _nothing_left() -> Iterator[None]:
+    with nothing_left():
+        yield
 
 
 @pytest.fixture
@@ -39,16 +39,9 @@ def stack() -> Iterator[ExitStack]:
         yield opened
 
 
-def new_lab(stack: ExitStack) -> nodes.Lab:
-    try:
-        return stack.enter_context(nodes.Lab(**PLAN))
-    except nodes.LabUnavailable as missing:
-        pytest.skip(str(missing))
-
-
 @pytest.fixture
 def lab(stack: ExitStack) -> nodes.Lab:
-    return new_lab(stack)
+    return stack.enter_context(open_lab(**PLAN))
 
 
 @pytest.fixture
@@ -168,7 +161,7 @@ def test_what_a_cut_cable_does_not_bring_is_missing(lab: nodes.Lab) -> None:
 def test_no_datagram_of_one_lab_reaches_another_labs_group(
     learners: tuple[str, str], stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    here, there = new_lab(stack), new_lab(stack)
+    here, there = (stack.enter_context(open_lab(**PLAN)) for _ in range(2))
     groups = []
     for learner in learners:
         monkeypatch.setenv("SOCKETS_LAB_LEARNER", learner)
@@ -180,7 +173,8 @@ def test_no_datagram_of_one_lab_reaches_another_labs_group(
     got: list[BetweenNodes] = []
     listening.start()  # both at once, and at the same port
     found = played(here, group=groups[0], port=port)
-    listening.join(SOON)
+    listening.join(6 * SOON)
+    assert len(got) == 1
     for one in (found, *got):
         assert sorted((one.round(rounds.JOINED).came or {})["C"]) == list(range(1, MANY + 1))
     for cable in cables:

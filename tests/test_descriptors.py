@@ -6,6 +6,7 @@ import socket
 import threading
 
 import pytest
+from leaks import nothing_left
 
 from sockets_lab import descriptors
 from sockets_lab.errors import BadInput, Refused
@@ -15,10 +16,9 @@ proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this syste
 
 
 @pytest.fixture(autouse=True)
-def _no_descriptor_leaks():
-    before = descriptors.table()
-    yield
-    assert descriptors.since(before) == ()
+def _nothing_left():
+    with nothing_left():
+        yield
 
 
 @proc

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from labs import needs_namespaces
 from using import click, picture, said, texts_inside
 
 from sockets_lab import detective
@@ -21,8 +22,7 @@ from sockets_lab.model import Endpoint, Owner, SocketRow
 from sockets_lab.panels import detective as panels
 from sockets_lab.panels.working import BUSY
 
-separate = pytest.mark.skipif(try_namespaces() is not True, reason="no network stacks of one's own here")
-KINDS = [pytest.param("namespaces", marks=separate), "loopback"]
+KINDS = [pytest.param("namespaces", marks=needs_namespaces), "loopback"]
 WHO = "mouse"
 PATIENCE = 60.0  # seconds for what a thread of the panel does
 RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from labs import open_lab
 
 from sockets_lab import filtering, nodes
 from sockets_lab.errors import BadInput, Refused
@@ -23,11 +24,8 @@ PORT = 8080
 
 @pytest.fixture
 def lab() -> Iterator[nodes.Lab]:
-    try:
-        with nodes.Lab(**PLAN) as lab:
-            yield lab
-    except nodes.LabUnavailable as missing:
-        pytest.skip(str(missing))
+    with open_lab(**PLAN) as lab:
+        yield lab
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from labs import needs_namespaces
 from using import click, picture, said
 
 from sockets_lab import filtering, forwarding, nodes
@@ -17,12 +18,10 @@ from sockets_lab.course.questions import Found, pick
 from sockets_lab.errors import Refused
 from sockets_lab.figures import filtering as figures
 from sockets_lab.filtering import Chain, Rule, Ruleset, Service, Unread, incoming
-from sockets_lab.machine import try_namespaces
 from sockets_lab.model import Endpoint
 from sockets_lab.panels import filtering as panels
 
-separate = pytest.mark.skipif(try_namespaces() is not True, reason="no network stacks of one's own here")
-KINDS = [pytest.param("namespaces", marks=separate), "loopback"]
+KINDS = [pytest.param("namespaces", marks=needs_namespaces), "loopback"]
 REFUSAL = Refused("EOPNOTSUPP", "the stand-in of nodes on loopback changes no addresses and no ports")
 module = sys.modules["sockets_lab.forwarding.between"]  # its name in the package is that of the function
 SOON = 10.0  # seconds; a deadline for what is otherwise done at once
@@ -110,7 +109,7 @@ def test_both_sides_of_a_forwarder_are_drawn_with_what_the_server_sees(lab: node
     assert gone.alt.endswith("C has no client.")
 
 
-@separate
+@needs_namespaces
 @pytest.mark.parametrize("masquerade", [True, False])
 def test_the_kernels_forwarding_is_drawn_without_sockets_between(masquerade: bool) -> None:
     with filtering.three_nodes() as lab:

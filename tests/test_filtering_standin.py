@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from filter_samples import PLAN, cases, for_each
+from labs import open_lab
 
 from sockets_lab import filtering, nodes
 from sockets_lab.filtering import Chain, Decision, Rule, Ruleset, StandIn, apply, ask, decide, held, matches
@@ -62,10 +63,7 @@ def hand_over(cable: Capture, stand_in: StandIn) -> None:
 @pytest.fixture(scope="module")
 def one_wire() -> Iterator[Wire]:
     with ExitStack() as stack:
-        try:
-            lab = stack.enter_context(nodes.Lab(**PLAN))
-        except nodes.LabUnavailable as missing:
-            pytest.skip(str(missing))
+        lab = stack.enter_context(open_lab(**PLAN))
         lab.B.call("sockets_lab.netns.settings", "set_icmp_pause", 0)
         yield Wire(lab, stack)
 

@@ -601,6 +601,9 @@ def test_a_taken_port_is_refused_and_one_in_time_wait_is_not() -> None:
         client.close()
         stand.becomes("ended")
         stand.forwarder.close()
+        if table.source() == "netlink":
+            waiting = [row.local for row in table.snapshot("tcp", "TIME_WAIT")]
+            assert stand.forwarder.endpoint in waiting
         Forwarder(stand.forwarder.endpoint, stand.forwarder.target).close()
 
 

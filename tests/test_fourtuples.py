@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from leaks import nothing_left
 
 from sockets_lab import machine, table
 from sockets_lab.errors import BadInput, Refused
@@ -35,17 +36,9 @@ with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=10) as so
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_open() -> Iterator[None]:
-    before = _open_descriptors()
-    yield
-    assert _open_descriptors() == before
-
-
-def _open_descriptors() -> list[str] | int:
-    folder = Path("/proc/self/fd")
-    if folder.exists():
-        return sorted(entry.name for entry in folder.iterdir() if entry.is_symlink())
-    return psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0
+def _nothing_left() -> Iterator[None]:
+    with nothing_left():
+        yield
 
 
 def made(answer: Connection | Refused) -> Connection:

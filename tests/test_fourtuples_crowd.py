@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from leaks import nothing_left
 
 from sockets_lab import fourtuples, machine
 from sockets_lab.errors import BadInput
@@ -31,13 +32,8 @@ posix = pytest.mark.skipif(os.name != "posix", reason="a listener cannot be hand
 
 @pytest.fixture(autouse=True)
 def _nothing_left() -> Iterator[None]:
-    def held() -> tuple[int, int]:
-        me = psutil.Process()
-        return me.num_fds() if hasattr(me, "num_fds") else 0, len(me.children())
-
-    before = held()
-    yield
-    assert held() == before
+    with nothing_left():
+        yield
 
 
 def until(condition: Callable[[], object]) -> bool:

@@ -6,8 +6,9 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 from header_samples import NO_HYPOTHESIS
+from labs import open_lab
 
-from sockets_lab import guard, nodes
+from sockets_lab import guard
 from sockets_lab.errors import BadInput
 from sockets_lab.model import Endpoint
 
@@ -163,11 +164,7 @@ def test_an_ipv6_socket_sends_to_no_group():
 @pytest.fixture
 def node():
     """Node A of a lab, whose process the guard has admitted."""
-    try:
-        lab = nodes.Lab(A="10.20.30.40", B="50.60.70.80")
-    except nodes.LabUnavailable as missing:
-        pytest.skip(str(missing))
-    with lab:
+    with open_lab(A="10.20.30.40", B="50.60.70.80") as lab:
         yield lab.A
 
 

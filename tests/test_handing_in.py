@@ -12,8 +12,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from labs import needs_namespaces
 
-from sockets_lab import classroom, descriptors, panels
+from sockets_lab import classroom, descriptors, nodes, panels
 from sockets_lab.classroom import reading
 from sockets_lab.course import handing_in, progress
 from sockets_lab.course.descriptors import CHOSEN
@@ -78,6 +79,18 @@ def test_what_is_built_for_one_lesson_is_not_counted_for_another(kept, tmp_path)
         assert lesson("02_binding").questions().EXERCISES[0].check().done
         assert list(handing_in.hand_in(tmp_path, "00_start_here").content.parts) == ["00_start_here"]
         assert handing_in.hand_in(tmp_path).results(live=True) == ["00 own-address"]
+
+
+@needs_namespaces
+def test_a_node_that_has_ended_keeps_nothing_from_being_handed_in(with_ticket, tmp_path, capsys):
+    solve(LessonPage(lesson(NAME)))
+    with nodes.Lab(A="10.20.30.40", B="50.60.70.80") as lab:
+        with pytest.raises(nodes.NodeError):
+            lab.B.execute("import os; os._exit(3)")
+        done = handing_in.hand_in(tmp_path, "07_nodes")
+    assert done.results(live=False) == ["01 chosen-number"]
+    assert list(tmp_path.glob("*.part")) == []
+    capsys.readouterr()
 
 
 def test_nothing_is_handed_in_that_the_kernel_never_showed(kept, tmp_path):

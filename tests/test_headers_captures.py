@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from labs import open_lab
 from test_headers_witnesses import ABSENT, dpkt_names, number, same, scapy_names, scapy_options
 
 from sockets_lab import nodes
@@ -29,11 +30,7 @@ PATIENCE = 20.0  # seconds
 @pytest.fixture(scope="module")
 def captures():
     """Return what crossed the cables of two nodes that have talked in every way that lessons show."""
-    try:
-        lab = nodes.Lab(A=A, B=B)
-    except nodes.LabUnavailable as missing:
-        pytest.skip(f"no lab to capture in: {missing}")
-    with lab, lab.A.capture() as at_a, lab.B.capture() as at_b:
+    with open_lab(A=A, B=B) as lab, lab.A.capture() as at_a, lab.B.capture() as at_b:
         streams(lab)
         datagrams(lab)
         found = group(lab, at_a)

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from io import BytesIO
 
 import pytest
+from labs import needs_namespaces
 from matplotlib.image import imread
 from using import click, picture, texts_inside
 
@@ -19,11 +20,9 @@ from sockets_lab.errors import BadInput
 from sockets_lab.figures import headers as figures
 from sockets_lab.figures.marks import ROLES
 from sockets_lab.headers import TCP, UDP, Ethernet, IPv4, Option, Packet, build, compose, corrected, pack_options
-from sockets_lab.machine import try_namespaces
 from sockets_lab.panels import headers as panels
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nodes are Linux's")
-needs_namespaces = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
 NAMES = {"A": "10.20.30.40", "B": "50.60.70.80"}
 IP = IPv4(source="255.255.255.255", destination="255.255.255.255")
 DATAGRAM = compose(Ethernet(), IP, UDP(4444, 8888), payload=b"hello")

@@ -5,13 +5,13 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 import time
 from contextlib import ExitStack
 
 import psutil
 import pytest
 from header_samples import for_all
+from leaks import nothing_left
 
 from sockets_lab import filtering, knocking, nodes
 from sockets_lab.errors import BadInput
@@ -36,12 +36,10 @@ from sockets_lab.knocking import (
 )
 from sockets_lab.knocking.door import SEQUENCE
 from sockets_lab.knocking.runs import tried
-from sockets_lab.machine import try_namespaces
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes import pcap
 from sockets_lab.nodes.capture import Captured
 
-needs_namespaces = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
 needs_filters = pytest.mark.skipif(sys.platform != "linux", reason="socket filters are Linux's")
 RIGHT = sequence_of(SEQUENCE)
 
@@ -59,13 +57,9 @@ GATES = [UserspaceGate, SocketFilterGate, FirewallGate]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left(request):
-    """What a test opens, it closes: descriptors and threads."""
-    before = psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0
-    threads = threading.active_count()
-    yield
-    assert threading.active_count() == threads
-    assert before == (psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0)
+def _nothing_left():
+    with nothing_left():
+        yield
 
 
 @pytest.fixture(scope="module")

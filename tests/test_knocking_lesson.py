@@ -13,6 +13,7 @@ from typing import Any
 
 import ipywidgets as widgets
 import pytest
+from labs import needs_namespaces
 from using import click, picture, said
 
 from sockets_lab import filtering, knocking, nodes
@@ -22,11 +23,9 @@ from sockets_lab.errors import Refused
 from sockets_lab.figures import knocking as figures
 from sockets_lab.filtering import Rule
 from sockets_lab.knocking import Event, Knock
-from sockets_lab.machine import try_namespaces
 from sockets_lab.panels import knocking as panels
 
-separate = pytest.mark.skipif(try_namespaces() is not True, reason="no network stacks of one's own here")
-KINDS = [pytest.param("namespaces", marks=separate), "loopback"]
+KINDS = [pytest.param("namespaces", marks=needs_namespaces), "loopback"]
 A, C = "10.20.30.40", "90.100.110.120"
 
 
@@ -171,7 +170,7 @@ def alt(panel: panels.KnockingPanel) -> str:
     return panel.picture.alt
 
 
-@separate
+@needs_namespaces
 def test_knocks_move_the_kernels_rules_and_the_picture_follows(panel: panels.KnockingPanel) -> None:
     assert "Nobody has knocked yet." in alt(panel)
     assert rules_at(panel)[-1] == "tcp dport 2222 drop"
@@ -236,7 +235,7 @@ def test_another_port_and_a_mistake_are_told(panel: panels.KnockingPanel) -> Non
     assert "to try the door is no knock" in click(panel, "Knock")
 
 
-@separate
+@needs_namespaces
 def test_the_picture_follows_a_door_that_shuts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sockets_lab.knocking.bench.OPEN_FOR", 1.0)
     panel = panels.make()
@@ -323,7 +322,7 @@ def test_the_own_door_must_open_to_the_own_sequence(kind: str, lab: nodes.Lab) -
     assert check("door") == undone
 
 
-@separate
+@needs_namespaces
 def test_another_sequence_another_port_and_rules_by_hand_are_not_enough(lab: nodes.Lab) -> None:
     undone = check("door")
     with own_door(lab, port=DOOR + 1) as daemon:

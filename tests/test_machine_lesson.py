@@ -6,8 +6,8 @@ import subprocess
 import sys
 from dataclasses import replace
 
-import psutil
 import pytest
+from leaks import nothing_left
 
 from sockets_lab import machine, table
 from sockets_lab.course import machine as course
@@ -20,10 +20,9 @@ from sockets_lab.panels import machine as panels
 
 
 @pytest.fixture(autouse=True)
-def _nothing_left_open():
-    before = {(row.fd, row.laddr) for row in psutil.Process().net_connections("inet")}
-    yield
-    assert {(row.fd, row.laddr) for row in psutil.Process().net_connections("inet")} == before
+def _nothing_left():
+    with nothing_left():
+        yield
 
 
 # --- pictures -------------------------------------------------------------------------------------------------------

@@ -12,21 +12,18 @@ import time
 
 import psutil
 import pytest
+from labs import needs_namespaces
 from machines import NO_NAMESPACES
 
 from sockets_lab import headers, nodes
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.guard import destination
-from sockets_lab.machine import try_namespaces
 from sockets_lab.model import Endpoint
 from sockets_lab.netns import launcher
 from sockets_lab.netns.channel import Channel
 from sockets_lab.netns.steps import RefusedStep
 from sockets_lab.nodes import work
 
-needs_namespaces = pytest.mark.skipif(
-    try_namespaces() is not True, reason="network namespaces are refused here: the lab falls back to loopback"
-)
 TEXT = {"A": "10.20.30.40", "B": "50.60.70.80"}
 DEADLINE = 10.0
 

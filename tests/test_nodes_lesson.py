@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from labs import needs_namespaces
 from using import click, picture, said
 
 from sockets_lab import classic, nodes
@@ -15,11 +16,10 @@ from sockets_lab.course.questions import Found, pick
 from sockets_lab.descriptors import Entry
 from sockets_lab.errors import Refused
 from sockets_lab.figures import nodes as figures
-from sockets_lab.machine import descriptor_limits, try_namespaces
+from sockets_lab.machine import descriptor_limits
 from sockets_lab.model import Endpoint, SocketRow
 from sockets_lab.panels import nodes as panels
 
-separate = pytest.mark.skipif(try_namespaces() is not True, reason="no network stacks of one's own here")
 many = pytest.mark.skipif(descriptor_limits()[1] < 1024, reason="no descriptor can have the number 922 here")
 NOBODY = Endpoint("0.0.0.0", 0)
 
@@ -176,7 +176,7 @@ def test_connect_waits_in_the_listeners_table_until_somebody_accepts(panel: pane
     assert 0 in numbers(panel, "C")
 
 
-@separate
+@needs_namespaces
 @many
 def test_cables_are_cut_and_mended_and_packets_are_shown(panel: panels.NodesPanel) -> None:
     panel.watch.value = True
@@ -236,7 +236,7 @@ def test_release_ends_the_lab_and_the_next_click_begins_anew(panel: panels.Nodes
 # The questions
 
 
-@pytest.mark.parametrize("kind", [pytest.param("namespaces", marks=separate), "loopback"])
+@pytest.mark.parametrize("kind", [pytest.param("namespaces", marks=needs_namespaces), "loopback"])
 @pytest.mark.parametrize("question", PREDICTIONS, ids=lambda question: question.key)
 def test_what_is_measured_is_one_of_the_choices_and_has_its_reason(question, kind, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
@@ -244,7 +244,7 @@ def test_what_is_measured_is_one_of_the_choices_and_has_its_reason(question, kin
     assert question.experiment() in question.choices
 
 
-@pytest.mark.parametrize("kind", [pytest.param("namespaces", marks=separate), "loopback"])
+@pytest.mark.parametrize("kind", [pytest.param("namespaces", marks=needs_namespaces), "loopback"])
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)
 def test_claims_are_measured(claim, kind, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
@@ -278,6 +278,13 @@ def test_a_connection_must_have_the_right_ends_port_and_numbers(lab: nodes.Lab) 
     assert "not at port" in check("numbers").because
 
 
+def udp_at(node: nodes.Node, number: int) -> None:
+    """Let a descriptor of a node's process stand for a bound UDP socket."""
+    told = node.execute(f"import os, socket\nwith socket.socket(type=socket.SOCK_DGRAM) as sock:\n"
+                        f"    sock.bind(({node.address!r}, 0))\n    os.dup2(sock.fileno(), {number})")  # fmt: skip
+    assert told.error is None
+
+
 def test_the_common_number_must_be_in_both_processes(lab: nodes.Lab) -> None:
     a, b = lab["A"], lab["B"]
     undone = check("common")
@@ -285,7 +292,7 @@ def test_the_common_number_must_be_in_both_processes(lab: nodes.Lab) -> None:
     with lab.B.socket() as ours:  # lives in B's stack, and its number is one of this process's
         ours.bind((b.address, 0))
         assert check("common") == undone
-    a.run(ends.datagram_socket, Endpoint(a.address, 0), COMMON)
+    udp_at(a, COMMON)
     assert check("common") == undone  # a UDP socket does not listen
     a.run(ends.close, COMMON)
     a.run(ends.listen, Endpoint(a.address, 0), COMMON)
@@ -293,7 +300,7 @@ def test_the_common_number_must_be_in_both_processes(lab: nodes.Lab) -> None:
     b.run(ends.listen, Endpoint(b.address, 0), COMMON)
     assert not check("common").done
     b.run(ends.close, COMMON)
-    b.run(ends.datagram_socket, Endpoint(b.address, 0), COMMON)
+    udp_at(b, COMMON)
     assert check("common").done
 
 

@@ -226,6 +226,7 @@ def test_a_fork_of_the_notebook_does_not_keep_the_lab_alive(marked):
     code = "import os, time; os.fork() or time.sleep(30); print('up', flush=True); time.sleep(30)"
     with notebook(marked, f"{OPEN_LABS}    {code}") as process:
         assert process.stdout.readline() == "up\n"
+        assert len(alive(marked)) >= 4  # or nothing is tried
         process.kill()
         assert wait_until_gone(marked) == []
 

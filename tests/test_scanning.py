@@ -8,6 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 from header_samples import NO_HYPOTHESIS
+from labs import needs_namespaces, open_lab
+from leaks import nothing_left
 from scanned import (
     TEXT,
     descriptors_open,
@@ -15,9 +17,7 @@ from scanned import (
     free_ports,
     full_port,
     in_node,
-    needs_namespaces,
     needs_nft,
-    nothing_left,
     open_ports,
     resource_limit,
     sample,
@@ -48,11 +48,7 @@ def address(held):
 
 @pytest.fixture(scope="module")
 def lab():
-    try:
-        made = nodes.Lab(**TEXT)
-    except nodes.LabUnavailable as missing:
-        pytest.skip(str(missing))
-    with made:
+    with open_lab(**TEXT) as made:
         yield made
 
 
@@ -405,7 +401,10 @@ class TestBetweenNodes:
         fresh.B.lose(1.0)
         before = fresh.A.run(descriptors_open)
         fresh.A.start(f"from sockets_lab import scanning; scanning.scan({fresh.B.address!r}, '1-500', deadline=60)")
-        time.sleep(0.5)
+        end = time.monotonic() + 20
+        while len([row for row in fresh.A.table(("tcp",)) if row.state == "SYN_SENT"]) < 100:
+            assert time.monotonic() < end, "it did not scan"
+            time.sleep(0.02)
         fresh.A.interrupt()
         assert isinstance(fresh.A.result().error, KeyboardInterrupt)
         fresh.A.run(__import__("gc").collect)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
-from scanned import nothing_left
+from labs import needs_namespaces
+from leaks import nothing_left
 from using import click, picture, said
 
 from sockets_lab import nodes, scanning
@@ -16,16 +17,15 @@ from sockets_lab.course.questions import Found, pick
 from sockets_lab.course.scanning import CLAIMS, EXERCISES, FIRST, LAST, PREDICTIONS, THRESHOLD, exercises, hide
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.figures import scanning as figures
-from sockets_lab.machine import loopback_addresses, try_namespaces
+from sockets_lab.machine import loopback_addresses
 from sockets_lab.model import Endpoint
 from sockets_lab.panels import scanning as panels
 from sockets_lab.scanning import Attempt, Judgement, Level, Round, Scan, Visit
 
 PLAN = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
 SOON = 60.0  # seconds in which what is done in a thread must be done, however busy the machine is
-separate = pytest.mark.skipif(try_namespaces() is not True, reason="no network stacks of one's own here")
 addresses = pytest.mark.skipif(not loopback_addresses(), reason="there is one loopback address only")
-kinds = pytest.mark.parametrize("kind", [pytest.param("namespaces", marks=separate),
+kinds = pytest.mark.parametrize("kind", [pytest.param("namespaces", marks=needs_namespaces),
                                          pytest.param("loopback", marks=addresses)])  # fmt: skip
 
 

@@ -6,16 +6,16 @@ import time
 from contextlib import ExitStack
 
 import pytest
+from labs import needs_namespaces
+from leaks import nothing_left
 from scanned import (
     TEXT,
     answering,
     firewall,
     in_node,
-    needs_namespaces,
     needs_nft,
     needs_nmap,
     nmap,
-    nothing_left,
     sample,
     setting,
 )  # fmt: skip

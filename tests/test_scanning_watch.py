@@ -5,7 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 from header_samples import NO_HYPOTHESIS
-from scanned import TEXT, firewall, in_node, needs_namespaces, needs_nft, nothing_left, open_ports
+from labs import needs_namespaces
+from leaks import nothing_left
+from scanned import TEXT, firewall, in_node, needs_nft, open_ports
 
 from sockets_lab import machine, nodes, scanning
 from sockets_lab.errors import BadInput

@@ -3,7 +3,8 @@
 from contextlib import ExitStack
 
 import pytest
-from scanned import TEXT, firewall, in_node, needs_namespaces, needs_nft, needs_nmap, nmap, open_ports, sample
+from labs import needs_namespaces
+from scanned import TEXT, firewall, in_node, needs_nft, needs_nmap, nmap, open_ports, sample
 
 from sockets_lab import nodes, scanning
 

@@ -6,8 +6,8 @@ import socket
 import subprocess
 import sys
 
-import psutil
 import pytest
+from leaks import nothing_left
 
 from sockets_lab import table
 from sockets_lab.conflicts import inherit, share, sharing
@@ -17,12 +17,10 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="says what Linux does
 
 
 @pytest.fixture(autouse=True)
-def nothing_left():
-    process = psutil.Process()
+def _nothing_left():
     inherit()  # what the first use of the table keeps open
-    before = (process.num_fds() if hasattr(process, "num_fds") else 0, process.children())
-    yield
-    assert (process.num_fds() if hasattr(process, "num_fds") else 0, process.children()) == before
+    with nothing_left():
+        yield
 
 
 @pytest.mark.parametrize("option", sharing.OPTIONS)

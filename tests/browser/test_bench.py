@@ -5,21 +5,11 @@ import statistics
 import time
 
 import pytest
+from looking import fits, picture, press
 
 from sockets_lab.machine import descriptor_limits
 
 TRIALS = 40
-
-
-def press(panel, *labels):
-    """Click buttons of the panel; the panel may take its time over each."""
-    for label in labels:
-        panel.get_by_role("button", name=label, exact=True).click()
-
-
-def picture(panel):
-    """Return what the diagram says to somebody who cannot see it."""
-    return panel.get_by_role("img").first.get_attribute("aria-label")
 
 
 def shows(page, panel, pattern):
@@ -91,10 +81,7 @@ def test_recipes_nodes_and_what_changes_by_itself(lab):
         panel.get_by_text("Both queues are full").wait_for()
         shows(page, panel, r"client \(descriptor \d+\): [^;]* not confirmed; and served [^;]* unread")
         lab.shot(panel, "bench_full_dark")
-        for button in panel.get_by_role("button").all():
-            frame, box = panel.bounding_box(), button.bounding_box()
-            assert frame["x"] <= box["x"]
-            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        fits(panel)
         press(panel, "Clear the bench")
         panel.get_by_label("Where").select_option("node A")
         panel.get_by_text("New sockets are made on A now").wait_for()

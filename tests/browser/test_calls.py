@@ -54,7 +54,7 @@ def test_the_conversation_stands_below_the_cell(lab, notebook, dark):
         assert "listen(" in said[0]
         assert "-> EINVAL" in said[0]
         assert "(thread serve)" in said[1]
-        assert page.get_by_text("descriptor", exact=False).first.is_visible()
+        assert pictures.first.locator("text", has_text="descriptor").first.is_visible()
         for text in pictures.first.locator("text").all():
             box, frame = text.bounding_box(), pictures.first.bounding_box()
             assert box["x"] >= frame["x"] - 1

@@ -3,12 +3,7 @@
 import re
 
 from answering import answers_and_keeps_its_keys
-
-
-def press(panel, *labels):
-    """Click buttons of the panel; the panel may take its time over each."""
-    for label in labels:
-        panel.get_by_role("button", name=label, exact=True).click()
+from looking import fits, press
 
 
 def test_panel_sends_loses_connects_and_joins(lab):
@@ -54,11 +49,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
         panel = lab.panel(page)
         press(panel, "Send 50", "Connect receiver")
         panel.get_by_text("is connected to sender 1").wait_for()
-        frame = panel.bounding_box()
-        for button in panel.get_by_role("button").all():
-            box = button.bounding_box()
-            assert frame["x"] <= box["x"]
-            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        fits(panel)
         lab.shot(panel, "06_panel_dark")
         lab.whole(page, "06_datagrams_dark")
 

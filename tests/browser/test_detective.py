@@ -1,18 +1,13 @@
 """Lesson 12 in a browser: take a case, look at the machine, repair it with the mouse, and say what was wrong."""
 
-import pytest
 from answering import answers_and_keeps_its_keys
+from labs import needs_namespaces
+from looking import fits, press
 
 from sockets_lab import detective
-from sockets_lab.machine import try_namespaces
 
-pytestmark = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
+pytestmark = needs_namespaces
 CUSTOMERS = 60_000  # milliseconds: so long many customers may take on a busy machine
-
-
-def press(panel, *labels):
-    for label in labels:
-        panel.get_by_role("button", name=label, exact=True).click()
 
 
 def shows(page, text):
@@ -90,11 +85,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
         press(panel, "Does it work now?")
         panel.get_by_text("What was wrong with it? Choose").wait_for(timeout=CUSTOMERS)
         lab.shot(panel, "12_panel_dark_works")
-        frame = panel.bounding_box()
-        for control in (*panel.get_by_role("button").all(), *panel.get_by_role("combobox").all()):
-            box = control.bounding_box()
-            assert frame["x"] <= box["x"]
-            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        fits(panel)
         lab.whole(page, "12_port_detective_dark")
 
 

@@ -1,17 +1,10 @@
 """Lesson 09 in a browser: rules for a node, clients that ask, and the packets that crossed the cable."""
 
-import pytest
 from answering import answers_and_keeps_its_keys
+from labs import needs_namespaces
+from looking import fits, press
 
-from sockets_lab.machine import try_namespaces
-
-pytestmark = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
-
-
-def press(panel, *labels):
-    """Click buttons of the panel; the panel may take its time over each."""
-    for label in labels:
-        panel.get_by_role("button", name=label, exact=True).click()
+pytestmark = needs_namespaces
 
 
 def choose(panel, label, value):
@@ -65,11 +58,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
         panel = lab.panel(page)
         press(panel, "Ask")
         lab.says(panel, "A is connected and hears HTTP/1.1 200 OK.")
-        frame = panel.bounding_box()
-        for control in [*panel.get_by_role("button").all(), *panel.get_by_role("combobox").all()]:
-            box = control.bounding_box()
-            assert frame["x"] <= box["x"]
-            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        fits(panel)
         lab.shot(panel, "09_panel_dark")
         lab.whole(page, "09_filtering_dark")
 

@@ -1,15 +1,10 @@
 """Lesson 08 in a browser: light up a field, change it, send the packet, see what comes."""
 
-import pytest
 from answering import answers_and_keeps_its_keys
+from labs import needs_namespaces
+from looking import fits, picture, press
 
-from sockets_lab.machine import try_namespaces
-
-pytestmark = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
-
-
-def press(panel, label):
-    panel.get_by_role("button", name=label, exact=True).click()
+pytestmark = needs_namespaces
 
 
 def write(panel, header, field, value):
@@ -20,11 +15,6 @@ def write(panel, header, field, value):
     text.fill(value)
     text.press("Tab")
     press(panel, "Change")
-
-
-def picture(panel):
-    """Return what the microscope's picture says to somebody who cannot see it."""
-    return panel.get_by_role("img").first.get_attribute("aria-label")
 
 
 def test_panel_lights_changes_and_sends(lab):
@@ -69,11 +59,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
         page.wait_for_function("() => document.body.innerHTML.includes('Lit: IPv4, version')")
         press(panel, "Send it")
         panel.get_by_text("The first program received").wait_for()
-        frame = panel.bounding_box()
-        for control in (*panel.get_by_role("button").all(), *panel.get_by_role("combobox").all()):
-            box = control.bounding_box()
-            assert frame["x"] <= box["x"]
-            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        fits(panel)
         lab.shot(panel, "08_panel_dark")
         lab.whole(page, "08_headers_dark")
 

@@ -1,16 +1,10 @@
 """Lesson 11 in a browser: knock a door open from A, see it stay shut for C, replay, and try the cure."""
 
-import pytest
 from answering import answers_and_keeps_its_keys
+from labs import needs_namespaces
+from looking import fits, press
 
-from sockets_lab.machine import try_namespaces
-
-pytestmark = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
-
-
-def press(panel, *labels):
-    for label in labels:
-        panel.get_by_role("button", name=label, exact=True).click()
+pytestmark = needs_namespaces
 
 
 def choose(panel, node):
@@ -73,11 +67,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
         panel = lab.panel(page)
         press(panel, "7000:udp", "8000:tcp", "9000:tcp")
         shows(page, "A is 10.20.30.40, 0 of 3 right, open")
-        frame = panel.bounding_box()
-        for control in (*panel.get_by_role("button").all(), *panel.get_by_role("combobox").all()):
-            box = control.bounding_box()
-            assert frame["x"] <= box["x"]
-            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        fits(panel)
         lab.shot(panel, "11_panel_dark")
         lab.whole(page, "11_knocking_dark")
 

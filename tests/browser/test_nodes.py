@@ -2,19 +2,15 @@
 
 import pytest
 from answering import answers_and_keeps_its_keys
+from labs import needs_namespaces
+from looking import fits, picture, press
 
-from sockets_lab.machine import descriptor_limits, try_namespaces
+from sockets_lab.machine import descriptor_limits
 
 pytestmark = [
-    pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here"),
+    needs_namespaces,
     pytest.mark.skipif(descriptor_limits()[1] < 1024, reason="no descriptor can have the number 922 here"),
 ]
-
-
-def press(panel, *labels):
-    """Click buttons of the panel; the panel may take its time over each."""
-    for label in labels:
-        panel.get_by_role("button", name=label, exact=True).click()
 
 
 def choose(panel, node, number=None):
@@ -24,11 +20,6 @@ def choose(panel, node, number=None):
         field = panel.get_by_label("Number", exact=True)
         field.fill(str(number))
         field.press("Tab")
-
-
-def picture(panel):
-    """Return what the picture says to somebody who cannot see it."""
-    return panel.get_by_role("img").first.get_attribute("aria-label")
 
 
 def test_panel_writes_tries_connects_and_cuts(lab):
@@ -63,9 +54,12 @@ def test_panel_writes_tries_connects_and_cuts(lab):
         lab.shot(panel, "07_panel_cut")
         choose(panel, "B")
         press(panel, "Mend cable", "Read")
-        while "5 bytes not yet confirmed" in picture(panel):
+        for _ in range(100):
+            if "5 bytes not yet confirmed" not in picture(panel):
+                break
             page.wait_for_timeout(200)
             press(panel, "Look again")
+        assert "5 bytes not yet confirmed" not in picture(panel)
         lab.shot(panel, "07_panel_mended")
 
 
@@ -75,11 +69,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
         choose(panel, "C")
         press(panel, "Connect")
         panel.get_by_text("Connected to 50.60.70.80:8888").wait_for()
-        frame = panel.bounding_box()
-        for button in panel.get_by_role("button").all():
-            box = button.bounding_box()
-            assert frame["x"] <= box["x"]
-            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        fits(panel)
         lab.shot(panel, "07_panel_dark")
         lab.whole(page, "07_nodes_dark")
 

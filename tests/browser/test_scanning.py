@@ -1,20 +1,10 @@
 """Lesson 10 in a browser: scan with a bar that moves, stop, scan twice, and tune the detector with the keyboard."""
 
-import pytest
 from answering import answers_and_keeps_its_keys
+from labs import needs_namespaces
+from looking import fits, picture, press
 
-from sockets_lab.machine import try_namespaces
-
-pytestmark = pytest.mark.skipif(try_namespaces() is not True, reason="network namespaces are refused here")
-
-
-def press(panel, label):
-    panel.get_by_role("button", name=label, exact=True).click()
-
-
-def picture(panel):
-    """Return what the picture says to somebody who cannot see it."""
-    return panel.get_by_role("img").first.get_attribute("aria-label")
+pytestmark = needs_namespaces
 
 
 def test_panel_scans_stops_and_tunes(lab):
@@ -55,11 +45,7 @@ def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
         panel = lab.panel(page)
         press(panel, "Twice")
         lab.says(panel, "A found 0 open ports and 0 without an answer")
-        frame = panel.bounding_box()
-        for button in panel.get_by_role("button").all():
-            box = button.bounding_box()
-            assert frame["x"] <= box["x"]
-            assert box["x"] + box["width"] <= frame["x"] + frame["width"]
+        fits(panel)
         lab.shot(panel, "10_panel_dark")
         lab.whole(page, "10_scanning_dark")
 

@@ -2,18 +2,23 @@
 
 import errno
 import os
+import select
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
+from labs import needs_namespaces
 
-from sockets_lab import detective, filtering, machine
+from sockets_lab import detective, filtering, machine, nodes
 from sockets_lab.course.detective import CLAIMS, EXERCISES, PREDICTIONS
 from sockets_lab.course.questions import pick
 from sockets_lab.detective.faults.fault import has_stacks
+from sockets_lab.detective.programs import Program
 from sockets_lab.errors import BadInput
 from sockets_lab.filtering import Rule
 from sockets_lab.fourtuples.connecting import until
@@ -132,6 +137,41 @@ def test_a_bare_client_finds_it_broken_too(key):
         except OSError as error:
             found = errno.errorcode[error.errno or 0]
         assert found == FINDS[key]
+
+
+@needs_namespaces
+def test_a_hoarder_leaves_no_port():
+    for number in range(8):
+        with take("exhausted", f"tests {number}") as case:
+            assert case.ask().outcome == "no port left"
+            first, last = case.ephemeral_range
+            held = {row.local.port for row in case.A.table(("tcp",)) if row.foreign == case.endpoint}
+            assert held == set(range(first, last + 1))
+
+
+@needs_namespaces
+def test_a_hoarder_goes_on_where_one_connect_had_no_answer_in_time():
+    with nodes.Lab(A="10.20.30.40", B="50.60.70.80") as lab, lab.B.socket() as listener, ExitStack() as held:
+        listener.bind((lab.B.address, 0))
+        listener.listen(0)
+        for _ in range(3):  # now its queue is full, and nobody gets an answer
+            client = held.enter_context(lab.A.socket())
+            client.setblocking(False)
+            client.connect_ex(listener.getsockname())
+        settings = {"role": "visitor", "target": list(listener.getsockname()), "count": 2, "says": "", "source": None}
+        hoarder = Program(lab.A, "hoarder", settings | {"tries": 9})
+        with ThreadPoolExecutor(1) as thread:
+            started = thread.submit(hoarder.start)
+            time.sleep(1.5)  # longer than it waits for an answer
+            while not started.done():
+                if select.select([listener], [], [], 0.05)[0]:
+                    held.enter_context(listener.accept()[0])
+        assert started.result() is None
+        assert "connect: TimeoutError" in hoarder.log
+        rows, pid = lab.A.table(("tcp",), owners=True), hoarder.pid
+        mine = [row.state for row in rows if pid in [owner.pid for owner in row.owners or ()]]
+        assert mine == ["ESTABLISHED"] * 2
+        hoarder.stop()
 
 
 def test_every_learner_has_every_fault_in_an_order_of_its_own():

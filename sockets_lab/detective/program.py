@@ -132,13 +132,14 @@ def forward(settings: dict[str, Any]) -> None:
 
 
 def visit(settings: dict[str, Any]) -> None:
-    """Connect again and again, at most `count` times or until it fails, and hold all connections.
+    """Connect again and again, until `count` connections are there, and hold all of them.
 
-    says: what is said along each of them, again and again; "" = a visitor who keeps silent. source: the address from
-    which, None = the kernel chooses.
+    tries: how often it may fail before that; once only, where no port is left. says: what is said along each of them,
+    again and again; "" = a visitor who keeps silent. source: the address from which, None = the kernel chooses.
     """
     held: list[socket.socket] = []
-    while len(held) < settings["count"]:
+    left = settings["tries"]
+    while len(held) < settings["count"] and left:
         sock = socket.socket()
         sock.settimeout(PATIENCE)
         try:
@@ -148,7 +149,8 @@ def visit(settings: dict[str, Any]) -> None:
         except OSError as error:
             sock.close()
             say(f"connect: {name_of(error)}")
-            break
+            left = 0 if error.errno == errno.EADDRNOTAVAIL else left - 1
+            continue
         held.append(sock)
         _ask(sock, settings["says"])
     say(READY)

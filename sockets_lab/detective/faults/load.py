@@ -22,7 +22,8 @@ def full_backlog(case: Case) -> None:
     case.serve(at_once=1, backlog=backlog, patience=None)
     name, target = case.random.choice(LEECHES), list(case.endpoint.sockaddr)
     for number in range(1, MOST_LEECHES + 1):
-        case.add(case.A, f"{name}-{number}", role="visitor", target=target, count=30, says="", source=case.source)
+        case.add(case.A, f"{name}-{number}", role="visitor", target=target, count=30, tries=1, says="",
+                 source=case.source)  # fmt: skip
         if until(lambda: _is_full(case), SHORT):
             break
 

@@ -87,6 +87,33 @@ def test_kill_9_in_the_middle_of_a_blocking_cell_leaves_nothing(marked):
         assert wait_until_gone(marked) == []
 
 
+@pytest.mark.parametrize("ending", ["lab = None", "lab.close()"], ids=["dropped", "closed"])
+def test_the_stop_button_counts_while_a_lab_comes_to_its_end(marked, ending):
+    program = f"""
+import os, psutil, signal, threading, time
+from sockets_lab import nodes
+lab = nodes.Lab(A="10.20.30.40", B="50.60.70.80")
+(launcher,) = psutil.Process().children()
+launcher.suspend()  # so that its end has to be waited for
+threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    {ending}
+    time.sleep(0.6)
+    print("not interrupted")
+except KeyboardInterrupt:
+    print("interrupted")
+if launcher.is_running():
+    launcher.resume()
+end = time.monotonic() + 10
+while psutil.Process().children() and time.monotonic() < end:
+    time.sleep(0.01)
+print(psutil.Process().children(), flush=True)
+"""
+    with notebook(marked, program) as process:
+        assert process.stdout.read() == "interrupted\n[]\n"
+    assert wait_until_gone(marked) == []
+
+
 def test_a_thread_that_made_a_lab_may_end_before_it():
     made = []
     thread = threading.Thread(target=lambda: made.append(nodes.Lab(**TEXT)))
@@ -114,9 +141,10 @@ def test_fifty_labs_in_one_process_leave_no_descriptor_thread_or_process():
 
 def test_a_lab_that_is_forgotten_is_closed():
     lab = nodes.Lab(**TEXT)
-    process = psutil.Process(lab.A.process)
+    processes = [psutil.Process(lab.A.process), *psutil.Process().children()]
     del lab
-    assert not process.is_running()
+    gone, left = psutil.wait_procs(processes, 10 * GONE)
+    assert (len(gone), left) == (len(processes), [])
 
 
 def test_what_a_lab_gave_out_is_closed_with_it():

@@ -50,9 +50,9 @@ class Forwarder:
         except BaseException:
             listener.close()
             raise
-        thread = threading.Thread(target=self._relay.run, name=f"forwarder at {self.endpoint}", daemon=True)
-        self._end = weakref.finalize(self, _stop, self._relay, thread)  # also at the end of the program
-        thread.start()
+        self._thread = threading.Thread(target=self._relay.run, name=f"forwarder at {self.endpoint}", daemon=True)
+        self._dropped = weakref.finalize(self, self._relay.stop)  # also at the end of the program
+        self._thread.start()
 
     def __enter__(self) -> Self:
         return self
@@ -63,11 +63,13 @@ class Forwarder:
     @property
     def closed(self) -> bool:
         """Whether it has stopped."""
-        return not self._end.alive
+        return not self._dropped.alive
 
     def close(self) -> None:
         """Stop: nobody listens any more, and connections that are still open are reset at both ends."""
-        self._end()
+        if self._dropped.detach():
+            self._relay.stop()
+            self._thread.join(STOPPING)
 
     def connections(self) -> tuple[Forwarded, ...]:
         """Return all connections that are open, and the last thousand that are over, in the order accepted.
@@ -82,7 +84,3 @@ def _listening(endpoint: Endpoint) -> socket.socket:
     return socket.create_server(endpoint.sockaddr, family=endpoint.family, backlog=BACKLOG)
 
 
-def _stop(relay: Relay, thread: threading.Thread) -> None:
-    relay.stop()
-    if thread is not threading.current_thread():  # the last reference may have been dropped in the thread itself
-        thread.join(STOPPING)

@@ -1,5 +1,7 @@
 """A lab: two or more nodes and the switch between them, built in a moment and gone without a trace."""
 
+import _thread
+import atexit
 import os
 import weakref
 from contextlib import ExitStack
@@ -42,7 +44,10 @@ class Lab:
                 self.kind = "loopback"
                 self.nodes = loopback.build(plan, held)
                 self.differs = loopback.differs(self.nodes, missing)
-            self._end = weakref.finalize(self, held.pop_all().close)  # also at the end of the program
+            self._held = held.pop_all()
+            self._dropped = weakref.finalize(self, _close_elsewhere, self._held)
+        self._dropped.atexit = False
+        _all.add(self)
         if not aside:
             _opened.append(weakref.ref(self))
 
@@ -79,17 +84,33 @@ class Lab:
     @property
     def closed(self) -> bool:
         """Whether the lab is gone."""
-        return not self._end.alive
+        return not self._dropped.alive
 
     def close(self) -> None:
         """End every process of the lab; with them go its stacks, its cables, and the sockets that it gave out."""
-        self._end()
+        if self._dropped.detach():
+            self._held.close()
 
     def _names(self) -> list[str]:
         return [node.name for node in self.__dict__.get("nodes", ())]
 
 
 _opened: list[weakref.ref[Lab]] = []  # the latest last
+_all: weakref.WeakSet[Lab] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    for lab in list(_all):
+        lab.close()
+
+
+def _close_elsewhere(held: ExitStack) -> None:
+    """Close what a lab held that was dropped, in a thread that waits for its processes.
+
+    While Python forgets an object nothing can be interrupted: the stop button would end the wait, and not the cell.
+    """
+    _thread.start_new_thread(held.close, ())  # takes no lock, which whoever dropped the last reference may hold
 
 
 def opened() -> Lab | None:

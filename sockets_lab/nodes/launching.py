@@ -47,6 +47,8 @@ def end(process: subprocess.Popen) -> None:
     try:
         process.wait(ENDING)
     except subprocess.TimeoutExpired:
+        pass
+    finally:  # also where the stop button ends the wait
         process.kill()
         process.wait()
 

@@ -28,6 +28,7 @@ from jupyter_client import KernelManager
 
 from sockets_lab.calls import Data, Descriptor, Raised, raised, record
 from sockets_lab.errors import Refused
+from sockets_lab.fourtuples.connecting import until
 from sockets_lab.model import Endpoint
 
 HERE = "127.0.0.1"
@@ -472,18 +473,11 @@ def test_an_interrupted_call_is_recorded_as_such(ctrl_c):
     assert calls[-1].answer == Raised("KeyboardInterrupt", "the call was interrupted before an answer came", asked=True)
 
 
-def until(happened):
-    end = time.monotonic() + DEADLINE
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.001)
-
-
 def test_threads_and_the_moment_of_each_answer():
     with socket.create_server((HERE, 0)) as listener, record() as calls:
         thread = threading.Thread(target=echo_once, args=(listener,), name="server")
         thread.start()
-        until(lambda: calls)
+        assert until(lambda: bool(calls), DEADLINE)
         assert (calls[0].name, calls[0].answer) == ("accept", None)  # seen while it waits
         with socket.create_connection(listener.getsockname()) as client:
             client.sendall(b"hello")
@@ -501,7 +495,7 @@ def test_a_thread_that_outlives_the_recording():
         with record() as calls:
             thread = threading.Thread(target=lambda: got.append((one.recv(1), one.recv(1))), name="late")
             thread.start()
-            until(lambda: "recv" in names(calls, "late"))
+            assert until(lambda: "recv" in names(calls, "late"), DEADLINE)
         assert "recv" not in vars(socket.socket)
         two.send(b"ab")
         thread.join(DEADLINE)

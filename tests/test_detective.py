@@ -119,7 +119,7 @@ def test_this_machines_range_of_ports_stays_as_it_is_where_a_case_has_no_stack_o
     assert machine.ephemeral_range() == before
 
 
-@pytest.mark.skipif(not has_stacks(), reason="namespaces are refused here")
+@needs_namespaces
 @pytest.mark.parametrize("key", FINDS)
 def test_a_bare_client_finds_it_broken_too(key):
     with take_tcp(key) as case, case.A.socket(type=socket.SOCK_STREAM) as client:

@@ -16,15 +16,14 @@ from pathlib import Path
 import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
+from labs import needs_namespaces
 
 import sockets_lab
 from sockets_lab import nodes
-from sockets_lab.machine import descriptor_limits, try_namespaces
+from sockets_lab.machine import descriptor_limits
 from sockets_lab.nodes.questions import Questions
 
-pytestmark = pytest.mark.skipif(
-    try_namespaces() is not True, reason="network namespaces are refused here: the lab falls back to loopback"
-)
+pytestmark = needs_namespaces
 TEXT = {"A": "10.20.30.40", "B": "50.60.70.80"}
 MOMENTS = int(os.environ.get("SOCKETS_LAB_MOMENTS", "20"))  # 100 and more by hand: CONTRIBUTING.md
 GONE = 1.0  # seconds after which nothing may be left

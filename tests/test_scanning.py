@@ -26,6 +26,7 @@ from scanned import (
 
 from sockets_lab import guard, machine, nodes, scanning
 from sockets_lab.errors import BadInput, Refused
+from sockets_lab.fourtuples.connecting import until
 from sockets_lab.model import Endpoint
 from sockets_lab.nodes.loopback import lease
 from sockets_lab.scanning import in_order, scan, scan_from, tcp, waiting
@@ -401,10 +402,7 @@ class TestBetweenNodes:
         fresh.B.lose(1.0)
         before = fresh.A.run(descriptors_open)
         fresh.A.start(f"from sockets_lab import scanning; scanning.scan({fresh.B.address!r}, '1-500', deadline=60)")
-        end = time.monotonic() + 20
-        while len([row for row in fresh.A.table(("tcp",)) if row.state == "SYN_SENT"]) < 100:
-            assert time.monotonic() < end, "it did not scan"
-            time.sleep(0.02)
+        assert until(lambda: sum(row.state == "SYN_SENT" for row in fresh.A.table(("tcp",))) >= 100, 20)
         fresh.A.interrupt()
         assert isinstance(fresh.A.result().error, KeyboardInterrupt)
         fresh.A.run(__import__("gc").collect)

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from jupyter_client import KernelManager
+from using import picture
 
 from sockets_lab.calls import Call, Data, Descriptor, record
 from sockets_lab.errors import Refused
@@ -39,25 +40,11 @@ def texts(drawing):
     return [mark.text for mark in drawing.marks if isinstance(mark, Text)]
 
 
-def stays_inside(drawing):
-    """Hold each text against the drawing's edges, by the width of its characters."""
-    for mark in drawing.marks:
-        if isinstance(mark, Text):
-            width = len(mark.text) * mark.size * (0.62 if mark.mono else 0.56)
-            left = mark.x - width * {"start": 0, "middle": 0.5, "end": 1}[mark.anchor]
-            assert left >= 0, mark.text
-            assert left + width <= drawing.width, mark.text
-            assert 0 < mark.y < drawing.height
-    assert drawing.png().startswith(b"\x89PNG")
-    assert drawing.html().startswith("<svg")
-    return True
-
-
 def test_the_picture_has_the_true_numbers_and_the_title_none_of_them():
     with record() as calls:
         ports = greet()
     drawing = conversation(calls)
-    assert stays_inside(drawing)
+    picture(drawing)
     for port in ports:
         assert f"{HERE}:{port}" in drawing.alt
         assert f"{HERE}:{port}" in texts(drawing)
@@ -115,7 +102,7 @@ def test_threads_are_told_one_by_one_so_that_their_turns_do_not_matter():
                 time.sleep(0.01 - pause)
             thread.join()
         drawing = conversation(calls)
-        assert stays_inside(drawing)
+        picture(drawing)
         assert {"the cell", "serve"} <= set(texts(drawing))
         titles.add(drawing.title)
     (title,) = titles
@@ -158,7 +145,7 @@ def test_refusals_stand_out_and_are_explained_once():
         with contextlib.suppress(TimeoutError):
             two.accept()
     drawing = conversation(calls)
-    assert stays_inside(drawing)
+    picture(drawing)
     refused = [mark for mark in drawing.marks if isinstance(mark, Line) and mark.role == "refused"]
     assert len(refused) == 2
     assert drawing.title.count("the machine answered at once that nobody listens there") == 1
@@ -179,7 +166,7 @@ def test_every_kind_of_answer_finds_its_place():
         Call(5, None, sock, "bind", (parts[1],), (), Endpoint(parts[1].address, 1), 5, 0.0),
     ]
     drawing = conversation(calls)
-    assert stays_inside(drawing)
+    picture(drawing)
     assert "1. dup(socket 1) -> socket 1 (second descriptor)" in drawing.title
     assert "recv(a closed socket, up to 1 byte) -> EBADF" in drawing.title
     assert "no answer yet" in drawing.title

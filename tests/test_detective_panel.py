@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 from labs import needs_namespaces
-from using import click, picture, said, texts_inside
+from using import click, inside, picture, said
 
 from sockets_lab import detective
 from sockets_lab.detective import FAULTS, PLACES, Case, Fault, Scene, Seen, Step, Symptom, Visit, repairs
@@ -162,7 +162,7 @@ def test_the_symptoms_stand_side_by_side() -> None:
     assert "(ECONNREFUSED); first packet back: not captured here; who is there, what waits: nobody" in table.alt
     assert "cannot be had here: this machine has only one loopback address" in table.alt
     assert "silence; first packet back: none" in table.alt
-    texts_inside(table._drawn())
+    inside(table._drawn())
 
 
 # The panel

@@ -25,6 +25,7 @@ from typing import Any
 
 import psutil
 import pytest
+from leaks import held
 
 from sockets_lab import machine, nodes, table
 from sockets_lab.errors import BadInput
@@ -48,15 +49,10 @@ both_ways = pytest.mark.parametrize("splice", [True, False], ids=["splice", "cop
 @pytest.fixture(autouse=True)
 def _nothing_left() -> Iterator[None]:
     pipes.can_splice()
-    descriptors, threads = _descriptors(), threading.active_count()
+    before = held()
     yield
-    until(lambda: threading.active_count() <= threads, SOON)
-    assert _descriptors() <= descriptors
-    assert threading.active_count() <= threads
-
-
-def _descriptors() -> int:
-    return psutil.Process().num_fds() if hasattr(psutil.Process, "num_fds") else 0
+    until(lambda: held() == before, SOON)
+    assert held() == before
 
 
 class Stand:

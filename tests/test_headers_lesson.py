@@ -10,7 +10,7 @@ from io import BytesIO
 import pytest
 from labs import needs_namespaces
 from matplotlib.image import imread
-from using import click, picture, texts_inside
+from using import click, inside, picture
 
 from sockets_lab import crafting, nodes
 from sockets_lab.course.headers import CLAIMS, EXERCISES, LENGTH, PORT, PREDICTIONS
@@ -55,7 +55,7 @@ def panel() -> Iterator[panels.HeaderPanel]:
 def test_every_field_lights_its_own_bytes(packet: Packet) -> None:
     for seen in packet.seen():
         drawing = figures.microscope(packet, seen.layer, seen.field.name)
-        texts_inside(drawing)
+        inside(drawing)
         lit = re.findall(r'style="font-weight:bold;font-family:var\(--mono\)">([0-9a-f]{2})<', drawing.html())
         assert lit == list(build(packet)[seen.octets.start : seen.octets.stop].hex(" ").split())
         assert seen.field.meaning in drawing.alt
@@ -74,9 +74,9 @@ def test_a_wrong_checksum_is_seen_wherever_one_looks() -> None:
 
 def test_the_largest_options_fit_into_the_picture() -> None:
     full = compose(IP, TCP(options=pack_options(*[Option(1)] * 40)), payload=bytes(20))
-    texts_inside(figures.microscope(full, 1, "options", "A segment whose header has all the bytes that it can have."))
+    inside(figures.microscope(full, 1, "options", "A segment whose header has all the bytes that it can have."))
     picture(figures.beside(full, DATAGRAM))
-    texts_inside(figures.microscope(compose(IPv4(options=bytes(40)), UDP()), 0, "options"))
+    inside(figures.microscope(compose(IPv4(options=bytes(40)), UDP()), 0, "options"))
 
 
 def test_segment_and_datagram_stand_beside_each_other() -> None:

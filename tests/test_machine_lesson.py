@@ -5,9 +5,11 @@ import socket
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import combinations
 
 import pytest
 from leaks import nothing_left
+from using import corners, picture
 
 from sockets_lab import machine, table
 from sockets_lab.course import machine as course
@@ -38,27 +40,16 @@ def passports():
     }
 
 
-def extent(text):
-    """Guess the span of a text, a little wide: fonts differ."""
-    width = len(text.text) * text.size * (0.62 if text.mono else 0.6 if text.bold else 0.54)
-    left = text.x - width * {"start": 0, "middle": 0.5, "end": 1}[text.anchor]
-    return left, left + width
-
-
 @pytest.mark.parametrize("which", ["here", "nothing", "unknown", "much"])
 def test_no_text_of_the_passport_leaves_its_place(which):
     drawing = figures.passport_card(passports()[which], "SO_REUSEPORT")
     texts = [mark for mark in drawing.marks if isinstance(mark, Text)]
-    for text in texts:
-        left, right = extent(text)
-        assert left >= 0, text
-        assert right <= drawing.width, text
-        assert 0 < text.y < drawing.height
-        for other in texts:
-            if other is not text and other.y == text.y and other.text and text.text:
-                assert extent(other)[0] >= right or extent(other)[1] <= left, (text.text, other.text)
-    assert drawing.png().startswith(b"\x89PNG")
-    assert "<svg" in drawing.html()
+    for text, other in combinations(texts, 2):
+        if other.y == text.y and other.text and text.text:
+            (left, _), (right, _) = corners(text)
+            (other_left, _), (other_right, _) = corners(other)
+            assert other_left >= right or other_right <= left, (text.text, other.text)
+    picture(drawing)
 
 
 def test_the_words_for_the_passport_say_all_of_it():
@@ -89,7 +80,7 @@ def test_the_map_shows_every_lesson_and_its_progress():
     assert looks == [{("quiet", False)}, {("connection", True)}, {("connection", False)}]
     for text in [mark for mark in drawing.marks if isinstance(mark, Text)]:
         (box,) = [box for box in boxes(drawing) if 0 < text.x - box.x < box.width and 0 < text.y - box.y < box.height]
-        assert extent(text)[1] <= box.x + box.width, text.text
+        assert corners(text)[1][0] <= box.x + box.width, text.text
     assert drawing.png().startswith(b"\x89PNG")
 
 

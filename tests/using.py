@@ -8,9 +8,11 @@ from io import BytesIO
 import ipywidgets as widgets
 from matplotlib.image import imread
 
-from sockets_lab.figures import svg
 from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.marks import Line, Mark, Text
 from sockets_lab.panels.panel import Panel, within
+
+WIDE, USUAL = 0.61, 0.54  # a letter's width, by its size: monospaced or bold, and neither
 
 
 def click(panel: Panel, label: str) -> str:
@@ -24,18 +26,29 @@ def said(panel: Panel) -> str:
     return html.unescape(re.sub("<[^>]+>", "", panel.line.value))
 
 
-def texts_inside(drawing: Drawing) -> None:
-    """Fail where a text begins or ends outside the frame, by the width of a monospaced letter."""
-    for text in ElementTree.fromstring(drawing.html()).iter("text"):
-        own = re.search(r"([\d.]+)px", text.get("style", ""))
-        size = float(own[1]) if own else svg.SIZE
-        width = len(text.text or "") * size * 0.61
-        left = float(text.get("x", 0)) - width * {"start": 0, "middle": 0.5, "end": 1}[text.get("text-anchor", "start")]
-        assert 0 <= left <= left + width <= drawing.width, text.text
-        assert 0 <= float(text.get("y", 0)) <= drawing.height, text.text
+def corners(mark: Mark) -> list[tuple[float, float]]:
+    """Return the two ends of a line, or two opposite corners; text is guessed, a little wide: fonts differ."""
+    if isinstance(mark, Line):
+        return [(mark.x1, mark.y1), (mark.x2, mark.y2)]
+    if isinstance(mark, Text):
+        width = len(mark.text) * mark.size * (WIDE if mark.mono or mark.bold else USUAL)
+        left = mark.x - width * {"start": 0, "middle": 0.5, "end": 1}[mark.anchor]
+        return [(left, mark.y - mark.size / 2), (left + width, mark.y + mark.size / 2)]
+    return [(mark.x, mark.y), (mark.x + mark.width, mark.y + mark.height)]
+
+
+def inside(drawing: Drawing) -> None:
+    """Fail where a mark leaves the frame."""
+    for mark in drawing.marks:
+        for x, y in corners(mark):
+            assert 0 <= x <= drawing.width, mark
+            assert 0 <= y <= drawing.height, mark
 
 
 def picture(drawing: Drawing) -> None:
-    """Fail where a text leaves the frame, or where the PNG has another size than the drawing."""
-    texts_inside(drawing)
+    """Fail where a mark leaves the frame, where the PNG has another size than the drawing, or the SVG is none."""
+    inside(drawing)
     assert imread(BytesIO(drawing.png())).shape[:2] == (2 * drawing.height, 2 * drawing.width)
+    drawn = ElementTree.fromstring(drawing.html())
+    assert drawn.tag.endswith("svg")
+    assert drawing.alt.split() == drawn.get("aria-label", "").split()

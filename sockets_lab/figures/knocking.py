@@ -51,7 +51,7 @@ def progress(
         said.append("Nobody has knocked yet.")
     if len(events) > len(shown):
         note = f"{len(events) - len(shown)} earlier events are not drawn."
-        drawing.text(WIDTH - 6, top + 4, note, "muted", 11, "end")
+        drawing.text(WIDTH - 6, top + 2, note, "muted", 11, "end")
         said.append(note)
     for line in gate:
         drawing.text(8, top + 6, line, "ink" if line is gate[0] else "muted", 12, mono=line is not gate[0])

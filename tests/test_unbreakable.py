@@ -134,6 +134,25 @@ def test_a_stop_that_is_not_one_is_found(lesson, caught, ended):
     assert any(f"cell 0 was stopped, and ended in {ended}" in one for one in ending.interrupt(quick=True).wrong)
 
 
+LATE = """
+import os, signal, stopping
+def press():
+    if armed and not pressed and stopping._stopper.works:
+        pressed.append(1)
+        os.kill(os.getpid(), signal.SIGINT)
+"""
+
+
+def test_a_stop_after_the_cells_own_code_is_none(lesson):
+    lesson("armed = False\nif 'pressed' not in globals():\n    pressed = []\n"
+           f"    exec(compile({LATE!r}, 'elsewhere', 'exec'))\n"
+           "    get_ipython().events.register('post_execute', press)",
+           "armed = True", f"{END}\narmed = False\nassert pressed or not stopping._stopper.works")  # fmt: skip
+    found = ending.interrupt(quick=True)
+    assert found.wrong == []
+    assert found.often.startswith("0 stops")
+
+
 def test_a_kernel_that_loses_another_ones_progress_is_found(lesson, monkeypatch):
     lesson("from sockets_lab.course import progress as its\nits.load = lambda _: {one: {} for one in its.KINDS}", END)
     monkeypatch.setattr(again, "LESSONS", again.lessons(True) * 8)

@@ -76,25 +76,25 @@ def _one_pass(kernel: Kernel, path: Path) -> tuple[int, list[str]]:
 
     Returns: how many stops, and what came of one that was no stop.
     """
-    stopped, wrong = 0, []
+    stopped, wrong = 0, list[str]()
     kernel.run("stopping.work(True)")
     for number, cell in enumerate(cells(path)):
         said, places = kernel.run(*cell), _stops(kernel)
         while places and said.error == "KeyboardInterrupt":
-            stopped += len(places)
+            stopped += len([place for place in places if place])
             said, places = kernel.run(*cell), _stops(kernel)
-        if places:
+        if any(places):
             ended = f"{said.error or 'no error'}: {said.trace[-300:]}"
             wrong.append(f"cell {number} was stopped, and ended in {ended} (at {places})")
         if said.error and not said.announced:
-            if not stopped and not places:
+            if not stopped and not any(places):
                 wrong.append(f"cell {number}, not stopped: {said.error}: {said.trace[-300:]}")
             break  # half of the cell was done before: a learner begins anew
     kernel.run("stopping.work(False)")
     return stopped, wrong
 
 
-def _stops(kernel: Kernel) -> list[tuple[str, str, str]]:
-    """Return where cells were stopped since this was asked last: the cell, then file and line."""
+def _stops(kernel: Kernel) -> list[tuple[str, str, str] | None]:
+    """Return where cells were stopped since this was asked last: the cell, file, line; None: around the cell's code."""
     said = kernel.run("import json; print(json.dumps(stopping.stops()))")
     return [] if said.error else json.loads(said.text)  # an error: a press as the cell before had just ended

@@ -27,7 +27,7 @@ class Stopper(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="stop button", daemon=True)
-        self.works, self.slowest, self.stops, self._pressed = False, 0.0, list[Place](), set[Place]()
+        self.works, self.slowest, self.stops, self._pressed = False, 0.0, list[Place | None](), set[Place]()
         self.idle = threading.Event()
 
     def run(self) -> None:
@@ -44,9 +44,8 @@ class Stopper(threading.Thread):
                 self.idle.set()
 
     def stopped(self, _: int, frame: FrameType | None) -> None:
-        """Answer to the stop as Python itself does, and keep where it was."""
-        if place := _inner(list(_frames(frame))):
-            self.stops.append(place)
+        """Answer to the stop as Python itself does, and keep where it was; None: in what IPython does around a cell."""
+        self.stops.append(_inner(list(_frames(frame))))
         raise KeyboardInterrupt
 
     def _press(self, where: Place) -> None:
@@ -59,11 +58,10 @@ class Stopper(threading.Thread):
             time.sleep(TICK)
         took = time.monotonic() - began
         self.slowest = max(self.slowest, took)
-        if len(self.stops) > heard:
-            return
-        if took > ENDING:
+        told = self.stops[heard:]
+        if not told and took > ENDING:
             self.stops.append(where)  # it was not even heard
-        else:
+        elif not any(told):
             self._pressed.discard(where)  # once more, next time
 
 
@@ -110,8 +108,8 @@ def work(yes: bool) -> None:
     _stopper.works = yes
 
 
-def stops() -> list[Place]:
-    """Return where cells were stopped since this was asked last."""
+def stops() -> list[Place | None]:
+    """Return where stops were heard since this was asked last; None: before or after the cell's own code."""
     _stopper.idle.wait(WAITED)
     places, _stopper.stops = _stopper.stops, []
     return places

@@ -7,7 +7,7 @@ from dataclasses import replace
 import psutil
 import pytest
 from leaks import nothing_left
-from using import click, picture
+from using import WIDE, click, picture
 
 from sockets_lab import binding, machine
 from sockets_lab.course import binding as course
@@ -48,7 +48,7 @@ def refused(place):
 @pytest.mark.parametrize("name", ["matrix", "matrix without IPv6", "nothing", "bound", "long", "tcp", "udp"])
 def test_pictures_stay_inside_their_frame_and_say_what_they_show(name):
     drawing = pictures()[name]
-    picture(drawing)
+    picture(drawing, WIDE)
 
 
 def test_the_words_for_the_pictures_hold_the_numbers():

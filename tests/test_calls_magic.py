@@ -10,7 +10,7 @@ import time
 
 import pytest
 from jupyter_client import KernelManager
-from using import picture
+from using import WIDE, picture
 
 from sockets_lab.calls import Call, Data, Descriptor, record
 from sockets_lab.errors import Refused
@@ -44,7 +44,7 @@ def test_the_picture_has_the_true_numbers_and_the_title_none_of_them():
     with record() as calls:
         ports = greet()
     drawing = conversation(calls)
-    picture(drawing)
+    picture(drawing, WIDE)
     for port in ports:
         assert f"{HERE}:{port}" in drawing.alt
         assert f"{HERE}:{port}" in texts(drawing)
@@ -102,7 +102,7 @@ def test_threads_are_told_one_by_one_so_that_their_turns_do_not_matter():
                 time.sleep(0.01 - pause)
             thread.join()
         drawing = conversation(calls)
-        picture(drawing)
+        picture(drawing, WIDE)
         assert {"the cell", "serve"} <= set(texts(drawing))
         titles.add(drawing.title)
     (title,) = titles
@@ -145,7 +145,7 @@ def test_refusals_stand_out_and_are_explained_once():
         with contextlib.suppress(TimeoutError):
             two.accept()
     drawing = conversation(calls)
-    picture(drawing)
+    picture(drawing, WIDE)
     refused = [mark for mark in drawing.marks if isinstance(mark, Line) and mark.role == "refused"]
     assert len(refused) == 2
     assert drawing.title.count("the machine answered at once that nobody listens there") == 1
@@ -166,7 +166,7 @@ def test_every_kind_of_answer_finds_its_place():
         Call(5, None, sock, "bind", (parts[1],), (), Endpoint(parts[1].address, 1), 5, 0.0),
     ]
     drawing = conversation(calls)
-    picture(drawing)
+    picture(drawing, WIDE)
     assert "1. dup(socket 1) -> socket 1 (second descriptor)" in drawing.title
     assert "recv(a closed socket, up to 1 byte) -> EBADF" in drawing.title
     assert "no answer yet" in drawing.title

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import psutil
 import pytest
-from using import click, inside, said
+from using import NARROW, click, inside, said
 
 from sockets_lab import conflicts, table
 from sockets_lab.conflicts import Claim, Outcome, Step
@@ -47,7 +47,7 @@ def test_a_meeting_says_each_call_each_answer_and_who_held_the_port() -> None:
                   "SO_REUSEADDR none, SO_REUSEPORT first: both"):  # fmt: skip
         assert words in drawing.alt
     assert "[listen 2]" in [mark.text for mark in drawing.marks if isinstance(mark, Text)]
-    inside(drawing)
+    inside(drawing, NARROW)
     assert 'role="img"' in drawing.html()
     assert drawing.png().startswith(b"\x89PNG")
 
@@ -61,7 +61,7 @@ def test_the_whole_matrix_is_drawn_as_it_was_measured() -> None:
     assert len([mark for mark in drawing.marks if isinstance(mark, Text) and mark.text == "b"]) == refused + legend
     alone = [c for c in shown if (c.protocols, c.pair) == ("UDP", "same address")]
     assert f"bind 2 {sum(cell.outcome.ending == 'bind 2' for cell in alone)}" in drawing.alt
-    inside(drawing)
+    inside(drawing, NARROW)
 
 
 def test_what_cannot_be_had_here_is_no_conflict_in_the_picture() -> None:
@@ -85,7 +85,7 @@ def test_the_pictures_of_sharing_carry_the_numbers() -> None:
     drawing = shared_figures.one_socket_two_programs(inherited)
     assert str(inherited.second_pid) in drawing.alt
     assert f"{inherited.clients[1]} by the first" in drawing.alt
-    inside(drawing)
+    inside(drawing, NARROW)
     result = conflicts.after_close("client")
     row = shared_figures.way_back([result]).rows[0]
     assert row[0] == "client"

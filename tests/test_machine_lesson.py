@@ -9,7 +9,7 @@ from itertools import combinations
 
 import pytest
 from leaks import nothing_left
-from using import corners, picture
+from using import NARROW, corners, picture
 
 from sockets_lab import machine, table
 from sockets_lab.course import machine as course
@@ -46,10 +46,10 @@ def test_no_text_of_the_passport_leaves_its_place(which):
     texts = [mark for mark in drawing.marks if isinstance(mark, Text)]
     for text, other in combinations(texts, 2):
         if other.y == text.y and other.text and text.text:
-            (left, _), (right, _) = corners(text)
-            (other_left, _), (other_right, _) = corners(other)
+            (left, _), (right, _) = corners(text, NARROW)
+            (other_left, _), (other_right, _) = corners(other, NARROW)
             assert other_left >= right or other_right <= left, (text.text, other.text)
-    picture(drawing)
+    picture(drawing, NARROW)
 
 
 def test_the_words_for_the_passport_say_all_of_it():
@@ -80,7 +80,7 @@ def test_the_map_shows_every_lesson_and_its_progress():
     assert looks == [{("quiet", False)}, {("connection", True)}, {("connection", False)}]
     for text in [mark for mark in drawing.marks if isinstance(mark, Text)]:
         (box,) = [box for box in boxes(drawing) if 0 < text.x - box.x < box.width and 0 < text.y - box.y < box.height]
-        assert corners(text)[1][0] <= box.x + box.width, text.text
+        assert corners(text, NARROW)[1][0] <= box.x + box.width, text.text
     assert drawing.png().startswith(b"\x89PNG")
 
 

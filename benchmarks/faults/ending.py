@@ -76,22 +76,22 @@ def _one_pass(kernel: Kernel, path: Path) -> tuple[int, list[str]]:
 
     Returns: how many stops, and what came of one that was no stop.
     """
-    stopped, wrong = 0, list[str]()
+    heard, wrong = list[tuple[str, str, str] | None](), list[str]()
     kernel.run("stopping.work(True)")
     for number, cell in enumerate(cells(path)):
         said, places = kernel.run(*cell), _stops(kernel)
         while places and said.error == "KeyboardInterrupt":
-            stopped += len([place for place in places if place])
+            heard += places
             said, places = kernel.run(*cell), _stops(kernel)
         if any(places):
             ended = f"{said.error or 'no error'}: {said.trace[-300:]}"
             wrong.append(f"cell {number} was stopped, and ended in {ended} (at {places})")
         if said.error and not said.announced:
-            if not stopped and not any(places):
+            if not heard and not places:
                 wrong.append(f"cell {number}, not stopped: {said.error}: {said.trace[-300:]}")
             break  # half of the cell was done before: a learner begins anew
     kernel.run("stopping.work(False)")
-    return stopped, wrong
+    return sum(place is not None for place in heard), wrong
 
 
 def _stops(kernel: Kernel) -> list[tuple[str, str, str] | None]:

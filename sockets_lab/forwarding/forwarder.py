@@ -82,5 +82,3 @@ class Forwarder:
 def _listening(endpoint: Endpoint) -> socket.socket:
     """Listen; also where an earlier connection is still in TIME_WAIT, but never at a port that somebody else has."""
     return socket.create_server(endpoint.sockaddr, family=endpoint.family, backlog=BACKLOG)
-
-

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from jupyter_client.manager import KernelManager
 
-from sockets_lab.machine import descriptor_limits, try_namespaces
+from sockets_lab.kernel.machine import descriptor_limits, try_namespaces
 
 # Before the first kernel starts: kernels inherit this, so per-learner numbers are those of the saved outputs, and no
 # progress goes from one notebook to the next.
 os.environ.update(SOCKETS_LAB_LEARNER="reader", SOCKETS_LAB_DATA="")
 
-WITH_NODES = re.compile(r"nodes\.Lab\(|detective\.take\(")  # what a notebook calls that makes nodes
+WITH_NODES = re.compile(r"\bLab\(|detective\.take\(")  # what a notebook calls that makes nodes
 
 _folder = tempfile.TemporaryDirectory(prefix="kernels-")
 atexit.register(_folder.cleanup)

@@ -26,8 +26,8 @@ from pathlib import Path
 
 from measuring import Bars, Goal, Report, limit, main, times_ours
 
-from sockets_lab.nodes import Lab, LabUnavailable
-from sockets_lab.nodes.capture import COUNTS, ETH_P_ALL, PACKET_IGNORE_OUTGOING, PACKET_STATISTICS, SOL_PACKET
+from sockets_lab.lab import Lab, LabUnavailable
+from sockets_lab.lab.capture import COUNTS, ETH_P_ALL, PACKET_IGNORE_OUTGOING, PACKET_STATISTICS, SOL_PACKET
 
 TITLE = "Capture at the sender's full rate"
 A, B, PORT = "10.20.30.40", "50.60.70.80", 8888

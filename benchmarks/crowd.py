@@ -2,7 +2,7 @@
 
 Usage: python benchmarks/crowd.py [--quick]
 
-A way is what plays the hosts of a crowd (sockets_lab/fourtuples/roles.py): they accept at one shared listener, as many
+A way is what plays the hosts of a crowd (load_roles.py): they accept at one shared listener, as many
 processes as the limit of descriptors asks for, and send every client's byte back. asyncio is asked only where one
 process does. The guests are the same for each, in C, so that they cost as little as can be. Two more ways are all of
 the course's, hosts and guests, and all of C.
@@ -22,11 +22,12 @@ from pathlib import Path
 import streams
 from measuring import Bars, Goal, Lines, Report, in_turns, limit, linear, main, ratios, times_ours
 
-from sockets_lab import fourtuples, table
-from sockets_lab.fourtuples.gathering import FEW, divided, listener, roles
-from sockets_lab.fourtuples.members import PROGRAM, Member
-from sockets_lab.fourtuples.weighing import python_memory
-from sockets_lab.machine import descriptor_limits
+from sockets_lab.kernel import table
+from sockets_lab.kernel.machine import descriptor_limits
+from sockets_lab.lessons import fourtuples
+from sockets_lab.lessons.fourtuples.load_test import FEW, divided, listener, roles
+from sockets_lab.lessons.fourtuples.load_worker import PROGRAM, Member
+from sockets_lab.lessons.fourtuples.memory import python_memory
 from sockets_lab.model import Endpoint
 
 PATIENCE = 120.0  # seconds
@@ -78,7 +79,7 @@ def check(endpoint: Endpoint, count: int) -> None:
     rows = table.snapshot(("tcp",), ("ESTABLISHED",))
     ends = {row.four_tuple for row in rows if row.local == endpoint}
     assert len(ends) == sum(row.local == endpoint for row in rows) == count
-    assert {name.reversed() for name in ends} == {row.four_tuple for row in rows if row.foreign == endpoint}
+    assert {name.reversed() for name in ends} == {row.four_tuple for row in rows if row.remote == endpoint}
 
 
 def streams_bytes() -> float:

@@ -38,7 +38,7 @@ CROWDS = [10, 100, CROWD, 3 * CROWD]  # C needs six descriptors for each, and 20
 
 OURS_PROGRAM = """
 import sys
-from sockets_lab.forwarding import Forwarder
+from sockets_lab.lessons.filtering.forwarding import Forwarder
 from sockets_lab.model import Endpoint
 with Forwarder(Endpoint("127.0.0.1", 0), Endpoint("127.0.0.1", int(sys.argv[1])), splice=sys.argv[2] == "splice") as it:
     print(it.endpoint.port, flush=True)

@@ -23,8 +23,8 @@ from measuring import Bars, Goal, Lines, Report, in_turns, linear, main, ratios,
 from sockets_lab.headers import TCP, Ethernet, IPv4, build, checks, compose, dissect
 from sockets_lab.headers.brief import brief
 from sockets_lab.headers.columns import VERDICTS, columns, joined
-from sockets_lab.nodes import pcap
-from sockets_lab.nodes.capture import Captured
+from sockets_lab.lab import pcap
+from sockets_lab.lab.capture import Captured
 
 logging.getLogger("scapy").setLevel(logging.ERROR)
 try:

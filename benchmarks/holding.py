@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from sockets_lab.machine import UNLIMITED, descriptor_limits
+from sockets_lab.kernel.machine import UNLIMITED, descriptor_limits
 
 SPARE = 100  # descriptors that a process needs for itself
 MOST = 9000  # connections a process; each is two descriptors

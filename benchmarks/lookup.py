@@ -16,9 +16,9 @@ import psutil
 from holding import connections, on_processor
 from measuring import Bars, Goal, Lines, Report, growth, in_turns, main, ratios, times_ours
 
-from sockets_lab import netlink, table
+from sockets_lab.kernel import netlink, table
+from sockets_lab.kernel.table import sock_diag
 from sockets_lab.model import FourTuple, SocketRow
-from sockets_lab.table import sock_diag
 
 TITLE = "One four-tuple looked up, and the listeners"
 FIND, OPENING, BARE = "one, Reader.find", "one, table.find", "one, the bare calls"
@@ -29,8 +29,8 @@ CHECKED = "each is its row of the snapshot, of none there is none; the listeners
 
 def question(names: FourTuple) -> bytes:
     """Write the question of `find`."""
-    ports = (end.port.to_bytes(2, "big") for end in (names.local, names.foreign))
-    addresses = (socket.inet_aton(end.address) for end in (names.local, names.foreign))
+    ports = (end.port.to_bytes(2, "big") for end in (names.local, names.remote))
+    addresses = (socket.inet_aton(end.address) for end in (names.local, names.remote))
     what = socket.AF_INET, socket.IPPROTO_TCP, sock_diag.state_mask("tcp", None)
     asked = sock_diag.REQUEST.pack(*what, sock_diag.NAMES.pack(*ports, *addresses), sock_diag.ANY_COOKIE)
     length, kind = netlink.HEADER.size + len(asked), sock_diag.SOCK_DIAG_BY_FAMILY

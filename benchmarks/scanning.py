@@ -23,8 +23,9 @@ from pathlib import Path
 
 from measuring import Bars, Goal, Lines, Report, in_turns, limit, linear, main, ratios, times_ours
 
-from sockets_lab import nodes, scanning
-from sockets_lab.machine import try_namespaces
+from sockets_lab.kernel.machine import try_namespaces
+from sockets_lab.lab import Lab, Node
+from sockets_lab.lessons import scanning
 
 OURS, LOOP, NMAP, LIMIT = "ours", "plain loop", "nmap -sT -T5", "C, system calls alone"
 HOME = "127.0.0.1"
@@ -95,7 +96,7 @@ def bare(path: str, ports: int) -> tuple[float, set[int]]:
 class Bench:
     """One node whose open ports are known, and those who scan it in turns."""
 
-    node: nodes.Node
+    node: Node
     truth: set[int]
     ways: dict[str, Callable[[int], tuple[float, set[int]]]]
     wall: dict[str, list[float]] = field(default_factory=dict)
@@ -112,7 +113,7 @@ class Bench:
         return in_turns({name: partial(self.scan, name, ports) for name in self.ways}, rounds)
 
 
-def bench(stack: ExitStack, node: nodes.Node) -> Bench:
+def bench(stack: ExitStack, node: Node) -> Bench:
     """Open the ports, and name those who can scan here."""
     truth = set()
     for _ in range(OPEN):
@@ -128,14 +129,14 @@ def bench(stack: ExitStack, node: nodes.Node) -> Bench:
     return Bench(node, truth, ways)
 
 
-def drop(lab: nodes.Lab) -> None:
+def drop(lab: Lab) -> None:
     """Let the firewall of the node B drop what comes for ten of its ports."""
     rules = ["add table inet t", "add chain inet t i { type filter hook input priority 0; }",
              f"add rule inet t i tcp dport 1-{DROPPED} drop"]  # fmt: skip
     lab.B.run(partial(subprocess.run, ["nft", "-f", "-"], input="\n".join(rules).encode(), check=True))
 
 
-def silent(lab: nodes.Lab, deadline: float, rounds: int) -> Goal:
+def silent(lab: Lab, deadline: float, rounds: int) -> Goal:
     """Scan 1,000 ports of another node, of which ten stay silent, within little more than the deadline."""
     taken = []
     for _ in range(rounds):
@@ -179,7 +180,7 @@ def measure(quick: bool) -> Report:
     title, rounds = f"Scan of {ALL:,} ports, {OPEN} of them open", 3 if quick else ROUNDS
     if try_namespaces() is not True:
         return Report(title, [], skipped=["network namespaces are refused here"])
-    with nodes.Lab(A="10.20.30.40", B="50.60.70.80") as lab, ExitStack() as stack:
+    with Lab(A="10.20.30.40", B="50.60.70.80") as lab, ExitStack() as stack:
         at = bench(stack, lab.B)
         taken = at.turns(ALL, rounds)
         reached, walls = goals(at, taken), times_ours(at.wall, OURS)

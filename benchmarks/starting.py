@@ -19,9 +19,9 @@ from pathlib import Path
 import course
 from measuring import Bars, Goal, Report, in_turns, main, ratios, times_ours
 
-from sockets_lab import nodes
+from sockets_lab.lab import Lab
 
-ROOT = str(Path(nodes.__file__).parents[2])
+ROOT = str(Path(__file__).parents[1])
 TEXT = {"A": "10.20.30.40", "B": "50.60.70.80"}
 PATIENCE = 0.9  # seconds; a first packet that is lost is repeated after one
 FIRST = "01_descriptors"  # the lesson whose first picture is waited for
@@ -89,7 +89,7 @@ def wired(how: dict[str, str]) -> float:
 def lab() -> tuple[float, float, bool]:
     """Build a lab and end it. Returns: seconds of both, and whether its first datagram arrived."""
     began = time.perf_counter()
-    with nodes.Lab(**TEXT) as made:
+    with Lab(**TEXT) as made:
         up = time.perf_counter()
         sender, receiver = (node.socket(socket.AF_INET, socket.SOCK_DGRAM) for node in made.nodes)
         with sender, receiver:
@@ -106,7 +106,7 @@ def lab() -> tuple[float, float, bool]:
 
 def memory() -> float:
     """Add up what the processes of a lab take, their share of what they share counted once. Returns: MiB."""
-    with nodes.Lab(**TEXT) as made:
+    with Lab(**TEXT) as made:
         switch = int(Path(f"/proc/{made.A.process}/stat").read_text().rpartition(")")[2].split()[1])
         launcher = int(Path(f"/proc/{switch}/stat").read_text().rpartition(")")[2].split()[1])
         total = 0

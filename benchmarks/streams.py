@@ -1,6 +1,6 @@
 """The host of a crowd with asyncio streams, as somebody would write it: a peer for crowd.py, which runs this file.
 
-It takes the words of sockets_lab/fourtuples/members.py, and is the only host: at a listener that it shares it would
+It takes the words of the course's load_worker.py, and is the only host: at a listener that it shares it would
 take in some clients more than its share, and reset them. It does not say how many it has served; the guests tell.
 """
 

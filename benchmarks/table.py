@@ -19,7 +19,7 @@ import psutil
 from holding import connections, on_processor
 from measuring import Bars, Goal, Lines, Report, in_turns, limit, linear, main, ratios, times_ours
 
-from sockets_lab import table
+from sockets_lab.kernel import table
 from sockets_lab.model import TCP_STATES
 
 TITLE = "Socket table"
@@ -42,7 +42,7 @@ Names = tuple[tuple[str, int], tuple[str, int]]
 def columns(states: Iterable[str] | None, owners: bool) -> list[Sequence]:
     """Read every field of every row, and of its owner, or one of them, the process and the descriptor."""
     big = table.columns("tcp", states, owners)
-    ends = [big.local_addresses, big.local_ports, big.foreign_addresses, big.foreign_ports]
+    ends = [big.local_addresses, big.local_ports, big.remote_addresses, big.remote_ports]
     fields = [*ends, big.states, big.receive_queues, big.send_queues, big.inodes]
     if big.holdings:
         held = big.holdings
@@ -94,7 +94,7 @@ def check(listeners: set[tuple[str, int]], count: int) -> None:
         if not listeners.isdisjoint(names):
             ours[names] = state, [owner], *queues
     for row in table.snapshot("tcp", TOLD, owners=True):
-        names = (row.local.address, row.local.port), (row.foreign.address, row.foreign.port)
+        names = (row.local.address, row.local.port), (row.remote.address, row.remote.port)
         if not listeners.isdisjoint(names):
             owners = [(one.pid, one.descriptor) for one in row.owners or ()]
             rows[names] = row.state, owners, row.receive_queue, row.send_queue
@@ -112,8 +112,8 @@ def check(listeners: set[tuple[str, int]], count: int) -> None:
 def told_by_ss() -> Iterator[tuple[Names, tuple]]:
     """Read what `ss -tanp` prints: names, and state, owners and queues."""
     for line in subprocess.run((*LISTED, "-p"), capture_output=True, text=True, check=True).stdout.splitlines():
-        state, receive_queue, send_queue, local, foreign, *users = line.split(None, 5)
-        (address, _, port), (far_address, _, far_port) = (end.rpartition(":") for end in (local, foreign))
+        state, receive_queue, send_queue, local, remote, *users = line.split(None, 5)
+        (address, _, port), (far_address, _, far_port) = (end.rpartition(":") for end in (local, remote))
         names = (address, int(port)), (far_address, int(far_port.replace("*", "0")))
         owners = [(int(pid), int(descriptor)) for pid, descriptor in USER.findall("".join(users))]
         yield names, (state.replace("ESTAB", "ESTABLISHED"), owners, int(receive_queue), int(send_queue))

@@ -15,7 +15,7 @@ import sys
 from itertools import combinations
 from pathlib import Path
 
-from sockets_lab.machine import home_address, home_group
+from sockets_lab.kernel.machine import home_address, home_group
 
 c = get_config()  # noqa: F821  JupyterHub gives it to the file
 KIND = os.environ.get("SOCKETS_LAB_CLASS", "simple")

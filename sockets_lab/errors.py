@@ -20,7 +20,7 @@ MEANINGS = {
     "ECONNABORTED": "the connection was given up before it was accepted",
     "ECONNREFUSED": "the machine answered at once that nobody listens there",
     "ECONNRESET": "the other end threw the connection away instead of closing it in order",
-    "EDESTADDRREQ": "the socket has no foreign address yet, so a destination must be named",
+    "EDESTADDRREQ": "the socket has no remote address yet, so a destination must be named",
     "EHOSTUNREACH": "no way leads to that host",
     "EINPROGRESS": "the connection is on its way; the socket was told not to wait for it",
     "EINTR": "a signal interrupted the call before it was done",

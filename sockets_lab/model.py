@@ -113,19 +113,19 @@ class FourTuple:
     """What makes a TCP connection this one and no other, seen from one end. Source: RFC 9293 section 3.4."""
 
     local: Endpoint
-    foreign: Endpoint
+    remote: Endpoint
 
     @classmethod
     def of(cls, sock: socket.socket) -> "FourTuple":
-        """Read both names of a connected socket. Raises: OSError (ENOTCONN) where it has no foreign endpoint."""
+        """Read both names of a connected socket. Raises: OSError (ENOTCONN) where it has no remote endpoint."""
         return cls(Endpoint.of(sock.getsockname()), Endpoint.of(sock.getpeername()))
 
     def reversed(self) -> "FourTuple":
         """The same connection, as the other end sees it."""
-        return FourTuple(self.foreign, self.local)
+        return FourTuple(self.remote, self.local)
 
     def __str__(self) -> str:
-        return f"{self.local} -> {self.foreign}"
+        return f"{self.local} -> {self.remote}"
 
 
 @dataclass(frozen=True, order=True)
@@ -148,7 +148,7 @@ class SocketRow:
 
     protocol: str
     local: Endpoint
-    foreign: Endpoint
+    remote: Endpoint
     state: str
     receive_queue: int | None = None
     send_queue: int | None = None
@@ -157,4 +157,4 @@ class SocketRow:
 
     @property
     def four_tuple(self) -> FourTuple:
-        return FourTuple(self.local, self.foreign)
+        return FourTuple(self.local, self.remote)

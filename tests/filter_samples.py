@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from header_samples import NO_HYPOTHESIS
 
-from sockets_lab.filtering import Chain, Rule, Ruleset, incoming
-from sockets_lab.filtering.rules import ANSWERS, HOOKS
 from sockets_lab.headers import TCP, UDP, ICMPv4, IPv4, Packet, compose
+from sockets_lab.lab.firewall import Chain, Rule, Ruleset, incoming
+from sockets_lab.lab.firewall.rules import ANSWERS, HOOKS
 from sockets_lab.model import Endpoint
 
 PLAN = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}

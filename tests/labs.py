@@ -6,17 +6,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from sockets_lab import nodes
-from sockets_lab.machine import try_namespaces
+from sockets_lab.kernel.machine import try_namespaces
+from sockets_lab.lab import Lab
 
 HAS_STACKS = try_namespaces() is True and os.environ.get("SOCKETS_LAB_NODES") != "loopback"
 needs_namespaces = pytest.mark.skipif(not HAS_STACKS, reason="network namespaces are refused here")
 
 
 @contextmanager
-def open_lab(**plan: str) -> Iterator[nodes.Lab]:
+def open_lab(**plan: str) -> Iterator[Lab]:
     """Open a lab of nodes with stacks of their own. Skips where there are none."""
     if not HAS_STACKS:
         pytest.skip("network namespaces are refused here")
-    with nodes.Lab(**plan) as lab:
+    with Lab(**plan) as lab:
         yield lab

@@ -15,7 +15,8 @@ from functools import partial
 
 import pytest
 
-from sockets_lab import nodes, scanning
+from sockets_lab.lab import Node
+from sockets_lab.lessons import scanning
 
 TEXT = {"A": "10.20.30.40", "B": "50.60.70.80"}
 Make = Callable[..., socket.socket]
@@ -80,14 +81,14 @@ def answering(sock: socket.socket, times: int = 1) -> Iterator[int]:
         thread.join()
 
 
-def firewall(node: nodes.Node, *rules: str) -> None:
+def firewall(node: Node, *rules: str) -> None:
     """Set up a firewall in a node."""
     lines = ["flush ruleset", "add table inet t", "add chain inet t i { type filter hook input priority 0; }"]
     lines += [f"add rule inet t i {rule}" for rule in rules]
     node.run(partial(subprocess.run, ["nft", "-f", "-"], input="\n".join(lines).encode(), check=True))
 
 
-def setting(node: nodes.Node, name: str, value: str) -> None:
+def setting(node: Node, name: str, value: str) -> None:
     """Change a setting of a node's own network stack."""
 
     def write() -> None:
@@ -97,12 +98,12 @@ def setting(node: nodes.Node, name: str, value: str) -> None:
     node.run(write)
 
 
-def in_node(node: nodes.Node, function: Callable = scanning.scan, *args, **kwargs):
+def in_node(node: Node, function: Callable = scanning.scan, *args, **kwargs):
     """Scan from a node. The scan's whole result travels."""
     return node.run(partial(function, **kwargs), *args)
 
 
-def nmap(node: nodes.Node, *args: str) -> tuple[dict[str, set[int]], dict[str, int]]:
+def nmap(node: Node, *args: str) -> tuple[dict[str, set[int]], dict[str, int]]:
     """Let nmap scan from a node. Returns: ports by state, and how many more there are of states told in one sum."""
     done = node.run(partial(subprocess.run, ["nmap", "-n", "-Pn", "-oX", "-", *args], check=True, capture_output=True))
     tree = ElementTree.fromstring(done.stdout)

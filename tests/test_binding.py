@@ -12,8 +12,9 @@ import psutil
 import pytest
 from leaks import nothing_left
 
-from sockets_lab import binding, machine
 from sockets_lab.errors import BadInput, Refused
+from sockets_lab.kernel import machine
+from sockets_lab.lessons import binding
 from sockets_lab.model import Endpoint
 
 LOOPBACK, NOBODY = "127.0.0.1", 65534
@@ -105,7 +106,7 @@ def test_before_the_bind_there_is_no_name_and_after_the_with_no_socket(protocol)
         assert (unbound.after, bound.after) == ("socket", "bind")
         if isinstance(unbound.local, Endpoint):  # Windows has no name for an unbound socket
             assert unbound.local == Endpoint("0.0.0.0", 0)
-        assert unbound.foreign.name == bound.foreign.name == "ENOTCONN"
+        assert unbound.remote.name == bound.remote.name == "ENOTCONN"
         assert bound.local == Endpoint.of(sock.getsockname())
     assert sock.fileno() == -1
     assert trial.refused is None
@@ -127,8 +128,8 @@ def test_a_port_asked_for_by_number_is_given_or_in_use(protocol):
 @PROTOCOLS
 @pytest.mark.parametrize("kind", [4, 6])
 def test_an_address_of_another_machine_is_refused(kind, protocol):
-    foreign = [place.address for place in binding.places() if "another machine" in place.kind]
-    address = foreign[kind == 6]
+    remote = [place.address for place in binding.places() if "another machine" in place.kind]
+    address = remote[kind == 6]
     assert address not in [entry.address for entries in psutil.net_if_addrs().values() for entry in entries]
     trial = binding.try_bind(Endpoint(address, 0), protocol)
     if _setting(f"ipv{kind}/ip_nonlocal_bind") == 1:
@@ -295,20 +296,20 @@ def test_another_socket_with_the_same_port_does_not_count_as_ours(protocol):
 def test_names_through_a_conversation_fit_at_both_ends(protocol):
     talk = binding.conversation(protocol)
     assert talk.refused is None
-    assert talk.of("client", "socket").foreign.name == "ENOTCONN"
+    assert talk.of("client", "socket").remote.name == "ENOTCONN"
     client, server = talk.of("client", "connect"), talk.of("server", "bind")
-    assert client.foreign == server.local
+    assert client.remote == server.local
     assert client.local.address == LOOPBACK
     assert client.local.port not in (0, server.local.port)
     if protocol == "tcp":
         accepted = talk.of("accepted", "accept")
-        assert (accepted.local, accepted.foreign) == (client.foreign, client.local)
+        assert (accepted.local, accepted.remote) == (client.remote, client.local)
         assert talk.of("server", "accept").local == server.local
-        assert talk.of("server", "accept").foreign.name == "ENOTCONN"
+        assert talk.of("server", "accept").remote.name == "ENOTCONN"
     else:
         sent = talk.of("client", "sendto")
         assert sent.local == Endpoint("0.0.0.0", client.local.port)
-        assert sent.foreign.name == "ENOTCONN"
+        assert sent.remote.name == "ENOTCONN"
 
 
 def test_connect_turns_a_wildcard_into_an_address_and_accept_does_too():
@@ -324,7 +325,7 @@ def test_a_client_may_choose_its_own_name():
     talk = binding.conversation(client_at=Endpoint("127.0.0.2", 0))
     chosen = talk.of("client", "bind").local
     assert chosen.address == "127.0.0.2"
-    assert talk.of("client", "connect").local == talk.of("accepted", "accept").foreign == chosen
+    assert talk.of("client", "connect").local == talk.of("accepted", "accept").remote == chosen
 
 
 def test_a_conversation_ends_where_the_kernel_refuses():
@@ -345,7 +346,7 @@ def test_calls_that_bind_by_the_way(call):
     after = talk.of("socket", call)
     assert after.local.port > 0
     assert after.local.address == (LOOPBACK if call == "connect" else "0.0.0.0")
-    assert isinstance(after.foreign, Endpoint if call == "connect" else Refused)
+    assert isinstance(after.remote, Endpoint if call == "connect" else Refused)
 
 
 @pytest.mark.parametrize("wrong", [

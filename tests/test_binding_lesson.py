@@ -9,13 +9,14 @@ import pytest
 from leaks import nothing_left
 from using import WIDE, click, picture
 
-from sockets_lab import binding, machine
-from sockets_lab.course import binding as course
 from sockets_lab.errors import Refused
-from sockets_lab.figures import binding as figures
 from sockets_lab.figures.marks import ROLES
+from sockets_lab.kernel import machine
+from sockets_lab.lessons import binding
+from sockets_lab.lessons.binding import figure as figures
+from sockets_lab.lessons.binding import panel as panels
+from sockets_lab.lessons.binding import questions as course
 from sockets_lab.model import Endpoint
-from sockets_lab.panels import binding as panels
 
 MORE_LOOPBACK = pytest.mark.skipif(not machine.loopback_addresses(), reason="only 127.0.0.1 here")
 
@@ -148,7 +149,7 @@ def test_mistakes_are_told_and_open_nothing(hand, address, port, sentence):
     assert "click Bind first" in hand.click("Knock")
 
 
-def test_the_kernels_refusal_of_a_foreign_address_is_shown(hand):
+def test_the_kernels_refusal_of_a_remote_address_is_shown(hand):
     hand.panel.address.value = binding.places()[-2].address
     assert "EADDRNOTAVAIL" in hand.click("Bind")
     assert "bind refused" in hand.panel.picture.alt

@@ -26,10 +26,10 @@ from socket import socket as Socket  # the name a learner may have taken before
 import pytest
 from jupyter_client import KernelManager
 
-from sockets_lab.calls import Data, Descriptor, Raised, raised, record
 from sockets_lab.errors import Refused
-from sockets_lab.fourtuples.connecting import until
+from sockets_lab.kernel.connecting import until
 from sockets_lab.model import Endpoint
+from sockets_lab.watch.calls import Data, Descriptor, Raised, raised, record
 
 HERE = "127.0.0.1"
 DEADLINE = 30  # seconds, for what takes milliseconds
@@ -239,7 +239,7 @@ def test_what_cannot_be_seen_is_not_made_up():
 
 STORY = """
 import json, os, socket, sys
-from sockets_lab.calls import record
+from sockets_lab.watch.calls import record
 with record() as calls:
     listener = socket.create_server(("127.0.0.1", 0), backlog=7)
     client = socket.create_connection(listener.getsockname())
@@ -711,7 +711,7 @@ def kernel(tmp_path_factory):
     try:
         client.start_channels()
         client.wait_for_ready(timeout=2 * DEADLINE)
-        run("import asyncio, json, socket, threading, time\nfrom sockets_lab.calls import record")
+        run("import asyncio, json, socket, threading, time\nfrom sockets_lab.watch.calls import record")
         run("def show(calls): print(json.dumps([(c.thread, c.name, c.reply().split()[0]) for c in calls]))")
         yield run
     finally:

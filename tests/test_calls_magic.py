@@ -12,12 +12,12 @@ import pytest
 from jupyter_client import KernelManager
 from using import WIDE, picture
 
-from sockets_lab.calls import Call, Data, Descriptor, record
 from sockets_lab.errors import Refused
 from sockets_lab.figures.calls import conversation
 from sockets_lab.figures.callwords import HEAD, NOTHING, TAIL
 from sockets_lab.figures.marks import Box, Line, Text
 from sockets_lab.model import Endpoint
+from sockets_lab.watch.calls import Call, Data, Descriptor, record
 
 HERE = "127.0.0.1"
 IMPORTS = "import asyncio, socket, threading, time\nfrom sockets_lab.panels import calls; calls.register()"

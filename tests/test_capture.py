@@ -13,8 +13,8 @@ import wires
 
 from sockets_lab.errors import BadInput
 from sockets_lab.headers import TCP, checks, dissect
-from sockets_lab.nodes import capture
-from sockets_lab.nodes.capture import BLOCK, SLOT, Capture
+from sockets_lab.lab import capture
+from sockets_lab.lab.capture import BLOCK, SLOT, Capture
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="packet sockets are Linux's")
 

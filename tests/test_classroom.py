@@ -13,17 +13,16 @@ import pytest
 from header_samples import NO_HYPOTHESIS
 
 from sockets_lab import classroom
-from sockets_lab.classroom import made_up, reading, spoiling
+from sockets_lab.classroom import figure as figures
+from sockets_lab.classroom import figure_passports, reading, sample_class, tampering
 from sockets_lab.course.handing_in import NotBelieved
 from sockets_lab.course.handing_in.exporting import file_name
+from sockets_lab.course.handing_in.schema import KIND
 from sockets_lab.course.handing_in.sealing import key_of, seal
-from sockets_lab.course.handing_in.shapes import KIND
 from sockets_lab.course.lessons import LESSONS
 from sockets_lab.errors import BadInput
-from sockets_lab.figures import classroom as figures
-from sockets_lab.figures import passports
 
-SECRET = made_up.SECRET
+SECRET = sample_class.SECRET
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -40,7 +39,7 @@ def merged(made):
 
 
 def someone(name="ada", seed=1):
-    return made_up.hand_in(name, random.Random(seed))
+    return sample_class.hand_in(name, random.Random(seed))
 
 
 def sealed_again(data):
@@ -48,7 +47,7 @@ def sealed_again(data):
 
 
 def put(folder, name, data):
-    (folder / name).write_bytes(data if isinstance(data, bytes) else made_up.written(data))
+    (folder / name).write_bytes(data if isinstance(data, bytes) else sample_class.written(data))
 
 
 def test_of_200_files_180_are_merged_and_20_are_named_in_seconds(made):
@@ -70,11 +69,11 @@ def test_the_made_up_class_is_the_same_each_time(made, tmp_path):
 
 
 @pytest.mark.parametrize("secret", [SECRET, None], ids=["secret", "no secret"])
-@pytest.mark.parametrize("manner", spoiling.MANNERS)
+@pytest.mark.parametrize("manner", tampering.MANNERS)
 def test_each_manner_of_forging_is_named_and_the_others_are_merged(tmp_path, manner, secret):
     own, other = someone("ada", 1), someone("ben", 2)
     put(tmp_path, "hand-in-ben.json", other)
-    put(tmp_path, "hand-in-ada.json", spoiling.MANNERS[manner](own, other, SECRET))
+    put(tmp_path, "hand-in-ada.json", tampering.MANNERS[manner](own, other, SECRET))
     merged = classroom.merge(tmp_path, secret)
     if secret is None and manner in ("no seal", "a seal of another key", "a result added"):
         assert len(merged.hand_ins) == 2, "without the secret a seal says nothing"
@@ -89,14 +88,14 @@ def test_each_manner_of_forging_is_named_and_the_others_are_merged(tmp_path, man
 
 
 def test_there_are_many_manners():
-    assert len(spoiling.MANNERS) >= 30
+    assert len(tampering.MANNERS) >= 30
 
 
 def test_nothing_in_a_file_is_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "class").mkdir()
     for name in ("a program", "a pickle"):
-        put(tmp_path / "class", f"{name}.json", spoiling.MANNERS[name](someone(), someone("ben", 2), SECRET))
+        put(tmp_path / "class", f"{name}.json", tampering.MANNERS[name](someone(), someone("ben", 2), SECRET))
     assert len(classroom.merge(tmp_path / "class", SECRET).not_merged) == 2
     assert not (tmp_path / "owned").exists()
 
@@ -225,7 +224,7 @@ def test_the_most_missed_come_first_and_few_answers_can_be_left_out(merged):
 def test_machines_are_put_together_by_what_they_can(merged):
     kinds = classroom.machines(merged.hand_ins)
     assert sum(len(kind.learners) for kind in kinds) == 180
-    assert len(kinds) == len(made_up.KINDS)
+    assert len(kinds) == len(sample_class.KINDS)
     differ = classroom.differing(kinds)
     assert "network namespaces" in differ
     assert "command-line tools" in differ, "there everywhere, with other values"
@@ -255,8 +254,8 @@ def pictures(merged):
         "who is where": figures.who_is_where(merged.hand_ins, 0, 8),
         "missed": figures.missed(counted[:12]),
         "choices": figures.choices(counted[0]),
-        "side by side": passports.side_by_side(kinds),
-        "values": passports.values_that_differ(kinds),
+        "side by side": figure_passports.side_by_side(kinds),
+        "values": figure_passports.values_that_differ(kinds),
         "answers": figures.answers_table(counted[:2]),
         "not merged": figures.not_merged(merged),
     }
@@ -309,8 +308,8 @@ def test_an_empty_class_can_be_shown():
     assert figures.how_far(()).png().startswith(PNG)
     assert figures.who_is_where(()).png().startswith(PNG)
     assert figures.not_merged(nobody).alt.endswith("Every file counts..")
-    assert passports.side_by_side(()).png().startswith(PNG)
-    assert passports.values_that_differ(()).rows == ()
+    assert figure_passports.side_by_side(()).png().startswith(PNG)
+    assert figure_passports.values_that_differ(()).rows == ()
     assert figures.missed([]).png().startswith(PNG)
 
 
@@ -372,7 +371,7 @@ def test_any_bytes_and_any_json_are_refused_by_name(tmp_path):
 
 @pytest.mark.parametrize("cut", range(1, 40))
 def test_a_file_cut_off_anywhere_is_refused(tmp_path, cut):
-    text = made_up.written(someone())
+    text = sample_class.written(someone())
     put(tmp_path, "a.json", text[: len(text) * cut // 40])
     with pytest.raises(NotBelieved):
         reading.read(tmp_path / "a.json", SECRET)
@@ -380,7 +379,7 @@ def test_a_file_cut_off_anywhere_is_refused(tmp_path, cut):
 
 def test_any_byte_changed_anywhere_is_found_out_by_the_seal(tmp_path):
     """Whatever is changed: either the file says the same as before, or it is refused."""
-    text, lot = made_up.written(someone()), random.Random(9)
+    text, lot = sample_class.written(someone()), random.Random(9)
     for _ in range(400):
         place = lot.randrange(len(text))
         changed = text[:place] + bytes([lot.randrange(32, 127)]) + text[place + 1 :]

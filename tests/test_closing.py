@@ -8,9 +8,9 @@ import sys
 import pytest
 from leaks import nothing_left
 
-from sockets_lab import table
-from sockets_lab.conflicts import CLOSES_FIRST, after_close, rebinding, server_defaults
 from sockets_lab.errors import BadInput
+from sockets_lab.kernel import table
+from sockets_lab.lessons.conflicts import CLOSES_FIRST, after_close, rebinding, server_defaults
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="says what Linux does; other systems differ")
 
@@ -31,7 +31,7 @@ def test_the_end_that_closes_first_waits(closes_first):
     assert (waits.state, gone) == ("TIME_WAIT", None)
     assert not waits.owners
     if shutil.which("ss"):
-        pair = [waits.local, waits.foreign]
+        pair = [waits.local, waits.remote]
         ss = ["ss", "-Htn", "state", "time-wait", f"sport = :{pair[0].port} and dport = :{pair[1].port}"]
         told = subprocess.run(ss, capture_output=True, text=True, timeout=30, check=True).stdout
         assert [str(place) for place in pair] == told.split()[2:4]

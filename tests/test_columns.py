@@ -15,11 +15,11 @@ import psutil
 import pytest
 from test_table import ABORT, DEADLINE, DONE, connect, eventually, message, names_of, on_netlink, ss, with_ss
 
-from sockets_lab import netlink, table
 from sockets_lab.errors import BadInput
-from sockets_lab.machine import has_ipv6
+from sockets_lab.kernel import netlink, table
+from sockets_lab.kernel.machine import has_ipv6
+from sockets_lab.kernel.table import sock_diag
 from sockets_lab.model import Endpoint, FourTuple
-from sockets_lab.table import sock_diag
 
 ATTRIBUTE = netlink.attribute(15, b"\0\0\0\0")
 
@@ -31,7 +31,7 @@ def _source_of_this_machine(monkeypatch):
 
 @pytest.fixture
 def sockets():
-    """Open TCP sockets whose messages differ in length: name -> (local, foreign), of each end that has a row."""
+    """Open TCP sockets whose messages differ in length: name -> (local, remote), of each end that has a row."""
     with ExitStack() as stack:
         found = {}
         for family, address in [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")][: 1 + has_ipv6()]:
@@ -49,7 +49,7 @@ def sockets():
             for name, sock in {"listener": listener, "client": client, "server": server, "waiting": waiting}.items():
                 found[name, address] = names_of(sock)[1:]
             found["not accepted", address] = found["waiting", address][::-1]
-            found["gone", address] = gone.local, gone.foreign
+            found["gone", address] = gone.local, gone.remote
         deferring = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         deferring.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 60)
         silent = stack.enter_context(socket.create_connection(deferring.getsockname(), DEADLINE))
@@ -58,14 +58,14 @@ def sockets():
 
 
 def ends(big):
-    """Put the columns of the names side by side: (local, foreign) of each row."""
+    """Put the columns of the names side by side: (local, remote) of each row."""
     local = map(Endpoint, big.local_addresses, big.local_ports)
-    foreign = map(Endpoint, big.foreign_addresses, big.foreign_ports)
-    return list(zip(local, foreign, strict=True))
+    remote = map(Endpoint, big.remote_addresses, big.remote_ports)
+    return list(zip(local, remote, strict=True))
 
 
 def told(big):
-    """Return (local, foreign) -> (state, receive queue, send queue)."""
+    """Return (local, remote) -> (state, receive queue, send queue)."""
     return dict(zip(ends(big), zip(big.states, big.receive_queues, big.send_queues, strict=True), strict=True))
 
 
@@ -158,7 +158,7 @@ def test_udp_has_columns_too():
 @on_netlink
 def test_numbers_are_arrays_for_numpy(sockets):
     big = table.columns("tcp")
-    for column in (big.local_ports, big.foreign_ports, big.receive_queues, big.send_queues, big.inodes):
+    for column in (big.local_ports, big.remote_ports, big.receive_queues, big.send_queues, big.inodes):
         assert numpy.asarray(column).tolist() == list(column)
         assert len(column) == len(big)
 

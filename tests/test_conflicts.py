@@ -13,24 +13,25 @@ import psutil
 import pytest
 from leaks import nothing_left
 
-from sockets_lab import conflicts, table
-from sockets_lab.conflicts import (
+from sockets_lab.errors import BadInput, Refused
+from sockets_lab.kernel import table
+from sockets_lab.lessons import conflicts
+from sockets_lab.lessons.conflicts import (
     LISTENING,
     PAIRS,
     PROTOCOLS,
     SIDES,
-    Claim,
-    Claimant,
+    BindRequest,
+    CallStep,
+    Requester,
     SecondProgram,
-    Step,
     Trial,
     matrix,
     reason,
-    second_program,
     stage,
+    subprocess_peer,
 )
-from sockets_lab.conflicts.pairs import _trial
-from sockets_lab.errors import BadInput, Refused
+from sockets_lab.lessons.conflicts.pairs import _trial
 from sockets_lab.model import Endpoint
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="says what Linux does; other systems differ")
@@ -48,7 +49,7 @@ def can_bind(address: str) -> bool:
     return True
 
 
-def by_hand(first: Claim, second: Claim) -> str:
+def by_hand(first: BindRequest, second: BindRequest) -> str:
     """Stage a pair once, with nothing but `socket`; return the outcome's ending."""
     sockets, port = [], 0
     try:
@@ -82,10 +83,10 @@ def by_hand(first: Claim, second: Claim) -> str:
             sock.close()
 
 
-def linux_rule(first: Claim, second: Claim) -> str:
+def linux_rule(first: BindRequest, second: BindRequest) -> str:
     """What net/ipv4/inet_connection_sock.c and udp.c decide, for sockets of one user that are bound to no device."""
 
-    def conflict(new: Claim, old: Claim, old_listens: bool) -> bool:
+    def conflict(new: BindRequest, old: BindRequest, old_listens: bool) -> bool:
         addresses = {new.address, old.address}
         dual = any(claim.address == "::" and not claim.ipv6_only for claim in (new, old))
         one_family = len({":" in address for address in addresses}) == 1
@@ -112,7 +113,7 @@ def _nothing_left():
 
 @pytest.mark.parametrize("listens", ["no", "before"])
 def test_one_holder_an_address_and_port_is_the_rule(listens):
-    outcome = stage(Claim(listens=listens), Claim(listens=listens))
+    outcome = stage(BindRequest(listens=listens), BindRequest(listens=listens))
     assert outcome.ending == "bind 2"
     assert outcome.refused.refused.name == "EADDRINUSE"
     assert [step.refused for step in outcome.steps[:-1]] == [None] * (len(outcome.steps) - 1)
@@ -123,23 +124,23 @@ def test_one_holder_an_address_and_port_is_the_rule(listens):
 @has_reuse_port
 @linux
 def test_reuse_port_on_both_lets_both_listen():
-    both = Claim(reuse_port=True, listens="before")
+    both = BindRequest(reuse_port=True, listens="before")
     assert [str(step) for step in stage(both, both).steps] == [
         "bind 1: worked", "listen 1: worked", "bind 2: worked", "listen 2: worked",
     ]  # fmt: skip
 
 
 def test_steps_come_in_the_order_that_the_claims_ask_for():
-    late = Claim(protocol="tcp", listens="after")
-    names = [step.name for step in stage(late, Claim(address="::1", listens="after")).steps]
+    late = BindRequest(protocol="tcp", listens="after")
+    names = [step.name for step in stage(late, BindRequest(address="::1", listens="after")).steps]
     assert names[:2] == ["bind 1", "bind 2"] if can_bind("::1") else names[0] == "bind 1"
     if can_bind("127.0.0.2"):
-        other = Claim(address="127.0.0.2", listens="before")
+        other = BindRequest(address="127.0.0.2", listens="before")
         assert [step.name for step in stage(late, other).steps] == ["bind 1", "bind 2", "listen 2", "listen 1"]
 
 
 def test_a_datagram_socket_cannot_listen_and_the_rest_goes_on():
-    outcome = stage(Claim(protocol="udp", listens="before"), Claim())
+    outcome = stage(BindRequest(protocol="udp", listens="before"), BindRequest())
     assert [(step.name, step.refused is None) for step in outcome.steps] == [
         ("bind 1", True), ("listen 1", False), ("bind 2", True),
     ]  # fmt: skip
@@ -148,17 +149,17 @@ def test_a_datagram_socket_cannot_listen_and_the_rest_goes_on():
 
 
 SAMPLE = [
-    (Claim(), Claim(address="127.0.0.2")),
-    (Claim(address="0.0.0.0"), Claim()),
-    (Claim(), Claim(address="0.0.0.0")),
-    (Claim(), Claim(protocol="udp")),
-    (Claim(protocol="udp", reuse_address=True), Claim(protocol="udp", reuse_address=True)),
-    (Claim(reuse_address=True), Claim(reuse_address=True)),
-    (Claim(reuse_address=True, listens="before"), Claim(reuse_address=True)),
-    (Claim(reuse_address=True, listens="after"), Claim(reuse_address=True, listens="after")),
-    (Claim(address="::"), Claim(address="0.0.0.0")),
-    (Claim(address="::", ipv6_only=True), Claim(address="0.0.0.0")),
-    (Claim(address="::1"), Claim()),
+    (BindRequest(), BindRequest(address="127.0.0.2")),
+    (BindRequest(address="0.0.0.0"), BindRequest()),
+    (BindRequest(), BindRequest(address="0.0.0.0")),
+    (BindRequest(), BindRequest(protocol="udp")),
+    (BindRequest(protocol="udp", reuse_address=True), BindRequest(protocol="udp", reuse_address=True)),
+    (BindRequest(reuse_address=True), BindRequest(reuse_address=True)),
+    (BindRequest(reuse_address=True, listens="before"), BindRequest(reuse_address=True)),
+    (BindRequest(reuse_address=True, listens="after"), BindRequest(reuse_address=True, listens="after")),
+    (BindRequest(address="::"), BindRequest(address="0.0.0.0")),
+    (BindRequest(address="::", ipv6_only=True), BindRequest(address="0.0.0.0")),
+    (BindRequest(address="::1"), BindRequest()),
 ]
 
 
@@ -207,8 +208,8 @@ def test_the_matrix_can_be_measured_in_part():
 
 
 def test_who_holds_the_port_is_told_with_both_programs():
-    both = Claim(reuse_port=hasattr(socket, "SO_REUSEPORT"), listens="before")
-    with Claimant() as one, SecondProgram() as two:
+    both = BindRequest(reuse_port=hasattr(socket, "SO_REUSEPORT"), listens="before")
+    with Requester() as one, SecondProgram() as two:
         _, port = conflicts.play((one, two), (both, both))
         rows = conflicts.who_holds(both, both, port)
         second = psutil.Process(two.pid).net_connections()
@@ -218,22 +219,22 @@ def test_who_holds_the_port_is_told_with_both_programs():
             assert {(two.pid, c.fd) for c in second if c.status == "LISTEN" and c.laddr.port == port} == found - {
                 (os.getpid(), one.sock.fileno())
             }
-    assert stage(Claim(listens="before"), Claim(), owners=True).holders or not rows
+    assert stage(BindRequest(listens="before"), BindRequest(), owners=True).holders or not rows
 
 
 def test_a_stranger_on_the_number_is_noticed():
     """The first claim gets a number that a stranger holds on the second one's address."""
     if not can_bind("127.0.0.2"):
         pytest.skip("this system has one loopback address only")
-    plan = conflicts.Outcome(first=Claim(), second=Claim(address="127.0.0.2"))
+    plan = conflicts.Outcome(first=BindRequest(), second=BindRequest(address="127.0.0.2"))
     with socket.socket() as stranger:
         stranger.bind(("127.0.0.2", 0))
 
-        class Unlucky(Claimant):
+        class Unlucky(Requester):
             def bind(self, port: int) -> int | Refused:
                 return super().bind(port or stranger.getsockname()[1])
 
-        with Unlucky() as one, Claimant() as two:
+        with Unlucky() as one, Requester() as two:
             disturbed = _trial(one, two, plan)
         assert disturbed.ending == "bind 2"
         assert disturbed.disturbed
@@ -241,7 +242,7 @@ def test_a_stranger_on_the_number_is_noticed():
 
 
 def test_a_refusal_counts_when_two_undisturbed_trials_agree():
-    refused, other = (Trial(steps=(Step("bind", number, IN_USE),)) for number in (2, 1))
+    refused, other = (Trial(steps=(CallStep("bind", number, IN_USE),)) for number in (2, 1))
     strange = Trial(steps=refused.steps, disturbed=True)
     trials = iter([strange, refused, strange, other, refused, refused, Trial()])
     assert conflicts.settled(lambda: next(trials)) == refused
@@ -251,10 +252,10 @@ def test_a_refusal_counts_when_two_undisturbed_trials_agree():
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="no process can be halted here")
 def test_a_second_program_that_never_answers_is_ended(monkeypatch):
-    monkeypatch.setattr(second_program, "LOOKS", 0.05)
+    monkeypatch.setattr(subprocess_peer, "LOOKS", 0.05)
     with SecondProgram() as program:
-        assert program.open(Claim()) is None
-        monkeypatch.setattr(second_program, "DEADLINE", 1.0)
+        assert program.open(BindRequest()) is None
+        monkeypatch.setattr(subprocess_peer, "DEADLINE", 1.0)
         os.kill(program.pid, signal.SIGSTOP)
         with pytest.raises(ChildProcessError, match="did not answer before the deadline"):
             program.bind(0)
@@ -267,7 +268,7 @@ def test_the_second_program_outlives_the_stop_button_and_owes_no_answer_after_it
 
     with SecondProgram() as program:
         assert os.name != "posix" or os.getsid(program.pid) != os.getsid(0)  # Jupyter signals the kernel's whole group
-        assert program.open(Claim()) is None
+        assert program.open(BindRequest()) is None
         monkeypatch.setattr(program._process.stdin, "flush", pressed)
         with pytest.raises(KeyboardInterrupt):
             program.bind(0)
@@ -279,7 +280,7 @@ def test_the_second_program_outlives_the_stop_button_and_owes_no_answer_after_it
 def test_the_second_program_is_one_and_ends():
     with SecondProgram() as program:
         assert program.pid != os.getpid()
-        assert program.open(Claim()) is None
+        assert program.open(BindRequest()) is None
         port = program.bind(0)
         with socket.socket() as mine, pytest.raises(OSError, match=r".") as refused:
             mine.bind(("127.0.0.1", port))
@@ -293,11 +294,12 @@ def test_the_second_program_is_one_and_ends():
 @linux
 def test_another_user_is_refused_and_told_no_owner():
     script = (
-        "import os, sys; from sockets_lab import conflicts, table; from sockets_lab.conflicts import Claim, Claimant\n"
+        "import os, sys; from sockets_lab import conflicts, table\n"
+        "from sockets_lab.lessons.conflicts import BindRequest, Requester\n"
         "from sockets_lab.model import Endpoint\n"
         "port = int(sys.argv[1]); table.holders(Endpoint('127.0.0.1', port)); os.setgroups([]); os.setuid(65534)\n"
-        "steps, _ = conflicts.play([Claimant()], [Claim(reuse_port=True, reuse_address=True)], port)\n"
-        "print(steps[-1].refused.name, [row.owners for row in conflicts.who_holds(Claim(), Claim(), port)])"
+        "steps, _ = conflicts.play([Requester()], [BindRequest(reuse_port=True, reuse_address=True)], port)\n"
+        "print(steps[-1].refused.name, [row.owners for row in conflicts.who_holds(BindRequest(), BindRequest(), port)])"
     )
     with socket.socket() as mine:
         mine.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
@@ -310,7 +312,7 @@ def test_another_user_is_refused_and_told_no_owner():
 
 def test_what_this_system_lacks_is_a_result(monkeypatch):
     monkeypatch.delattr(socket, "SO_REUSEPORT", raising=False)
-    outcome = stage(Claim(reuse_port=True), Claim())
+    outcome = stage(BindRequest(reuse_port=True), BindRequest())
     assert [(step.name, step.refused.name) for step in outcome.steps] == [("open 1", "ENOPROTOOPT")]
     assert outcome.port is None
 
@@ -327,7 +329,7 @@ def test_what_this_system_lacks_is_a_result(monkeypatch):
 )
 def test_a_callers_mistake_says_what_to_pass(wrong, says):
     with pytest.raises(BadInput, match=says):
-        Claim(**wrong)
+        BindRequest(**wrong)
 
 
 def test_what_other_systems_do_is_told_with_its_source():

@@ -9,16 +9,16 @@ import psutil
 import pytest
 from using import NARROW, click, inside, said
 
-from sockets_lab import conflicts, table
-from sockets_lab.conflicts import Claim, Outcome, Step
-from sockets_lab.course import conflicts as questions
-from sockets_lab.course.conflicts import BACKLOG
 from sockets_lab.errors import Refused
-from sockets_lab.figures import conflicts as figures
-from sockets_lab.figures import sharing as shared_figures
 from sockets_lab.figures.marks import Text
+from sockets_lab.kernel import table
+from sockets_lab.lessons import conflicts
+from sockets_lab.lessons.conflicts import BindRequest, CallStep, Outcome, questions
+from sockets_lab.lessons.conflicts import figure as figures
+from sockets_lab.lessons.conflicts import figure_sharing as shared_figures
+from sockets_lab.lessons.conflicts.panel import ConflictPanel, make
+from sockets_lab.lessons.conflicts.questions import BACKLOG
 from sockets_lab.model import Endpoint, Owner, SocketRow
-from sockets_lab.panels.conflicts import ConflictPanel, make
 
 HOME = "127.0.0.1"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="says what Linux does; other systems differ")
@@ -34,9 +34,9 @@ def a_row(owners: tuple[Owner, ...] | None) -> SocketRow:
 
 def test_a_meeting_says_each_call_each_answer_and_who_held_the_port() -> None:
     refused = Refused("EADDRINUSE", "taken")
-    steps = (Step("bind", 1), Step("bind", 2), Step("listen", 1), Step("listen", 2, refused))
-    first = Claim(reuse_address=True, reuse_port=True, listens="after")
-    second = Claim(address="::", ipv6_only=True, reuse_address=True, reuse_port=True, listens="after")
+    steps = (CallStep("bind", 1), CallStep("bind", 2), CallStep("listen", 1), CallStep("listen", 2, refused))
+    first = BindRequest(reuse_address=True, reuse_port=True, listens="after")
+    second = BindRequest(address="::", ipv6_only=True, reuse_address=True, reuse_port=True, listens="after")
     held = (a_row((Owner(4711, 5, "python"), Owner(4712, 5, "python"))), a_row(None))
     outcome = Outcome(first=first, second=second, port=54321, steps=steps, holders=held)
     options = {("both", "both"): outcome, ("none", "first"): Outcome(first=first, second=second)}
@@ -65,7 +65,8 @@ def test_the_whole_matrix_is_drawn_as_it_was_measured() -> None:
 
 
 def test_what_cannot_be_had_here_is_no_conflict_in_the_picture() -> None:
-    nowhere = Outcome(first=Claim(), second=Claim(), steps=(Step("bind", 1, Refused("EADDRNOTAVAIL", "no IPv6")),))
+    refused = (CallStep("bind", 1, Refused("EADDRNOTAVAIL", "no IPv6")),)
+    nowhere = Outcome(first=BindRequest(), second=BindRequest(), steps=refused)
     cell = conflicts.Cell("UDP", "same address", "no", "none", "none", outcome=nowhere)
     assert "same address; UDP: - 1." in figures.whole_matrix([cell]).alt
 

@@ -12,12 +12,12 @@ from contextlib import ExitStack
 import pytest
 from labs import HAS_STACKS
 
-from sockets_lab import descriptors
-from sockets_lab.course import atwork, leftovers, progress
+from sockets_lab.course import cli_tools, leaks, progress
 from sockets_lab.course.lessons import LESSONS, lesson
 from sockets_lab.course.questions import Claim, Exercise, Found, Prediction, personal_number, pick
 from sockets_lab.errors import BadInput
-from sockets_lab.machine import has_ipv6
+from sockets_lab.kernel.machine import has_ipv6
+from sockets_lab.lessons import descriptors
 from sockets_lab.panels.page import LessonPage
 from sockets_lab.panels.questions import HintBox, PredictionBox
 
@@ -277,7 +277,7 @@ def test_hints_come_one_by_one():
 
 
 def test_the_check_reads_the_kernel_and_no_variable(kept, page, capsys):
-    from sockets_lab.course.descriptors import CHOSEN
+    from sockets_lab.lessons.descriptors.questions import CHOSEN
 
     mine = CHOSEN  # noqa: F841  a variable with the right value convinces nobody
     page.check("chosen-number")
@@ -323,23 +323,23 @@ def test_the_end_names_what_is_left(page, capsys):
 
 def test_connections_to_jupyters_own_ports_are_not_left_over():
     with socket.create_server(("127.0.0.1", 0)) as jupyter:
-        before = leftovers.held()
+        before = leaks.held()
         with socket.create_connection(jupyter.getsockname()) as client, jupyter.accept()[0]:
-            assert [line for line in leftovers.left_over(before) if str(client.getsockname()[1]) in line]
-            assert len(leftovers.left_over(before)) == 1
+            assert [line for line in leaks.left_over(before) if str(client.getsockname()[1]) in line]
+            assert len(leaks.left_over(before)) == 1
 
 
 def test_at_work_runs_what_is_installed_and_says_what_is_not():
-    assert atwork.run([sys.executable, "-c", "print('seen')"]) == "seen"
-    assert "not installed here" in atwork.run(["no-such-program-anywhere", "-x"])
-    assert "printed nothing" in atwork.run([sys.executable, "-c", ""])
+    assert cli_tools.run([sys.executable, "-c", "print('seen')"]) == "seen"
+    assert "not installed here" in cli_tools.run(["no-such-program-anywhere", "-x"])
+    assert "printed nothing" in cli_tools.run([sys.executable, "-c", ""])
     echo = [sys.executable, "-c", "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"]
-    assert atwork.run(echo, b"two\r\nlines\n") == "two\nlines"
+    assert cli_tools.run(echo, b"two\r\nlines\n") == "two\nlines"
 
 
 def test_at_work_waits_no_longer_than_its_deadline(monkeypatch):
-    monkeypatch.setattr(atwork, "DEADLINE", 0.2)
-    assert "did not answer" in atwork.run([sys.executable, "-c", "import time; time.sleep(30)"])
+    monkeypatch.setattr(cli_tools, "DEADLINE", 0.2)
+    assert "did not answer" in cli_tools.run([sys.executable, "-c", "import time; time.sleep(30)"])
 
 
 def test_progress_can_be_switched_off(monkeypatch):

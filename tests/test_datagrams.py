@@ -15,11 +15,13 @@ import psutil
 import pytest
 from leaks import nothing_left
 
-from sockets_lab import datagrams, guard, machine, table
-from sockets_lab.datagrams import Datagram, GroupRun, Largest, SourcePort, Workbench, copies
-from sockets_lab.datagrams.sending import arrivals, vacant
-from sockets_lab.datagrams.workbench import GROUP, MEMBERS, NOBODY, RECEIVER, SENDERS
+from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.kernel import machine, table
+from sockets_lab.lessons import datagrams
+from sockets_lab.lessons.datagrams import Datagram, DatagramModel, GroupRun, Largest, SourcePort, copies
+from sockets_lab.lessons.datagrams.model import GROUP, MEMBERS, NOBODY, RECEIVER, SENDERS
+from sockets_lab.lessons.datagrams.sending import arrivals, vacant
 from sockets_lab.model import Endpoint
 
 SOON = 10.0  # seconds; a deadline for what is otherwise done at once
@@ -74,7 +76,7 @@ def name_of(sock: socket.socket) -> Endpoint:
 
 
 def udp_entries(port: int) -> dict[int, object]:
-    """Ask psutil for this process's UDP descriptors at one local port: number -> foreign address."""
+    """Ask psutil for this process's UDP descriptors at one local port: number -> remote address."""
     entries = psutil.Process().net_connections("udp4")
     return {entry.fd: entry.raddr for entry in entries if entry.laddr and entry.laddr[1] == port}
 
@@ -177,7 +179,7 @@ def test_one_socket_talks_to_many_and_the_table_shows_no_peer() -> None:
     assert found.answered == (True,) * 4
     assert len({one.sender for one in found.came}) == 4
     assert found.row is not None
-    assert (found.row.state, found.row.foreign.port) == ("UNCONNECTED", 0)
+    assert (found.row.state, found.row.remote.port) == ("UNCONNECTED", 0)
 
 
 def test_a_closed_port_is_silent_unless_the_sender_is_connected() -> None:
@@ -197,7 +199,7 @@ def test_connect_filters_names_the_peer_and_can_be_dissolved() -> None:
     assert found.before is not None
     assert found.connected is not None
     assert (found.before.state, found.connected.state) == ("UNCONNECTED", "CONNECTED")
-    assert found.connected.foreign == found.peer
+    assert found.connected.remote == found.peer
     if sys.platform == "linux":
         assert found.dissolved is None
         assert found.heard_after == ("peer", "stranger")
@@ -346,7 +348,7 @@ def test_broadcast_needs_a_permission_and_reaches_who_is_bound_to_it() -> None:
 
 
 def test_the_bench_says_who_was_reached() -> None:
-    with Workbench() as bench:
+    with DatagramModel() as bench:
         assert bench.send(SENDERS[0], RECEIVER, b"hello").reached == (RECEIVER,)
         silent = bench.send(SENDERS[1], NOBODY, b"hello")
         assert (silent.taken, silent.reached) == (1, ())
@@ -367,7 +369,7 @@ def test_the_bench_says_who_was_reached() -> None:
 
 
 def test_on_the_bench_a_peer_filters_and_errors_come_back() -> None:
-    with Workbench() as bench:
+    with DatagramModel() as bench:
         assert bench.connect(RECEIVER, SENDERS[0]) is None
         assert bench.send(SENDERS[1], RECEIVER, b"x").reached == ()
         assert bench.send(SENDERS[0], RECEIVER, b"x").reached == (RECEIVER,)
@@ -384,7 +386,7 @@ def test_on_the_bench_a_peer_filters_and_errors_come_back() -> None:
 
 @linux
 def test_the_bench_loses_what_finds_no_room_and_counts_it() -> None:
-    with Workbench(buffer=4096) as bench:
+    with DatagramModel(buffer=4096) as bench:
         bench.send(SENDERS[0], RECEIVER, b"x" * 100, times=50)
         receiver = next(seat for seat in bench.seats() if seat.name == RECEIVER)
         assert receiver.dropped
@@ -409,7 +411,7 @@ def test_a_callers_mistake_says_what_to_pass_instead() -> None:
             datagrams.overflow(**arguments)  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="at most 32"):
         datagrams.boundaries([b"x"] * 33)
-    with Workbench() as bench:
+    with DatagramModel() as bench:
         for call in (
             lambda: bench.send("nobody", RECEIVER, b"x"), lambda: bench.send(SENDERS[0], "nowhere", b"x"),
             lambda: bench.send(SENDERS[0], RECEIVER, b"x", times=0), lambda: bench.connect("member 1", RECEIVER),
@@ -432,10 +434,10 @@ def test_without_groups_on_loopback_the_rest_goes_on(monkeypatch: pytest.MonkeyP
         raise OSError(19, "No such device")
 
     monkeypatch.setattr(copies, "member", refuse)
-    monkeypatch.setattr("sockets_lab.datagrams.workbench.member", refuse)
+    monkeypatch.setattr("sockets_lab.lessons.datagrams.model.member", refuse)
     assert isinstance(datagrams.group_run(), Refused)
     assert isinstance(datagrams.bystander_hears(), Refused)
-    with Workbench() as bench:
+    with DatagramModel() as bench:
         assert isinstance(bench.group, Refused)
         assert bench.send(SENDERS[0], RECEIVER, b"x").reached == (RECEIVER,)
         with pytest.raises(BadInput, match="no groups"):
@@ -446,7 +448,7 @@ def test_where_only_psutil_tells_the_same_lesson_runs(monkeypatch: pytest.Monkey
     monkeypatch.setenv("SOCKETS_LAB_TABLE", "psutil")
     assert datagrams.one_peer().heard == ("peer",)
     assert datagrams.overflow().waiting is None
-    with Workbench() as bench:
+    with DatagramModel() as bench:
         assert bench.send(SENDERS[0], RECEIVER, b"x").reached == (RECEIVER,)
         assert all(seat.waiting is None for seat in bench.seats())
 

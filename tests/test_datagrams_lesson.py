@@ -12,16 +12,16 @@ import pytest
 from matplotlib.image import imread
 from using import click, picture
 
-from sockets_lab import datagrams
-from sockets_lab.course.datagrams import CLAIMS, EXERCISES, GROUP, JOINED, PREDICTIONS
 from sockets_lab.course.questions import Found, pick
-from sockets_lab.datagrams import BetweenNodes, Datagram, GroupRun, Loss, Round
-from sockets_lab.datagrams.boundaries import Boundaries
-from sockets_lab.datagrams.copies import ALL_GROUPS, GroupTrial
 from sockets_lab.errors import Refused
-from sockets_lab.figures import datagrams as figures
+from sockets_lab.lessons import datagrams
+from sockets_lab.lessons.datagrams import BetweenNodes, Datagram, GroupRun, Loss, Round
+from sockets_lab.lessons.datagrams import figure as figures
+from sockets_lab.lessons.datagrams import panel as panels
+from sockets_lab.lessons.datagrams.boundaries import Boundaries
+from sockets_lab.lessons.datagrams.copies import ALL_GROUPS, GroupTrial
+from sockets_lab.lessons.datagrams.questions import CLAIMS, EXERCISES, GROUP, JOINED, PREDICTIONS
 from sockets_lab.model import Endpoint
-from sockets_lab.panels import datagrams as panels
 
 HOME = "127.0.0.1"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what Linux does")
@@ -105,7 +105,7 @@ def test_the_table_of_nodes_fits_the_page_and_says_what_was_refused() -> None:
 
 
 def peers_seen(panel: panels.DatagramPanel) -> dict[str, tuple]:
-    """Ask psutil for the foreign address of each socket of the panel."""
+    """Ask psutil for the remote address of each socket of the panel."""
     assert panel.held is not None
     entries = {entry.fd: entry.raddr for entry in psutil.Process().net_connections("udp4")}
     return {seat.name: entries[seat.descriptor] for seat in panel.held.seats()}

@@ -11,11 +11,13 @@ import pytest
 from labs import open_lab
 from leaks import nothing_left
 
-from sockets_lab import datagrams, machine, nodes
-from sockets_lab.course import datagrams as course
-from sockets_lab.datagrams import BetweenNodes, rounds
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.figures import datagrams as figures
+from sockets_lab.kernel import machine
+from sockets_lab.lab import Lab, Node
+from sockets_lab.lessons import datagrams
+from sockets_lab.lessons.datagrams import BetweenNodes, rounds
+from sockets_lab.lessons.datagrams import figure as figures
+from sockets_lab.lessons.datagrams import questions as course
 
 PLAN = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120", "D": "130.140.150.160"}
 SOON = 10.0  # seconds; a deadline for what is otherwise done at once
@@ -40,23 +42,23 @@ def stack() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def lab(stack: ExitStack) -> nodes.Lab:
+def lab(stack: ExitStack) -> Lab:
     return stack.enter_context(open_lab(**PLAN))
 
 
 @pytest.fixture
-def loopback(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> nodes.Lab:
+def loopback(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Lab:
     monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
-    return stack.enter_context(nodes.Lab(**PLAN, fallback=True))
+    return stack.enter_context(Lab(**PLAN, fallback=True))
 
 
-def played(lab: nodes.Lab, **how: Any) -> BetweenNodes:
+def played(lab: Lab, **how: Any) -> BetweenNodes:
     found = datagrams.between(lab, **how)
     assert isinstance(found, BetweenNodes), found
     return found
 
 
-def counters(node: nodes.Node) -> dict[str, int]:
+def counters(node: Node) -> dict[str, int]:
     """Read what a node's kernel has counted, from the files that netstat -s reads."""
 
     def read() -> dict[str, int]:
@@ -72,7 +74,7 @@ def counters(node: nodes.Node) -> dict[str, int]:
     return counted
 
 
-def groups_of(node: nodes.Node) -> set[str]:
+def groups_of(node: Node) -> set[str]:
     """Read which groups a node's cable end has joined, from the list that `ip maddress` shows."""
 
     def read() -> set[str]:
@@ -84,7 +86,7 @@ def groups_of(node: nodes.Node) -> set[str]:
     return joined
 
 
-def test_forty_datagrams_come_to_each_node_that_joined_and_none_is_lost(lab: nodes.Lab) -> None:
+def test_forty_datagrams_come_to_each_node_that_joined_and_none_is_lost(lab: Lab) -> None:
     found = played(lab)
     assert len(found.round(rounds.JOINED).sent) == MANY
     for one in found.rounds:
@@ -98,7 +100,7 @@ def test_forty_datagrams_come_to_each_node_that_joined_and_none_is_lost(lab: nod
     assert found.round(rounds.LEFT).missing("C") == found.round(rounds.LEFT).sent
 
 
-def test_the_kernels_counters_say_the_same(lab: nodes.Lab) -> None:
+def test_the_kernels_counters_say_the_same(lab: Lab) -> None:
     found = played(lab)
     for node in lab.nodes:
         told = counters(node)
@@ -110,7 +112,7 @@ def test_the_kernels_counters_say_the_same(lab: nodes.Lab) -> None:
     assert counters(lab.A)["Udp:OutDatagrams"] == sum(len(one.sent) for one in found.rounds)
 
 
-def test_the_switch_carries_a_groups_packets_to_every_node(lab: nodes.Lab) -> None:
+def test_the_switch_carries_a_groups_packets_to_every_node(lab: Lab) -> None:
     scapy = pytest.importorskip("scapy.all", reason="needs scapy: pip install -r tests/requirements.txt")
     with lab.A.capture() as at_sender, lab.D.capture() as at_bystander:
         found = played(lab)
@@ -133,7 +135,7 @@ def test_the_switch_carries_a_groups_packets_to_every_node(lab: nodes.Lab) -> No
     assert {one[scapy.Ether].dst for one in everyone} == {"ff:ff:ff:ff:ff:ff"}
 
 
-def test_each_kernel_lists_the_group_just_as_long_as_a_socket_is_a_member(lab: nodes.Lab, stack: ExitStack) -> None:
+def test_each_kernel_lists_the_group_just_as_long_as_a_socket_is_a_member(lab: Lab, stack: ExitStack) -> None:
     group = machine.home_group()
     sock = stack.enter_context(lab.B.socket(type=socket.SOCK_DGRAM))
     packed = socket.inet_aton(group) + socket.inet_aton(lab.B.address)
@@ -148,7 +150,7 @@ def test_each_kernel_lists_the_group_just_as_long_as_a_socket_is_a_member(lab: n
     assert group not in groups_of(lab.B)
 
 
-def test_what_a_cut_cable_does_not_bring_is_missing(lab: nodes.Lab) -> None:
+def test_what_a_cut_cable_does_not_bring_is_missing(lab: Lab) -> None:
     assert lab.C.cut() is None
     found = played(lab, count=7)
     first = found.round(rounds.JOINED)
@@ -190,9 +192,9 @@ def test_no_datagram_of_one_lab_reaches_another_labs_group(
 
 @with_groups
 def test_on_loopback_a_learners_datagram_never_reaches_another_learners_group(
-    loopback: nodes.Lab, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+    loopback: Lab, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = stack.enter_context(nodes.Lab(**PLAN, fallback=True))
+    other = stack.enter_context(Lab(**PLAN, fallback=True))
     groups = []
     for learner in ("a", str(os.getpid())):
         monkeypatch.setenv("SOCKETS_LAB_LEARNER", learner)
@@ -205,7 +207,7 @@ def test_on_loopback_a_learners_datagram_never_reaches_another_learners_group(
 
 
 @with_groups
-def test_on_loopback_the_nodes_share_one_stack_and_say_so(loopback: nodes.Lab) -> None:
+def test_on_loopback_the_nodes_share_one_stack_and_say_so(loopback: Lab) -> None:
     found = played(loopback)
     came = found.round(rounds.JOINED).came or {}
     assert [len(came[name]) for name in "BC"] == [MANY, MANY]
@@ -217,7 +219,7 @@ def test_on_loopback_the_nodes_share_one_stack_and_say_so(loopback: nodes.Lab) -
     assert (len(came["D"]) == MANY) is hears  # as any other socket of this machine
 
 
-def test_the_experiments_of_one_machine_work_in_a_node_too(lab: nodes.Lab) -> None:
+def test_the_experiments_of_one_machine_work_in_a_node_too(lab: Lab) -> None:
     found = lab.A.run(datagrams.group_run)
     assert [one.copies for one in found.trials] == [
         (1, 1, 1, 0), (1, 1, 0, 0), (0, 0, 0, 0), (1, 1, 0, 1), (1, 1, 0, 0), (0, 0, 0, 0),
@@ -226,14 +228,14 @@ def test_the_experiments_of_one_machine_work_in_a_node_too(lab: nodes.Lab) -> No
     assert lab.A.run(datagrams.everyone).heard == ("127.255.255.255",)
 
 
-def test_the_table_has_every_count_and_who_was_a_member(lab: nodes.Lab) -> None:
+def test_the_table_has_every_count_and_who_was_a_member(lab: Lab) -> None:
     said = figures.between(played(lab)).alt
     assert "two nodes have joined; sent: 40; came to A: 0; came to B: 40, member; came to C: 40, member;" in said
     assert "again with time to live 0; sent: 5; came to A: 5, member; came to B: 0, member;" in said
     assert said.endswith("came to D: 5; D's cable: 5.")
 
 
-def test_the_question_and_the_claim_are_measured_between_nodes(lab: nodes.Lab) -> None:
+def test_the_question_and_the_claim_are_measured_between_nodes(lab: Lab) -> None:
     question = next(one for one in course.PREDICTIONS if one.key == "elsewhere")
     assert question.experiment() == "no"
     claim = next(one for one in course.CLAIMS if "several nodes" in one.text)
@@ -243,18 +245,18 @@ def test_the_question_and_the_claim_are_measured_between_nodes(lab: nodes.Lab) -
 
 
 @with_groups
-def test_the_question_and_the_claim_on_loopback_say_what_holds_there(loopback: nodes.Lab) -> None:
+def test_the_question_and_the_claim_on_loopback_say_what_holds_there(loopback: Lab) -> None:
     question = next(one for one in course.PREDICTIONS if one.key == "elsewhere")
     assert question.experiment() == ("yes" if datagrams.bystander_hears() else "no")
     claim = next(one for one in course.CLAIMS if "several nodes" in one.text)
     assert "here two addresses of one machine" in claim.measure()[0]
 
 
-def test_too_few_nodes_and_too_many_datagrams_are_refused(lab: nodes.Lab, stack: ExitStack) -> None:
+def test_too_few_nodes_and_too_many_datagrams_are_refused(lab: Lab, stack: ExitStack) -> None:
     for count in (0, 101, True, 1.5):
         with pytest.raises(BadInput, match="from 1 to 100"):
             datagrams.between(lab, count)  # type: ignore[arg-type]
-    two = stack.enter_context(nodes.Lab(A="10.20.30.40", B="50.60.70.80"))
+    two = stack.enter_context(Lab(A="10.20.30.40", B="50.60.70.80"))
     with pytest.raises(BadInput, match="three or more"):
         datagrams.between(two)
     with pytest.raises(BadInput, match=r"239\.255"):

@@ -8,9 +8,9 @@ import threading
 import pytest
 from leaks import nothing_left
 
-from sockets_lab import descriptors
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.machine import descriptor_limits
+from sockets_lab.kernel.machine import descriptor_limits
+from sockets_lab.lessons import descriptors
 
 proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system has no /proc to compare with")
 
@@ -35,7 +35,7 @@ def test_entry_tells_protocol_and_both_names():
         one, other = descriptors.entry(client.fileno()), descriptors.entry(server.fileno())
         assert isinstance(one, descriptors.Entry)
         assert isinstance(other, descriptors.Entry)
-        assert (one.type, one.local, one.foreign) == ("TCP", other.foreign, other.local)
+        assert (one.type, one.local, one.remote) == ("TCP", other.remote, other.local)
         assert one.local.sockaddr == client.getsockname()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         assert descriptors.entry(sock.fileno()).type == "UDP"

@@ -14,14 +14,16 @@ import psutil
 import pytest
 from labs import needs_namespaces
 
-from sockets_lab import detective, filtering, machine, nodes
-from sockets_lab.course.detective import CLAIMS, EXERCISES, PREDICTIONS
 from sockets_lab.course.questions import pick
-from sockets_lab.detective.faults.fault import has_stacks
-from sockets_lab.detective.programs import Program
 from sockets_lab.errors import BadInput
-from sockets_lab.filtering import Rule
-from sockets_lab.fourtuples.connecting import until
+from sockets_lab.kernel import machine
+from sockets_lab.kernel.connecting import until
+from sockets_lab.lab import Lab, firewall
+from sockets_lab.lab.firewall import Rule, apply, incoming
+from sockets_lab.lessons import detective
+from sockets_lab.lessons.detective.faults.fault import has_stacks
+from sockets_lab.lessons.detective.programs import Program
+from sockets_lab.lessons.detective.questions import CLAIMS, EXERCISES, PREDICTIONS
 
 SEEDS = int(os.environ.get("SOCKETS_LAB_SEEDS", "2"))  # learners; the whole: 20
 AT_ONCE = 3
@@ -35,7 +37,7 @@ FINDS = {  # what a bare client gets of the kernel; "" = a connection
 
 def written_solutions() -> dict:
     """Define the repairs of the solutions' notebook, as it does."""
-    names: dict = {"detective": detective, "filtering": filtering, "Rule": Rule}
+    names: dict = {"detective": detective, "Rule": Rule, "apply": apply, "incoming": incoming}
     for cell in nbformat.read(SOLUTIONS, as_version=4).cells:
         if cell.cell_type == "code" and cell.source.startswith(("def ", "repairs = ")):
             exec(cell.source, names)
@@ -110,7 +112,7 @@ def test_it_does_so_on_loopback_too_where_nobody_listens_for_the_whole_machine(k
 def test_this_machines_range_of_ports_stays_as_it_is_where_a_case_has_no_stack_of_its_own(monkeypatch):
     """Nodes may be had when the lot is drawn, and not any more when the case is made."""
     before = machine.ephemeral_range()
-    monkeypatch.setattr("sockets_lab.detective.faults.network.has_stacks", lambda: True)
+    monkeypatch.setattr("sockets_lab.lessons.detective.faults.network.has_stacks", lambda: True)
     monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
     place = detective.place_with("exhausted", "tests")
     assert place is not None
@@ -145,13 +147,13 @@ def test_a_hoarder_leaves_no_port():
         with take("exhausted", f"tests {number}") as case:
             assert case.ask().outcome == "no port left"
             first, last = case.ephemeral_range
-            held = {row.local.port for row in case.A.table(("tcp",)) if row.foreign == case.endpoint}
+            held = {row.local.port for row in case.A.table(("tcp",)) if row.remote == case.endpoint}
             assert held == set(range(first, last + 1))
 
 
 @needs_namespaces
 def test_a_hoarder_goes_on_where_one_connect_had_no_answer_in_time():
-    with nodes.Lab(A="10.20.30.40", B="50.60.70.80") as lab, lab.B.socket() as listener, ExitStack() as held:
+    with Lab(A="10.20.30.40", B="50.60.70.80") as lab, lab.B.socket() as listener, ExitStack() as held:
         listener.bind((lab.B.address, 0))
         listener.listen(0)
         for _ in range(3):  # now its queue is full, and nobody gets an answer
@@ -194,7 +196,7 @@ def test_every_learner_has_every_fault_in_an_order_of_its_own():
         ("leak", lambda case: case.service.restart() or case.service.settings.update(descriptors=200) or
          case.service.restart(), "holds more descriptors"),
         ("backlog", lambda case: end_all_at_a(case) or until(lambda: case.ask().served, 20), "say nothing"),
-        ("firewall", lambda case: filtering.clear(case.B), "is open now"),
+        ("firewall", lambda case: firewall.clear(case.B), "is open now"),
         ("exhausted", lambda case: end_all_at_a(case), "no port left"),
         ("taken", lambda case: case.service.restart(), "another answer"),
     ],

@@ -11,15 +11,15 @@ import pytest
 from labs import needs_namespaces
 from using import click, inside, picture, said
 
-from sockets_lab import detective
-from sockets_lab.detective import FAULTS, PLACES, Case, Fault, Scene, Seen, Step, Symptom, Visit, repairs
-from sockets_lab.detective.faults.fault import has_stacks
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.figures import detective as figures
-from sockets_lab.filtering import Chain, Rule, Ruleset, incoming
-from sockets_lab.machine import try_namespaces
+from sockets_lab.kernel.machine import try_namespaces
+from sockets_lab.lab.firewall import Chain, Rule, Ruleset, incoming
+from sockets_lab.lessons import detective
+from sockets_lab.lessons.detective import FAULTS, PLACES, Case, Fault, Inspected, Scene, Seen, Symptom, Visit, repairs
+from sockets_lab.lessons.detective import figure as figures
+from sockets_lab.lessons.detective import panel as panels
+from sockets_lab.lessons.detective.faults.fault import has_stacks
 from sockets_lab.model import Endpoint, Owner, SocketRow
-from sockets_lab.panels import detective as panels
 from sockets_lab.panels.working import BUSY
 
 KINDS = [pytest.param("namespaces", marks=needs_namespaces), "loopback"]
@@ -101,7 +101,7 @@ def shows_what_runs_and_not_what_is_wrong(case: Case, key: str) -> None:
     assert f"A customer's visit: {seen.visit}." in drawn.alt
     words = drawn.alt.split()
     counted = sum(int(words[place - 1]) for place, word in enumerate(words) if word == "x")
-    assert counted == sum(row.foreign.port != 0 for rows in seen.rows.values() for row in rows)
+    assert counted == sum(row.remote.port != 0 for rows in seen.rows.values() for row in rows)
     for name in figures.VIEWS:
         assert fault(key).diagnosis not in figures.view(name, seen, None, "").alt
 
@@ -140,7 +140,8 @@ def test_the_scene_has_room_for_the_longest_words() -> None:
 
 def test_the_report_tells_each_step() -> None:
     long = "the service does not come up again: " + "bind 127.255.255.254 port 60000: EADDRINUSE " * 3
-    drawn = figures.report((Step("a customer is served", True), Step("many", False, long), Step("shut", None)))
+    steps = (Inspected("a customer is served", True), Inspected("many", False, long), Inspected("shut", None))
+    drawn = figures.report(steps)
     picture(drawn)
     assert "1. a customer is served: passed. 2. many: failed: the service does not" in drawn.alt
     assert drawn.alt.endswith("3. shut: not tried.")
@@ -403,13 +404,13 @@ def test_settings_are_read_as_they_are_typed() -> None:
 
 
 def test_other_chains_of_a_filter_stay(kind: str) -> None:
-    from sockets_lab import filtering
+    from sockets_lab.lab import firewall
 
     with detective.take(detective.place_with("address") or "", aside=True) as case:
         out = Chain("output", (Rule("drop", "tcp", 7),))
-        assert filtering.apply(case.B, Ruleset((out,))) is None
+        assert firewall.apply(case.B, Ruleset((out,))) is None
         repairs.put_first(case, "drop", 9)
-        held = filtering.held(case.B)
+        held = firewall.held(case.B)
         assert isinstance(held, Ruleset)
         assert held.chain("output") == out
         assert held.chain("input").rules == (Rule("drop", case.protocol, 9),)

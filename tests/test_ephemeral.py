@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sockets_lab import table
 from sockets_lab.errors import BadInput
-from sockets_lab.ports import ephemeral, services
+from sockets_lab.kernel import table
+from sockets_lab.lessons.ports import ephemeral, services
 
 RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 EVERY_WAY = [(protocol, way) for protocol in services.PROTOCOLS for way in ephemeral.WAYS]
@@ -93,7 +93,7 @@ def test_a_refusal_ends_the_handing_out_and_is_part_of_the_result(monkeypatch: p
 def test_without_descriptors_the_kernels_refusal_is_the_result() -> None:
     code = """
 import os, resource
-from sockets_lab.ports import ephemeral
+from sockets_lab.lessons.ports import ephemeral
 limit = os.dup(0)  # the lowest free number: from now on it is too high
 os.close(limit)
 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))

@@ -14,9 +14,10 @@ import pytest
 from filter_samples import PLAN, for_each, rulesets
 from labs import open_lab
 
-from sockets_lab import filtering, nodes
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.filtering import (
+from sockets_lab.headers import UDP, IPv4, dissect
+from sockets_lab.lab import Lab, Node, firewall
+from sockets_lab.lab.firewall import (
     Chain,
     Rule,
     Ruleset,
@@ -24,14 +25,14 @@ from sockets_lab.filtering import (
     apply,
     ask,
     clear,
+    decode,
+    encode,
     held,
     incoming,
     outgoing,
-    reading,
-    spelling,
 )
-from sockets_lab.filtering.expressions import Expression
-from sockets_lab.headers import UDP, IPv4, dissect
+from sockets_lab.lab.firewall.expressions import Expression
+from sockets_lab.lessons import filtering
 from sockets_lab.model import Endpoint
 
 SOON = 5.0  # seconds; a deadline for what is otherwise done at once
@@ -49,13 +50,13 @@ def _nothing_left_open() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def one_lab() -> Iterator[nodes.Lab]:
+def one_lab() -> Iterator[Lab]:
     with open_lab(**PLAN) as lab:
         yield lab
 
 
 @pytest.fixture
-def lab(one_lab: nodes.Lab) -> Iterator[nodes.Lab]:
+def lab(one_lab: Lab) -> Iterator[Lab]:
     """A lab whose nodes have no rules, before and after a test."""
     yield one_lab
     for node in one_lab.nodes:
@@ -64,20 +65,20 @@ def lab(one_lab: nodes.Lab) -> Iterator[nodes.Lab]:
 
 
 @pytest.fixture
-def loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[nodes.Lab]:
+def loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
-    with nodes.Lab(**PLAN, fallback=True) as lab:
+    with Lab(**PLAN, fallback=True) as lab:
         yield lab
 
 
 @pytest.fixture(params=["namespaces", "loopback"])
-def either(request: pytest.FixtureRequest) -> nodes.Lab:
+def either(request: pytest.FixtureRequest) -> Lab:
     """A lab with the kernel's filter, then one with the stand-in: the experiments are the same."""
-    lab: nodes.Lab = request.getfixturevalue("lab" if request.param == "namespaces" else "loopback")
+    lab: Lab = request.getfixturevalue("lab" if request.param == "namespaces" else "loopback")
     return lab
 
 
-def nft(node: nodes.Node, *words: str, text: str = "") -> str:
+def nft(node: Node, *words: str, text: str = "") -> str:
     """Run Debian's nft in a node. Returns: what it printed."""
 
     def run() -> str:
@@ -89,13 +90,13 @@ def nft(node: nodes.Node, *words: str, text: str = "") -> str:
     return printed
 
 
-def rules_of(node: nodes.Node, hook: str = "input") -> tuple[Any, ...]:
+def rules_of(node: Node, hook: str = "input") -> tuple[Any, ...]:
     found = held(node)
     assert isinstance(found, Ruleset), found
     return found.chain(hook).rules
 
 
-def test_the_kernel_holds_what_it_was_given(lab: nodes.Lab) -> None:
+def test_the_kernel_holds_what_it_was_given(lab: Lab) -> None:
     def check(ruleset: Ruleset) -> None:
         assert apply(lab.A, ruleset) is None
         found = held(lab.A)
@@ -106,7 +107,7 @@ def test_the_kernel_holds_what_it_was_given(lab: nodes.Lab) -> None:
 
 
 @needs_nft
-def test_nft_lists_the_rules_in_our_words_and_reads_them(lab: nodes.Lab) -> None:
+def test_nft_lists_the_rules_in_our_words_and_reads_them(lab: Lab) -> None:
     def check(ruleset: Ruleset) -> None:
         assert apply(lab.A, ruleset) is None
         listed = nft(lab.A, "-s", "list", "ruleset").rstrip("\n")
@@ -119,7 +120,7 @@ def test_nft_lists_the_rules_in_our_words_and_reads_them(lab: nodes.Lab) -> None
 
 
 @needs_nft
-def test_rules_of_others_are_counted_though_not_understood(lab: nodes.Lab) -> None:
+def test_rules_of_others_are_counted_though_not_understood(lab: Lab) -> None:
     assert apply(lab.B, incoming(Rule("count", "tcp"))) is None
     nft(lab.B, "add", "rule", "ip", "sockets_lab", "input", "tcp", "flags", "syn", "counter")
     nft(lab.B, "add", "table", "ip", "another")
@@ -203,7 +204,7 @@ UNRULED = {
 
 
 @pytest.mark.parametrize("protocol", ["tcp", "udp"])
-def test_each_verdict_does_to_a_client_what_it_is_said_to_do(either: nodes.Lab, protocol: str) -> None:
+def test_each_verdict_does_to_a_client_what_it_is_said_to_do(either: Lab, protocol: str) -> None:
     found = filtering.try_rules(either, protocol)
     assert not isinstance(found, Refused), found
     assert [one.rule for one in found] == list(filtering.verdicts(protocol))
@@ -229,7 +230,7 @@ def test_each_verdict_does_to_a_client_what_it_is_said_to_do(either: nodes.Lab, 
     assert held(either.B) == Ruleset()
 
 
-def test_counters_are_the_packets_that_crossed_the_cable(lab: nodes.Lab) -> None:
+def test_counters_are_the_packets_that_crossed_the_cable(lab: Lab) -> None:
     ours = [Rule("count", "udp", 5000 + number) for number in range(3)]
     assert apply(lab.B, incoming(*ours, Rule("drop", "udp", (5001, 5002)), Rule("count"))) is None
     with lab.B.capture() as cable, lab.A.socket(type=socket.SOCK_DGRAM) as sender:
@@ -253,49 +254,49 @@ def test_counters_are_the_packets_that_crossed_the_cable(lab: nodes.Lab) -> None
 
 def test_neighbors_that_were_compared_at_once_are_read_and_what_is_compared_after_them_too() -> None:
     rule = Rule("drop", "tcp", 80, source="10.20.30.40", destination="50.60.70.80")
-    load, compare, _, other, *rest = spelling.expressions(rule)
+    load, compare, _, other, *rest = encode.expressions(rule)
     both = Expression(load.name, load.values | {"len": 8})
     at_once = Expression(compare.name, compare.values | {"data": compare.values["data"] + other.values["data"]})
-    read = reading.rule_of((both, at_once, *rest))
+    read = decode.rule_of((both, at_once, *rest))
     assert read == replace(rule, packets=0, octets=0)
 
 
-def test_rules_come_and_go_one_by_one_and_the_others_go_on_counting(either: nodes.Lab) -> None:
+def test_rules_come_and_go_one_by_one_and_the_others_go_on_counting(either: Lab) -> None:
     kernel = either.kind == "namespaces"
     there, web, rest = Endpoint(either.B.address, 5000), Rule("drop", "tcp", 80), Rule("count", "udp")
-    none = [filtering.add(either.B, web), filtering.delete(either.B, 1), filtering.set_policy(either.B, "drop")]
+    none = [firewall.add(either.B, web), firewall.delete(either.B, 1), firewall.set_policy(either.B, "drop")]
     assert {isinstance(one, Refused) and one.name for one in none} == {"ENOENT"}
     assert apply(either.B, incoming(rest)) is None
     ask(either.A, there, "udp", QUIET)
     counted = rules_of(either.B)[0].packets
     assert counted
-    assert filtering.add(either.B, web) is None
-    assert filtering.add(either.B, Rule("drop", "tcp", 81)) is None
-    assert filtering.delete(either.B, 2) is None
-    assert filtering.set_policy(either.B, "drop") is None
+    assert firewall.add(either.B, web) is None
+    assert firewall.add(either.B, Rule("drop", "tcp", 81)) is None
+    assert firewall.delete(either.B, 2) is None
+    assert firewall.set_policy(either.B, "drop") is None
     assert held(either.B) == incoming(rest, Rule("drop", "tcp", 81), policy="drop")
     assert [rule.packets for rule in rules_of(either.B)] == [counted, 0], "what stayed has not begun anew"
     if kernel and shutil.which("nft"):
         assert nft(either.B, "list", "ruleset") == f"{held(either.B)}\n"
     for place in (0, 3):
-        refused = filtering.delete(either.B, place)
+        refused = firewall.delete(either.B, place)
         assert isinstance(refused, Refused)
         assert refused.name == "ENOENT"
     with pytest.raises(BadInput, match="cannot stand in input"):
-        filtering.add(either.B, Rule("dnat", "tcp", 80, to=there))
+        firewall.add(either.B, Rule("dnat", "tcp", 80, to=there))
     with pytest.raises(BadInput, match="no policy"):
-        filtering.set_policy(either.B, "perhaps")
+        firewall.set_policy(either.B, "perhaps")
     assert clear(either.B) is None
 
 
-def test_a_new_ruleset_takes_the_place_of_the_old_one_at_once_or_not_at_all(lab: nodes.Lab) -> None:
+def test_a_new_ruleset_takes_the_place_of_the_old_one_at_once_or_not_at_all(lab: Lab) -> None:
     assert apply(lab.A, incoming(Rule("drop", "tcp", 80))) is None
     assert apply(lab.A, outgoing(Rule("drop", "udp", 53))) is None
     assert held(lab.A) == outgoing(Rule("drop", "udp", 53))
 
     def broken() -> str:
-        from sockets_lab.filtering import kernel, nfnetlink
-        from sockets_lab.netlink import NLM_F_CREATE
+        from sockets_lab.kernel.netlink import NLM_F_CREATE
+        from sockets_lab.lab.firewall import kernel, nfnetlink
 
         good = nfnetlink.change
         nfnetlink.change = lambda what, changes: good(what, [*changes, (kernel.NEW_RULE, NLM_F_CREATE, b"")])
@@ -313,7 +314,7 @@ def test_a_new_ruleset_takes_the_place_of_the_old_one_at_once_or_not_at_all(lab:
     assert clear(lab.A) is None, "there may be nothing to take away"
 
 
-def test_what_the_kernel_refuses_is_a_result(lab: nodes.Lab) -> None:
+def test_what_the_kernel_refuses_is_a_result(lab: Lab) -> None:
     def without_rights() -> bytes:
         """Give up root over the network by entering a user namespace to which it does not belong."""
         reads, writes = os.pipe()
@@ -321,7 +322,7 @@ def test_what_the_kernel_refuses_is_a_result(lab: nodes.Lab) -> None:
         if child == 0:
             try:
                 from sockets_lab.errors import attempt
-                from sockets_lab.filtering import kernel
+                from sockets_lab.lab.firewall import kernel
                 from sockets_lab.netns import unsharing
 
                 unsharing.unshare(unsharing.USER)
@@ -335,7 +336,7 @@ def test_what_the_kernel_refuses_is_a_result(lab: nodes.Lab) -> None:
 
     assert lab.A.run(without_rights) == b"EPERM"
 
-    class Missing(nodes.Node):
+    class Missing(Node):
         def __init__(self) -> None: ...
 
         def call(self, *_: Any) -> Any:
@@ -346,8 +347,8 @@ def test_what_the_kernel_refuses_is_a_result(lab: nodes.Lab) -> None:
         assert answer.name == "EOPNOTSUPP"
 
 
-def test_the_errors_are_limited_again_afterwards_and_a_setting_may_be_read_only(lab: nodes.Lab) -> None:
-    from sockets_lab.filtering.trials import every_error_told
+def test_the_errors_are_limited_again_afterwards_and_a_setting_may_be_read_only(lab: Lab) -> None:
+    from sockets_lab.lessons.filtering.trials import every_error_told
 
     def pause() -> str:
         with open("/proc/sys/net/ipv4/icmp_ratelimit") as setting:
@@ -358,7 +359,7 @@ def test_the_errors_are_limited_again_afterwards_and_a_setting_may_be_read_only(
         assert lab.B.run(pause) == "0\n"
     assert lab.B.run(pause) == usual != "0\n"
 
-    class ReadOnly(nodes.Node):
+    class ReadOnly(Node):
         def __init__(self) -> None: ...
 
         def call(self, *_: Any) -> Any:
@@ -368,7 +369,7 @@ def test_the_errors_are_limited_again_afterwards_and_a_setting_may_be_read_only(
         pass
 
 
-def test_a_rule_about_a_port_says_nothing_of_the_program(either: nodes.Lab) -> None:
+def test_a_rule_about_a_port_says_nothing_of_the_program(either: Lab) -> None:
     found = filtering.behind_ports(either, QUIET)
     assert not isinstance(found, Refused), found
     ruleset, (at_web, at_ssh) = found
@@ -379,14 +380,14 @@ def test_a_rule_about_a_port_says_nothing_of_the_program(either: nodes.Lab) -> N
     assert isinstance(accepted, Rule)
     assert accepted.verdict == "accept"
     assert (accepted.packets or 0) >= dropped.packets == 1
-    with filtering.Service(either.B, greeting=filtering.WEB, waits=True) as web:
+    with firewall.Service(either.B, greeting=firewall.WEB, waits=True) as web:
         assert isinstance(web.endpoint, Endpoint)
         answer = ask(either.A, web.endpoint, say=b"GET / HTTP/1.1\r\n\r\n", hear=SOON)
         assert not isinstance(answer, Refused)
-        assert answer.said == filtering.WEB
+        assert answer.said == firewall.WEB
 
 
-def test_answers_come_back_by_state_and_a_source_port_is_no_proof(either: nodes.Lab) -> None:
+def test_answers_come_back_by_state_and_a_source_port_is_no_proof(either: Lab) -> None:
     found = filtering.try_replies(either, QUIET)
     assert not isinstance(found, Refused), found
     outcomes = [(one.own.outcome, one.stranger.outcome, one.disguised.outcome) for one in found]
@@ -402,8 +403,8 @@ def test_answers_come_back_by_state_and_a_source_port_is_no_proof(either: nodes.
         assert found[3].own.told == "SYN, ACK"
 
 
-def test_what_a_filter_on_the_way_out_does_the_client_is_told_by_its_own_kernel(either: nodes.Lab) -> None:
-    with filtering.Service(either.B) as tcp, filtering.Service(either.B, protocol="udp") as udp:
+def test_what_a_filter_on_the_way_out_does_the_client_is_told_by_its_own_kernel(either: Lab) -> None:
+    with firewall.Service(either.B) as tcp, firewall.Service(either.B, protocol="udp") as udp:
         assert isinstance(tcp.endpoint, Endpoint)
         assert isinstance(udp.endpoint, Endpoint)
         told = {}
@@ -421,14 +422,14 @@ def test_what_a_filter_on_the_way_out_does_the_client_is_told_by_its_own_kernel(
     }  # fmt: skip
 
 
-def test_what_rules_log_is_what_came(either: nodes.Lab) -> None:
+def test_what_rules_log_is_what_came(either: Lab) -> None:
     closed = (7001, 7002, 7003)
     first = Rule("reject", "tcp", (7001, 7002), log="closed")
     assert apply(either.B, incoming(first, Rule("count", "tcp", 7003, log="seen: 3"))) is None
-    with filtering.Log(either.B) as log:
+    with firewall.Log(either.B) as log:
         if either.kind == "namespaces":
             with pytest.raises(PermissionError):
-                filtering.Log(either.B)
+                firewall.Log(either.B)
         asked = [ask(either.A, Endpoint(either.B.address, port), deadline=QUIET) for port in closed]
         logged = log.wait(3, SOON)
         assert log.packets() == ()
@@ -437,65 +438,65 @@ def test_what_rules_log_is_what_came(either: nodes.Lab) -> None:
         ip, tcp = one.packet.layers
         assert not isinstance(answer, Refused)
         assert (ip.source, tcp.source_port) == answer.four_tuple.local.sockaddr
-        assert (ip.destination, tcp.destination_port) == answer.four_tuple.foreign.sockaddr
+        assert (ip.destination, tcp.destination_port) == answer.four_tuple.remote.sockaddr
         assert (tcp.syn, tcp.ack) == (1, 0)
     assert [one.time_ns for one in logged] == sorted(one.time_ns for one in logged)
     assert not log.lost
-    filtering.Log(either.B).close()
+    firewall.Log(either.B).close()
     clear(either.B)
 
 
-def test_a_question_is_guarded_and_checked(either: nodes.Lab) -> None:
+def test_a_question_is_guarded_and_checked(either: Lab) -> None:
     there = Endpoint(either.B.address, 9)
     with pytest.raises(BadInput, match=r"192\.0\.2\.1"):
         ask(either.A, Endpoint("192.0.2.1", 80))
     for bad in ({"protocol": "icmp"}, {"deadline": 0}, {"deadline": True}, {"hear": -1}, {"source_port": 70000}):
         with pytest.raises(BadInput):
             ask(either.A, there, **bad)  # type: ignore[arg-type]
-    with filtering.Service(either.A) as taken:
+    with firewall.Service(either.A) as taken:
         assert isinstance(taken.endpoint, Endpoint)
         answer = ask(either.A, there, source_port=taken.endpoint.port)
         assert isinstance(answer, Refused)
         assert answer.name == "EADDRINUSE"
     port = taken.endpoint.port
-    with filtering.Service(either.A, port) as again, filtering.Service(either.A, port) as no:
+    with firewall.Service(either.A, port) as again, firewall.Service(either.A, port) as no:
         assert again.endpoint == taken.endpoint
         assert isinstance(no.endpoint, Refused)
     with pytest.raises(BadInput, match="has no ports"):
-        filtering.Service(either.A, protocol="icmp")
+        firewall.Service(either.A, protocol="icmp")
 
 
-def test_on_loopback_a_stand_in_decides_and_says_so(loopback: nodes.Lab) -> None:
-    assert "stand-in" in filtering.differs(loopback.A)
-    gate = filtering.port_forward(80, Endpoint(loopback.C.address, 80))
+def test_on_loopback_a_stand_in_decides_and_says_so(loopback: Lab) -> None:
+    assert "stand-in" in firewall.differs(loopback.A)
+    gate = firewall.port_forward(80, Endpoint(loopback.C.address, 80))
     for refused in (apply(loopback.B, gate), filtering.be_gateway(loopback.B), filtering.tracked(loopback.B)):
         assert isinstance(refused, Refused)
         assert refused.name == "EOPNOTSUPP"
     assert isinstance(filtering.forwarded(loopback), Refused)
     assert held(loopback.B) == Ruleset()
     with pytest.raises(BadInput, match="changes no addresses"):
-        filtering.StandIn(gate)
+        firewall.StandIn(gate)
 
 
 def test_on_loopback_a_closed_labs_rules_concern_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
     for _ in range(20):
-        with nodes.Lab(**PLAN, fallback=True) as gone:
+        with Lab(**PLAN, fallback=True) as gone:
             assert apply(gone.B, incoming(Rule("drop"))) is None
-        with nodes.Lab(**PLAN, fallback=True) as lab:
+        with Lab(**PLAN, fallback=True) as lab:
             if lab.B.address != gone.B.address:
                 continue  # a lab of another program has it already
-            with filtering.Service(lab.B) as there:
+            with firewall.Service(lab.B) as there:
                 assert isinstance(there.endpoint, Endpoint)
                 answer = ask(lab.A, there.endpoint, deadline=QUIET)
-                assert isinstance(answer, filtering.Answer)
+                assert isinstance(answer, firewall.Answer)
                 assert (answer.outcome, answer.by) == ("connected", "kernel")
                 return
     pytest.fail("no lab had the address of the one before")
 
 
-def test_on_loopback_a_log_and_a_connection_outlive_a_ruleset(loopback: nodes.Lab) -> None:
-    with filtering.Service(loopback.B) as there, filtering.Log(loopback.A) as log:
+def test_on_loopback_a_log_and_a_connection_outlive_a_ruleset(loopback: Lab) -> None:
+    with firewall.Service(loopback.B) as there, firewall.Log(loopback.A) as log:
         assert isinstance(there.endpoint, Endpoint)
         port = there.endpoint.port
         assert apply(loopback.A, incoming(Rule("accept", "tcp", source_port=port, log="answer"))) is None
@@ -504,8 +505,8 @@ def test_on_loopback_a_log_and_a_connection_outlive_a_ruleset(loopback: nodes.La
         assert apply(loopback.A, incoming(by_state, policy="drop")) is None
         again = ask(loopback.A, there.endpoint)
         assert [one.label for one in log.packets()] == ["answer"]
-    assert isinstance(first, filtering.Answer)
-    assert isinstance(again, filtering.Answer)
+    assert isinstance(first, firewall.Answer)
+    assert isinstance(again, firewall.Answer)
     assert (first.outcome, again.outcome) == ("connected", "connected")
 
 
@@ -526,7 +527,7 @@ def _tables_here() -> str | None:
     return None if done.returncode else done.stdout
 
 
-def test_too_few_nodes_are_refused(one_lab: nodes.Lab) -> None:
+def test_too_few_nodes_are_refused(one_lab: Lab) -> None:
     with ExitStack() as stack:
         alone = stack.enter_context(open_lab(A="10.20.30.40"))
         for experiment in (filtering.try_rules, filtering.try_replies, filtering.behind_ports, filtering.forwarded):

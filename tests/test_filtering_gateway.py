@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from labs import open_lab
 
-from sockets_lab import filtering, nodes
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.filtering import Forwarded, Rule, Ruleset, Service, apply, ask, held, incoming, port_forward
 from sockets_lab.headers import TCP, UDP, IPv4, Packet, dissect
+from sockets_lab.lab import Lab, Node, firewall
+from sockets_lab.lab.capture import Capture
+from sockets_lab.lab.firewall import Rule, Ruleset, Service, apply, ask, held, incoming, port_forward
+from sockets_lab.lessons import filtering
+from sockets_lab.lessons.filtering import Forwarded
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
-from sockets_lab.nodes.capture import Capture
 
 PLAN = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120", "D": "130.140.150.160"}
 SOON = 5.0  # seconds; a deadline for what is otherwise done at once
@@ -23,7 +25,7 @@ PORT = 8080
 
 
 @pytest.fixture
-def lab() -> Iterator[nodes.Lab]:
+def lab() -> Iterator[Lab]:
     with open_lab(**PLAN) as lab:
         yield lab
 
@@ -34,13 +36,13 @@ def stack() -> Iterator[ExitStack]:
         yield opened
 
 
-def played(lab: nodes.Lab, **how: Any) -> Forwarded:
+def played(lab: Lab, **how: Any) -> Forwarded:
     found = filtering.forwarded(lab, **how)
     assert isinstance(found, Forwarded), found
     return found
 
 
-def forwarding(lab: nodes.Lab, stack: ExitStack, protocol: str = "tcp", **service: Any) -> Endpoint:
+def forwarding(lab: Lab, stack: ExitStack, protocol: str = "tcp", **service: Any) -> Endpoint:
     """Let B forward its port to a program in C. Returns: where that is."""
     program = stack.enter_context(Service(lab.C, protocol=protocol, **service))
     assert isinstance(program.endpoint, Endpoint)
@@ -49,9 +51,9 @@ def forwarding(lab: nodes.Lab, stack: ExitStack, protocol: str = "tcp", **servic
     return program.endpoint
 
 
-def row(node: nodes.Node, port: int) -> SocketRow | None:
+def row(node: Node, port: int) -> SocketRow | None:
     """Find the connection in a node's table one of whose ports this is."""
-    rows = [one for one in node.table(("tcp",)) if port in (one.local.port, one.foreign.port) and one.foreign.port]
+    rows = [one for one in node.table(("tcp",)) if port in (one.local.port, one.remote.port) and one.remote.port]
     assert len(rows) <= 1, rows
     return rows[0] if rows else None
 
@@ -69,7 +71,7 @@ def pairs(cable: Capture) -> set[tuple[str, str]]:
     return {(ip.source, ip.destination) for one in found if (ip := one.find(IPv4)) and (one.find(TCP) or one.find(UDP))}
 
 
-def kernels_list(node: nodes.Node) -> list[dict[str, str]]:
+def kernels_list(node: Node) -> list[dict[str, str]]:
     """Read what a node's kernel tracks from its text file. Each line names source and destination twice."""
 
     def read() -> list[str]:
@@ -90,7 +92,7 @@ def kernels_list(node: nodes.Node) -> list[dict[str, str]]:
     return found
 
 
-def test_two_connections_in_appearance_one_in_the_gateways_list(lab: nodes.Lab) -> None:
+def test_two_connections_in_appearance_one_in_the_gateways_list(lab: Lab) -> None:
     a, b, c = (node.address for node in lab.nodes[:3])
     with lab.A.capture() as at_a, lab.C.capture() as at_c:
         found = played(lab)
@@ -100,8 +102,8 @@ def test_two_connections_in_appearance_one_in_the_gateways_list(lab: nodes.Lab) 
     assert found.server is not None
     assert found.tracked is not None
     assert found.client.four_tuple == found.answer.four_tuple
-    assert (found.client.local.address, found.client.foreign) == (a, Endpoint(b, PORT))
-    assert (found.server.local, found.server.foreign.address) == (found.target, b)
+    assert (found.client.local.address, found.client.remote) == (a, Endpoint(b, PORT))
+    assert (found.server.local, found.server.remote.address) == (found.target, b)
     assert {found.client.state, found.server.state, found.tracked.state} == {"ESTABLISHED"}
     assert found.gateway == (), "no socket of the gateway has a part in it"
     assert found.tracked.original == found.client.four_tuple
@@ -112,10 +114,10 @@ def test_two_connections_in_appearance_one_in_the_gateways_list(lab: nodes.Lab) 
     assert [rule.packets for chain in found.rules.chains for rule in chain.rules] == [1, 1], "only the first packet"
     assert held(lab.B) == Ruleset()
     assert lab.B.run(lambda: open("/proc/sys/net/ipv4/ip_forward").read()) == "0\n"  # noqa: SIM115
-    assert not any(row.foreign.port for row in lab.A.table(("tcp",)) if row.state == "ESTABLISHED")
+    assert not any(row.remote.port for row in lab.A.table(("tcp",)) if row.state == "ESTABLISHED")
 
 
-def test_without_masquerade_the_answer_takes_another_way_and_is_thrown_away(lab: nodes.Lab) -> None:
+def test_without_masquerade_the_answer_takes_another_way_and_is_thrown_away(lab: Lab) -> None:
     a, b, c = (node.address for node in lab.nodes[:3])
     with lab.A.capture() as at_a:
         found = played(lab, masquerade=False, deadline=QUIET)
@@ -132,7 +134,7 @@ def test_without_masquerade_the_answer_takes_another_way_and_is_thrown_away(lab:
     assert (a, c, ("RST",)) in said, "and A knows nothing of C"
 
 
-def test_the_list_is_the_kernels_own(lab: nodes.Lab, stack: ExitStack) -> None:
+def test_the_list_is_the_kernels_own(lab: Lab, stack: ExitStack) -> None:
     target = forwarding(lab, stack)
     client = stack.enter_context(lab.A.socket())
     client.settimeout(SOON)
@@ -145,11 +147,11 @@ def test_the_list_is_the_kernels_own(lab: nodes.Lab, stack: ExitStack) -> None:
     for end, source, destination in ((mine.original, "src", "dst"), (mine.reply, "reply src", "reply dst")):
         ports = (line[source.replace("src", "sport")], line[destination.replace("dst", "dport")])
         told = (line[source], line[destination], *map(int, ports))
-        assert told == (end.local.address, end.foreign.address, end.local.port, end.foreign.port)
+        assert told == (end.local.address, end.remote.address, end.local.port, end.remote.port)
     assert (mine.reply.local, line["state"]) == (target, mine.state)
 
 
-def test_half_closed_and_still_forwarded(lab: nodes.Lab, stack: ExitStack) -> None:
+def test_half_closed_and_still_forwarded(lab: Lab, stack: ExitStack) -> None:
     listener = stack.enter_context(lab.C.socket())
     listener.bind((lab.C.address, 0))
     listener.listen()
@@ -180,7 +182,7 @@ def test_half_closed_and_still_forwarded(lab: nodes.Lab, stack: ExitStack) -> No
 
 
 @pytest.mark.parametrize("masquerade", [True, False])
-def test_a_target_that_nobody_listens_at_refuses_in_the_gateways_name(lab: nodes.Lab, masquerade: bool) -> None:
+def test_a_target_that_nobody_listens_at_refuses_in_the_gateways_name(lab: Lab, masquerade: bool) -> None:
     assert apply(lab.B, port_forward(PORT, Endpoint(lab.C.address, 9), masquerade=masquerade)) is None
     assert filtering.be_gateway(lab.B) is None
     answer = ask(lab.A, Endpoint(lab.B.address, PORT), deadline=QUIET)
@@ -193,7 +195,7 @@ def test_a_target_that_nobody_listens_at_refuses_in_the_gateways_name(lab: nodes
         assert ip.source == lab.B.address
 
 
-def test_a_target_that_drops_leaves_the_client_half_open(lab: nodes.Lab, stack: ExitStack) -> None:
+def test_a_target_that_drops_leaves_the_client_half_open(lab: Lab, stack: ExitStack) -> None:
     target = forwarding(lab, stack)
     assert apply(lab.C, incoming(Rule("drop", "tcp", target.port))) is None
     client = stack.enter_context(lab.A.socket())
@@ -208,10 +210,10 @@ def test_a_target_that_drops_leaves_the_client_half_open(lab: nodes.Lab, stack: 
     assert (mine.state, mine.answered) == ("SYN_SENT", False)
     assert apply(lab.C, incoming()) is None
     client.settimeout(SOON)
-    assert client.recv(100) == filtering.SSH, "it asks again after a second, and is let in"
+    assert client.recv(100) == firewall.SSH, "it asks again after a second, and is let in"
 
 
-def test_datagrams_are_forwarded_too(lab: nodes.Lab, stack: ExitStack) -> None:
+def test_datagrams_are_forwarded_too(lab: Lab, stack: ExitStack) -> None:
     target = forwarding(lab, stack, "udp", greeting=b"from C")
     for _ in range(3):
         answer = ask(lab.A, Endpoint(lab.B.address, PORT), "udp", SOON, say=b"?")
@@ -223,7 +225,7 @@ def test_datagrams_are_forwarded_too(lab: nodes.Lab, stack: ExitStack) -> None:
     assert len({one.original for one in known}) == 3
 
 
-def test_who_does_not_forward_drops_what_it_has_addressed_anew(lab: nodes.Lab, stack: ExitStack) -> None:
+def test_who_does_not_forward_drops_what_it_has_addressed_anew(lab: Lab, stack: ExitStack) -> None:
     forwarding(lab, stack)
     assert filtering.be_gateway(lab.B, False) is None
     answer = ask(lab.A, Endpoint(lab.B.address, PORT), deadline=QUIET)
@@ -234,7 +236,7 @@ def test_who_does_not_forward_drops_what_it_has_addressed_anew(lab: nodes.Lab, s
     assert masquerade.packets == 0
 
 
-def test_two_clients_with_one_port_get_two_at_the_server(lab: nodes.Lab, stack: ExitStack) -> None:
+def test_two_clients_with_one_port_get_two_at_the_server(lab: Lab, stack: ExitStack) -> None:
     forwarding(lab, stack)
     clients = []
     for node in (lab.A, lab.D):
@@ -243,22 +245,22 @@ def test_two_clients_with_one_port_get_two_at_the_server(lab: nodes.Lab, stack: 
         client.settimeout(SOON)
         client.connect((lab.B.address, PORT))
         clients.append(client)
-    seen = [one.foreign for one in lab.C.table(("tcp",)) if one.state == "ESTABLISHED"]
+    seen = [one.remote for one in lab.C.table(("tcp",)) if one.state == "ESTABLISHED"]
     assert {one.address for one in seen} == {lab.B.address}
     assert len({one.port for one in seen}) == 2
     known = filtering.tracked(lab.B)
     assert not isinstance(known, Refused)
     assert {one.original.local for one in known} == {Endpoint(node.address, 5555) for node in (lab.A, lab.D)}
-    assert {one.reply.foreign for one in known} == set(seen)
+    assert {one.reply.remote for one in known} == set(seen)
 
 
-def test_fifty_at_once(lab: nodes.Lab, stack: ExitStack) -> None:
+def test_fifty_at_once(lab: Lab, stack: ExitStack) -> None:
     forwarding(lab, stack)
     clients = [stack.enter_context(lab.A.socket()) for _ in range(50)]
     for client in clients:
         client.settimeout(SOON)
         client.connect((lab.B.address, PORT))
-        assert client.recv(100) == filtering.SSH
+        assert client.recv(100) == firewall.SSH
     known = filtering.tracked(lab.B)
     assert not isinstance(known, Refused)
     assert {one.original for one in known} == {FourTuple.of(client) for client in clients}
@@ -267,11 +269,11 @@ def test_fifty_at_once(lab: nodes.Lab, stack: ExitStack) -> None:
     assert held(lab.B).chain("prerouting").rules[0].packets == 50  # type: ignore[union-attr]
 
 
-def test_a_gateway_needs_three_nodes_and_a_real_port(lab: nodes.Lab, stack: ExitStack) -> None:
+def test_a_gateway_needs_three_nodes_and_a_real_port(lab: Lab, stack: ExitStack) -> None:
     for port in (0, 70000):
         with pytest.raises(BadInput):
             filtering.forwarded(lab, port=port)
     assert held(lab.B) == Ruleset()
-    two = stack.enter_context(nodes.Lab(A="10.20.30.40", B="50.60.70.80"))
+    two = stack.enter_context(Lab(A="10.20.30.40", B="50.60.70.80"))
     with pytest.raises(BadInput, match="lab of three"):
         filtering.forwarded(two)

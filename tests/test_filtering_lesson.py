@@ -1,7 +1,6 @@
 """Lesson 09 as a learner meets it: rules and what they do as pictures, a panel that B's kernel feels, exercises."""
 
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from shutil import which
@@ -12,18 +11,29 @@ import pytest
 from labs import needs_namespaces
 from using import click, picture, said
 
-from sockets_lab import filtering, forwarding, nodes
-from sockets_lab.course.filtering import CLAIMS, ENTRANCE, EXERCISES, OPEN, PREDICTIONS, REFUSED, SILENT, TARGET
 from sockets_lab.course.questions import Found, pick
 from sockets_lab.errors import Refused
-from sockets_lab.figures import filtering as figures
-from sockets_lab.filtering import Chain, Rule, Ruleset, Service, Unread, incoming
+from sockets_lab.lab import Lab, firewall, opened
+from sockets_lab.lab.firewall import Chain, Rule, Ruleset, Service, Unread, incoming
+from sockets_lab.lessons import filtering
+from sockets_lab.lessons.filtering import figure as figures
+from sockets_lab.lessons.filtering import forwarding
+from sockets_lab.lessons.filtering import panel as panels
+from sockets_lab.lessons.filtering.forwarding import multi_node as module
+from sockets_lab.lessons.filtering.questions import (
+    CLAIMS,
+    ENTRANCE,
+    EXERCISES,
+    OPEN,
+    PREDICTIONS,
+    REFUSED,
+    SILENT,
+    TARGET,
+)
 from sockets_lab.model import Endpoint
-from sockets_lab.panels import filtering as panels
 
 KINDS = [pytest.param("namespaces", marks=needs_namespaces), "loopback"]
 REFUSAL = Refused("EOPNOTSUPP", "the stand-in of nodes on loopback changes no addresses and no ports")
-module = sys.modules["sockets_lab.forwarding.between"]  # its name in the package is that of the function
 SOON = 10.0  # seconds; a deadline for what is otherwise done at once
 
 
@@ -35,8 +45,8 @@ def measured() -> dict[tuple[str, str], Any]:
 
 @pytest.fixture(autouse=True)
 def _once(monkeypatch: pytest.MonkeyPatch, measured: dict[tuple[str, str], Any]) -> None:
-    def once(name: str, experiment: Callable[[nodes.Lab], Any]) -> Callable[[nodes.Lab], Any]:
-        def found(lab: nodes.Lab) -> Any:
+    def once(name: str, experiment: Callable[[Lab], Any]) -> Callable[[Lab], Any]:
+        def found(lab: Lab) -> Any:
             if (lab.kind, name) not in measured:
                 measured[lab.kind, name] = experiment(lab)
             return measured[lab.kind, name]
@@ -48,7 +58,7 @@ def _once(monkeypatch: pytest.MonkeyPatch, measured: dict[tuple[str, str], Any])
 
 
 @pytest.fixture(params=KINDS)
-def lab(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[nodes.Lab]:
+def lab(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     monkeypatch.setenv("SOCKETS_LAB_NODES", request.param)
     with filtering.three_nodes() as one:
         yield one
@@ -65,7 +75,7 @@ def panel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 # A forwarder between nodes
 
 
-def test_three_tables_hold_four_rows_of_a_forwarded_connection(lab: nodes.Lab) -> None:
+def test_three_tables_hold_four_rows_of_a_forwarded_connection(lab: Lab) -> None:
     found = forwarding.between(lab)
     assert isinstance(found, forwarding.Between)
     a, b, c = (node.address for node in lab.nodes)
@@ -73,7 +83,7 @@ def test_three_tables_hold_four_rows_of_a_forwarded_connection(lab: nodes.Lab) -
     assert found.server is not None
     assert found.known is not None
     first, second = found.forwarder
-    assert (found.client.local.address, found.client.foreign) == (a, found.entrance)
+    assert (found.client.local.address, found.client.remote) == (a, found.entrance)
     assert first.four_tuple == found.client.four_tuple.reversed() == found.known.client
     assert second.four_tuple == found.server.four_tuple.reversed() == found.known.target
     assert (found.server.local, found.seen_by_server) == (found.target, b)
@@ -81,7 +91,7 @@ def test_three_tables_hold_four_rows_of_a_forwarded_connection(lab: nodes.Lab) -
     assert [row for node in lab.nodes for row in node.table() if row.state in ("LISTEN", "ESTABLISHED")] == []
 
 
-def test_a_forwarder_that_cannot_have_its_port_is_a_result(lab: nodes.Lab) -> None:
+def test_a_forwarder_that_cannot_have_its_port_is_a_result(lab: Lab) -> None:
     with Service(lab.B) as taken:
         assert isinstance(taken.endpoint, Endpoint)
         found = forwarding.between(lab, taken.endpoint.port)
@@ -93,7 +103,7 @@ def test_a_forwarder_that_cannot_have_its_port_is_a_result(lab: nodes.Lab) -> No
 # Pictures
 
 
-def test_both_sides_of_a_forwarder_are_drawn_with_what_the_server_sees(lab: nodes.Lab) -> None:
+def test_both_sides_of_a_forwarder_are_drawn_with_what_the_server_sees(lab: Lab) -> None:
     found = forwarding.between(lab)
     assert isinstance(found, forwarding.Between)
     drawing = figures.both_sides(found)
@@ -102,8 +112,8 @@ def test_both_sides_of_a_forwarder_are_drawn_with_what_the_server_sees(lab: node
     assert found.server is not None
     for row in (found.client, *found.forwarder, found.server):
         assert f"{row.local}" in drawing.alt
-        assert f"to {row.foreign}" in drawing.alt
-    assert drawing.alt.endswith(f"C takes {found.server.foreign} for its client.")
+        assert f"to {row.remote}" in drawing.alt
+    assert drawing.alt.endswith(f"C takes {found.server.remote} for its client.")
     gone = figures.both_sides(replace(found, client=None, forwarder=(), server=None, known=None))
     picture(gone)
     assert gone.alt.endswith("C has no client.")
@@ -115,15 +125,15 @@ def test_the_kernels_forwarding_is_drawn_without_sockets_between(masquerade: boo
     with filtering.three_nodes() as lab:
         found = filtering.forwarded(lab, masquerade=masquerade)
         assert isinstance(found, filtering.Forwarded)
-        drawing, packets = figures.both_sides(found), figures.crossed(found, lab.nodes)
+        drawing, packets = figures.both_sides(found), figures.crossed(found, lab.addresses)
     picture(drawing)
     picture(packets)
     assert found.tracked is not None
     assert f"as it came, {found.answer.four_tuple.local}, to {found.port}" in drawing.alt
-    assert f"as answers must come, {found.tracked.reply.local}, to {found.tracked.reply.foreign}" in drawing.alt
+    assert f"as answers must come, {found.tracked.reply.local}, to {found.tracked.reply.remote}" in drawing.alt
     if masquerade:
         assert found.server is not None
-        assert drawing.alt.endswith(f"C takes {found.server.foreign} for its client.")
+        assert drawing.alt.endswith(f"C takes {found.server.remote} for its client.")
         assert "RST" not in packets.alt
     else:
         assert "C has no connection." in drawing.alt
@@ -133,7 +143,7 @@ def test_the_kernels_forwarding_is_drawn_without_sockets_between(masquerade: boo
 
 
 def test_what_cannot_be_had_is_said_in_every_picture() -> None:
-    for drawing in (figures.both_sides(REFUSAL), figures.crossed(REFUSAL, ())):
+    for drawing in (figures.both_sides(REFUSAL), figures.crossed(REFUSAL, {})):
         picture(drawing)
         assert "changes no addresses" in drawing.alt
     for table in (figures.rules(REFUSAL), figures.trials(REFUSAL), figures.replies(REFUSAL)):
@@ -152,7 +162,7 @@ def test_rules_are_listed_in_their_order_with_what_they_count() -> None:
     assert "no rule: everything passes" in figures.rules(Ruleset()).alt
 
 
-def test_what_rules_do_is_shown_with_who_decided(lab: nodes.Lab) -> None:
+def test_what_rules_do_is_shown_with_who_decided(lab: Lab) -> None:
     kernel = lab.kind == "namespaces"
     table = figures.trials(filtering.try_rules(lab, "tcp", [None, Rule("drop", "tcp"), Rule("reject", "tcp")]))
     assert ("Here a stand-in decides." in table.title) is not kernel
@@ -168,7 +178,7 @@ def test_what_rules_do_is_shown_with_who_decided(lab: nodes.Lab) -> None:
     assert guarded.rows[3][0] == "ct state established,related accept\npolicy drop"
 
 
-def test_a_rule_on_a_port_knows_nothing_of_the_program(lab: nodes.Lab) -> None:
+def test_a_rule_on_a_port_knows_nothing_of_the_program(lab: Lab) -> None:
     table = figures.programs(filtering.behind_ports(lab))
     (_, first, _, reached, heard), (_, second, rule, not_reached, nothing) = table.rows
     assert (first, reached, heard[:9]) == ("SSH", "connected", "b'SSH-2.0")
@@ -197,7 +207,7 @@ def listed(panel: panels.FilteringPanel) -> str:
         command = ["nft", "list", "ruleset"]
         text: str = node.run(lambda: subprocess.run(command, capture_output=True, text=True, timeout=SOON).stdout)
         return text
-    return f"{filtering.held(node)}"
+    return f"{firewall.held(node)}"
 
 
 def test_rules_are_added_removed_and_meet_what_clients_send(panel: panels.FilteringPanel) -> None:
@@ -254,7 +264,8 @@ def test_answers_come_back_by_state_and_a_source_port_lets_strangers_in(panel: p
 
 
 def test_a_program_whose_port_is_taken_is_not_offered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sockets_lab.filtering.bench.Service", lambda *_, **__: SimpleNamespace(endpoint=REFUSAL))
+    refused = SimpleNamespace(endpoint=REFUSAL)
+    monkeypatch.setattr("sockets_lab.lessons.filtering.model.Service", lambda *_, **__: refused)
     panel = panels.make()
     try:
         assert panel.bench is not None
@@ -283,7 +294,7 @@ def test_a_silence_does_not_hold_up_the_page_and_release_ends_it(panel: panels.F
     click(panel, "Add rule")  # begins anew
     assert "dport 7 counter" in listed(panel)
     assert panel.bench is not None
-    assert nodes.opened() is not panel.bench.lab  # a panel's lab takes no `%%node` cell from the learner's
+    assert opened() is not panel.bench.lab  # a panel's lab takes no `%%node` cell from the learner's
 
 
 # The questions
@@ -311,30 +322,30 @@ def check(key: str) -> Found:
     return pick(EXERCISES, key).check()
 
 
-def test_the_three_ports_must_behave_as_asked_and_programs_must_be_there(lab: nodes.Lab) -> None:
+def test_the_three_ports_must_behave_as_asked_and_programs_must_be_there(lab: Lab) -> None:
     undone = check("rules")
     assert not undone.done
     rules = (Rule("drop", "tcp", SILENT), Rule("reject", "tcp", REFUSED))
-    filtering.apply(lab.B, incoming(*rules))
+    firewall.apply(lab.B, incoming(*rules))
     assert check("rules") == undone  # rules without programs are not enough
     with Service(lab.B, OPEN), Service(lab.B, SILENT):
         assert f"nobody listens at port {REFUSED} of B" in check("rules").because
     with Service(lab.B, OPEN), Service(lab.B, SILENT), Service(lab.B, REFUSED):
         assert check("rules").done
-        filtering.clear(lab.B)
+        firewall.clear(lab.B)
         assert "B has no rules" in check("rules").because
-        filtering.apply(lab.B, incoming(rules[0]))
+        firewall.apply(lab.B, incoming(rules[0]))
         assert f"port {REFUSED}: connected" in check("rules").because
-        filtering.apply(lab.B, incoming(rules[1]))
+        firewall.apply(lab.B, incoming(rules[1]))
         assert f"port {SILENT}: connected" in check("rules").because
-        filtering.apply(lab.B, incoming(policy="drop"))
+        firewall.apply(lab.B, incoming(policy="drop"))
         assert f"port {OPEN}: silence" in check("rules").because
-        filtering.apply(lab.B, incoming(Rule("accept", "tcp", OPEN), Rule("reject", "tcp", REFUSED), policy="drop"))
+        firewall.apply(lab.B, incoming(Rule("accept", "tcp", OPEN), Rule("reject", "tcp", REFUSED), policy="drop"))
         assert check("rules").done
     assert not check("rules").done
 
 
-def test_the_forwarding_must_lead_to_c_with_b_as_the_client(lab: nodes.Lab) -> None:
+def test_the_forwarding_must_lead_to_c_with_b_as_the_client(lab: Lab) -> None:
     undone = check("forward")
     assert not undone.done
     entrance, target = Endpoint(lab.B.address, ENTRANCE), Endpoint(lab.C.address, TARGET)
@@ -347,18 +358,18 @@ def test_the_forwarding_must_lead_to_c_with_b_as_the_client(lab: nodes.Lab) -> N
         lab.B.run(module.stop, number)
         assert not check("forward").done
         if lab.kind == "namespaces":
-            filtering.apply(lab.B, filtering.port_forward(ENTRANCE, target))
+            firewall.apply(lab.B, firewall.port_forward(ENTRANCE, target))
             assert not check("forward").done  # B is no gateway yet
             filtering.be_gateway(lab.B)
             assert check("forward").done
-            filtering.apply(lab.B, filtering.port_forward(ENTRANCE, target, masquerade=False))
+            firewall.apply(lab.B, firewall.port_forward(ENTRANCE, target, masquerade=False))
             assert not check("forward").done
-    filtering.clear(lab.B)
+    firewall.clear(lab.B)
     assert check("forward") == undone
-    assert [row for row in lab.A.table() if row.foreign.port == ENTRANCE and row.state == "ESTABLISHED"] == []
+    assert [row for row in lab.A.table() if row.remote.port == ENTRANCE and row.state == "ESTABLISHED"] == []
 
 
-def test_checks_need_a_lab_with_free_nodes(lab: nodes.Lab) -> None:
+def test_checks_need_a_lab_with_free_nodes(lab: Lab) -> None:
     lab.A.start("import time; time.sleep(1)")
     assert "is busy" in check("forward").because
     lab.A.result()

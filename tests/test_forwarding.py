@@ -27,12 +27,13 @@ import psutil
 import pytest
 from leaks import held
 
-from sockets_lab import machine, nodes, table
 from sockets_lab.errors import BadInput
-from sockets_lab.forwarding import STATES, Forwarded, Forwarder, forwarder, pipes, relay
-from sockets_lab.forwarding.direction import BUFFER, Direction
-from sockets_lab.fourtuples.connecting import listening, ready, start_connect, until
-from sockets_lab.fourtuples.port_search import more_descriptors
+from sockets_lab.kernel import machine, table
+from sockets_lab.kernel.connecting import listening, ready, start_connect, until
+from sockets_lab.lab import Lab
+from sockets_lab.lessons.filtering.forwarding import STATES, Forwarded, Forwarder, forwarder, pipes, relay
+from sockets_lab.lessons.filtering.forwarding.direction import BUFFER, Direction
+from sockets_lab.lessons.fourtuples.port_search import more_descriptors
 from sockets_lab.model import Endpoint, FourTuple
 
 SOON = 30.0  # seconds; a deadline for what is otherwise done at once
@@ -138,7 +139,7 @@ def test_the_target_sees_the_forwarder_and_never_the_client() -> None:
         assert one.target_sees_client_as != Endpoint.of(client.getsockname())
         assert one.client.local == stand.forwarder.endpoint
         assert one.target is not None
-        assert one.target.foreign == stand.forwarder.target
+        assert one.target.remote == stand.forwarder.target
 
 
 @netlink
@@ -151,7 +152,7 @@ def test_the_kernel_has_two_connections_of_two_ends_each() -> None:
         assert one.target is not None
         ports = {stand.forwarder.endpoint.port, stand.forwarder.target.port}
         rows = [row for row in table.snapshot(("tcp",), states=("ESTABLISHED",), owners=True)
-                if {row.local.port, row.foreign.port} & ports]  # fmt: skip
+                if {row.local.port, row.remote.port} & ports]  # fmt: skip
         names = {one.client, one.client.reversed(), one.target, one.target.reversed()}
         assert {row.four_tuple for row in rows} == names
         assert len(rows) == 4
@@ -169,7 +170,7 @@ def test_ss_shows_the_same_four_tuples() -> None:
         pairs = [tuple(line.split()[3:5]) for line in shown.splitlines()]
         for name in (one.client, one.client.reversed(), one.target, one.as_target_sees_it):
             assert name is not None
-            assert pairs.count((str(name.local), str(name.foreign))) == 1
+            assert pairs.count((str(name.local), str(name.remote))) == 1
 
 
 @both_ways
@@ -246,7 +247,7 @@ def test_a_refused_client_is_reset_so_that_nothing_looks_like_an_empty_answer() 
         assert one.because.name == "ECONNREFUSED"
         assert one.client.local == run.endpoint
         assert one.target is not None
-        assert one.target.foreign == target
+        assert one.target.remote == target
         assert (one.to_target, one.to_client, one.client_finished, one.target_finished) == (0, 0, False, False)
         bound.listen()  # and from now on somebody does
         bound.settimeout(SOON)
@@ -348,7 +349,7 @@ def push_until_stuck(sock: socket.socket, data: bytes = bytes(MIB), checksum: An
 
 FORWARDER = """
 import sys
-from sockets_lab.forwarding import Forwarder
+from sockets_lab.lessons.filtering.forwarding import Forwarder
 from sockets_lab.model import Endpoint
 limit = int(sys.argv[3])
 if limit:
@@ -796,7 +797,7 @@ def curl(*arguments: str) -> subprocess.CompletedProcess:
 
 
 MIDDLE = """
-import sockets_lab.forwarding as forwarding
+import sockets_lab.lessons.filtering.forwarding as forwarding
 from sockets_lab.model import Endpoint
 forwarder = forwarding.Forwarder(Endpoint(ME, {port}), Endpoint(ADDRESS["C"], {target}), source=ME)
 forwarder.endpoint.port
@@ -811,7 +812,7 @@ def _forwarded_in_this_node() -> tuple[Forwarded, ...]:
 
 
 def test_between_nodes_the_server_sees_the_node_in_the_middle() -> None:
-    with nodes.Lab(**NODES, fallback=True) as lab, lab.C.socket() as listener, lab.A.socket() as client:
+    with Lab(**NODES, fallback=True) as lab, lab.C.socket() as listener, lab.A.socket() as client:
         listener.bind((lab.C.address, 0))
         listener.listen()
         reply = lab.B.execute(MIDDLE.format(port=0, target=listener.getsockname()[1]))
@@ -840,7 +841,7 @@ def test_between_nodes_the_server_sees_the_node_in_the_middle() -> None:
 
 
 def test_a_nodes_cell_that_is_interrupted_ends_its_forwarder() -> None:
-    with nodes.Lab(**NODES, fallback=True) as lab:
+    with Lab(**NODES, fallback=True) as lab:
         then = "import socket, time\nwith forwarder, socket.create_server((ME, 0)):\n    time.sleep(60)"
         lab.B.start(MIDDLE.format(port=0, target=9) + then)
 
@@ -855,7 +856,7 @@ def test_a_nodes_cell_that_is_interrupted_ends_its_forwarder() -> None:
 
 
 def test_in_a_node_the_guard_still_holds() -> None:
-    with nodes.Lab(A="10.20.30.40", fallback=True) as lab:
+    with Lab(A="10.20.30.40", fallback=True) as lab:
         for address in ("192.0.2.1", "0.0.0.0", "10.20.30.41"):
             with pytest.raises(BadInput, match="not on this machine's loopback"):
                 lab.A.run(_try_to_forward_to, address)
@@ -867,7 +868,7 @@ def _try_to_forward_to(address: str) -> None:
 
 @pytest.mark.skipif(shutil.which("iperf3") is None, reason="iperf3 is not installed")
 def test_iperf3_measures_through_it_in_both_directions() -> None:
-    with nodes.Lab(**NODES, fallback=True) as lab:
+    with Lab(**NODES, fallback=True) as lab:
         if lab.kind != "namespaces":
             pytest.skip("without network stacks of their own, nodes cannot have one port each")
         lab.C.start("import subprocess; subprocess.run(['iperf3', '-s'], capture_output=True)")

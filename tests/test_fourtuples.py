@@ -14,10 +14,18 @@ import psutil
 import pytest
 from leaks import nothing_left
 
-from sockets_lab import machine, table
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.fourtuples import Connection, Delivery, Listener, backlog, distinct, exhaustion, port_search
-from sockets_lab.fourtuples.connecting import is_connected, listening, start_connect
+from sockets_lab.kernel import machine, table
+from sockets_lab.kernel.connecting import is_connected, listening, start_connect
+from sockets_lab.lessons.fourtuples import (
+    Connection,
+    Delivery,
+    Listener,
+    backlog,
+    exhaustion,
+    port_search,
+    trials,
+)
 from sockets_lab.model import Endpoint, FourTuple
 
 SOON = 5.0  # seconds; a deadline for what is otherwise done at once
@@ -69,7 +77,7 @@ def test_both_ends_see_the_same_names_in_mirror_image() -> None:
         for connection in connections:
             for end in (connection.client, connection.server):
                 name = end.four_tuple
-                assert mine[(end.descriptor, name.local.sockaddr, name.foreign.sockaddr)] == "ESTABLISHED"
+                assert mine[(end.descriptor, name.local.sockaddr, name.remote.sockaddr)] == "ESTABLISHED"
             assert connection.client.four_tuple == connection.server.four_tuple.reversed()
         assert {connection.server.four_tuple.local for connection in connections} == {listener.endpoint}
         assert len({connection.client.four_tuple.local for connection in connections}) == 4
@@ -83,10 +91,10 @@ def test_a_client_in_another_process_is_accepted_under_the_name_that_it_has_ther
         with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
             assert child.stdin is not None
             assert child.stdout is not None
-            local, foreign = json.loads(child.stdout.readline())
+            local, remote = json.loads(child.stdout.readline())
             first, second = made(listener.accept(SOON)), made(listener.accept(SOON))
             assert first.number == ours.number
-            assert second.server.four_tuple == FourTuple(Endpoint.of(foreign), Endpoint.of(local))
+            assert second.server.four_tuple == FourTuple(Endpoint.of(remote), Endpoint.of(local))
             assert second.client.descriptor is None
             assert second.client.state == "ESTABLISHED"
             delivery = delivered(listener.send(second.number, b"to it", from_server=True, wait=0))
@@ -136,10 +144,10 @@ def test_ss_shows_the_same_rows_as_both_ends_do() -> None:
         for connection in listener.connections():
             for end in (connection.client, connection.server):
                 name = end.four_tuple
-                rule = f"src {name.local} and dst {name.foreign}"
+                rule = f"src {name.local} and dst {name.remote}"
                 told = subprocess.run(["ss", "-Htane", rule], capture_output=True, text=True, check=True, timeout=SOON)
                 assert end.row is not None
-                assert told.stdout.split()[:5] == ["ESTAB", "0", "0", str(name.local), str(name.foreign)]
+                assert told.stdout.split()[:5] == ["ESTAB", "0", "0", str(name.local), str(name.remote)]
                 assert f"ino:{end.row.inode} " in told.stdout
         row = listener.row()
         rule = ["ss", "-Htln", f"src {listener.endpoint}"]
@@ -248,7 +256,7 @@ def test_what_the_system_has_no_descriptor_for_is_a_result() -> None:
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (24, 24))
 from sockets_lab.errors import Refused
-from sockets_lab.fourtuples import Listener
+from sockets_lab.lessons.fourtuples import Listener
 with Listener(backlog=32) as listener:
     answers = [listener.add_client() for _ in range(32)]
     print([answer.name for answer in answers if isinstance(answer, Refused)][:1])
@@ -270,9 +278,9 @@ def test_nothing_leaves_the_loopback(address: str) -> None:
     with pytest.raises(BadInput, match="loopback"):
         Listener(address)
     with pytest.raises(BadInput, match="loopback"):
-        distinct.tuple_trials(other=address)
+        trials.tuple_trials(other=address)
     with pytest.raises(BadInput, match="loopback"):
-        distinct.connect_to_itself(address)
+        trials.connect_to_itself(address)
     with pytest.raises(BadInput, match="loopback"):
         exhaustion.exhaust(other_source=address)
     with Listener() as listener, pytest.raises(BadInput, match="loopback"):
@@ -338,9 +346,9 @@ def test_the_system_may_allow_a_shorter_queue_than_was_asked_for() -> None:
 
 
 def test_one_changed_part_is_enough_and_none_is_too_few() -> None:
-    found = distinct.tuple_trials()
-    assert isinstance(found, distinct.TupleTrials), found
-    assert tuple(trial.changed for trial in found.trials) == distinct.PARTS
+    found = trials.tuple_trials()
+    assert isinstance(found, trials.TupleTrials), found
+    assert tuple(trial.changed for trial in found.trials) == trials.PARTS
     same = found.trial("nothing").outcome
     assert isinstance(same, Refused)
     assert same.name in ("EADDRNOTAVAIL", "EADDRINUSE")
@@ -357,30 +365,30 @@ def test_one_changed_part_is_enough_and_none_is_too_few() -> None:
 def _differing_parts(one: FourTuple, two: FourTuple) -> list[str]:
     parts = [
         (one.local.address, two.local.address), (one.local.port, two.local.port),
-        (one.foreign.address, two.foreign.address), (one.foreign.port, two.foreign.port),
+        (one.remote.address, two.remote.address), (one.remote.port, two.remote.port),
     ]  # fmt: skip
-    return [name for name, (a, b) in zip(distinct.PARTS[1:], parts, strict=True) if a != b]
+    return [name for name, (a, b) in zip(trials.PARTS[1:], parts, strict=True) if a != b]
 
 
 def test_a_name_that_somebody_else_has_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    real = distinct._tuple_trials
+    real = trials._tuple_trials
     name = FourTuple(Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2))
-    taken = distinct.TupleTrials(name, (distinct.TupleTrial("local address", name, Refused("EADDRINUSE", "")),))
+    taken = trials.TupleTrials(name, (trials.TupleTrial("local address", name, Refused("EADDRINUSE", "")),))
     answers = iter([lambda *_: taken, real])
-    monkeypatch.setattr(distinct, "_tuple_trials", lambda *args: next(answers)(*args))
-    found = distinct.tuple_trials()
-    assert isinstance(found, distinct.TupleTrials)
+    monkeypatch.setattr(trials, "_tuple_trials", lambda *args: next(answers)(*args))
+    found = trials.tuple_trials()
+    assert isinstance(found, trials.TupleTrials)
     assert found.first != name
 
 
 @pytest.mark.parametrize("pair", [("127.0.0.1", "127.0.0.1"), ("127.0.0.1", "::1")])
 def test_the_trials_need_two_addresses_of_one_family(pair: tuple[str, str]) -> None:
     with pytest.raises(BadInput, match="two different"):
-        distinct.tuple_trials(*pair)
+        trials.tuple_trials(*pair)
 
 
 def test_a_socket_connected_to_itself_has_one_name_twice() -> None:
-    name = distinct.connect_to_itself()
+    name = trials.connect_to_itself()
     if isinstance(name, FourTuple):  # a system may refuse it
         assert name == name.reversed()
     else:
@@ -389,20 +397,20 @@ def test_a_socket_connected_to_itself_has_one_name_twice() -> None:
 
 @own_range
 @more_addresses
-def test_a_range_ends_for_one_foreign_endpoint_and_for_no_other() -> None:
+def test_a_range_ends_for_one_remote_endpoint_and_for_no_other() -> None:
     found = exhaustion.exhaust(8)
     assert isinstance(found, exhaustion.Exhaustion), found
     assert sorted(name.local.port for name in found.made) == list(found.ports)
-    assert len({name.foreign for name in found.made}) == 1
+    assert len({name.remote for name in found.made}) == 1
     assert found.refused is not None
     assert found.refused.name == "EADDRNOTAVAIL"
     one, two = found.from_other_source, found.to_other_listener
     assert isinstance(one, FourTuple), one
     assert isinstance(two, FourTuple), two
     assert {one.local.port, two.local.port} <= set(found.ports)
-    assert one.foreign == found.made[0].foreign
+    assert one.remote == found.made[0].remote
     assert one.local.address != found.made[0].local.address == two.local.address
-    assert two.foreign != found.made[0].foreign
+    assert two.remote != found.made[0].remote
 
 
 @own_range
@@ -457,7 +465,7 @@ def test_the_measurement_raises_the_limit_if_it_may_and_else_ends_early(may_be_r
 import resource
 limits = 256, {hard if may_be_raised else 256}
 resource.setrlimit(resource.RLIMIT_NOFILE, limits)
-from sockets_lab.fourtuples.port_search import connect_cost
+from sockets_lab.lessons.fourtuples.port_search import connect_cost
 cost = connect_cost(seconds=60, most=1000)
 print(cost.ended_early, cost.used[-1] <= 256 - 64, resource.getrlimit(resource.RLIMIT_NOFILE) == limits)
 """
@@ -474,7 +482,7 @@ def test_nothing_of_an_experiment_stays_in_the_table_but_what_is_closed() -> Non
         port = listener.endpoint.port
     deadline = time.monotonic() + SOON
     while time.monotonic() < deadline:
-        left = {row.state for row in table.snapshot(("tcp",)) if port in (row.local.port, row.foreign.port)}
+        left = {row.state for row in table.snapshot(("tcp",)) if port in (row.local.port, row.remote.port)}
         if left <= {"TIME_WAIT"}:
             break
         time.sleep(0.05)

@@ -17,12 +17,13 @@ import psutil
 import pytest
 from leaks import nothing_left
 
-from sockets_lab import fourtuples, machine
 from sockets_lab.errors import BadInput
-from sockets_lab.fourtuples import weighing
-from sockets_lab.fourtuples.gathering import divided, listener, roles, shares, sources
-from sockets_lab.fourtuples.members import PROGRAM, Member
-from sockets_lab.fourtuples.roles import Guests, Host
+from sockets_lab.kernel import machine
+from sockets_lab.lessons import fourtuples
+from sockets_lab.lessons.fourtuples import memory
+from sockets_lab.lessons.fourtuples.load_roles import Guests, Host
+from sockets_lab.lessons.fourtuples.load_test import divided, listener, roles, shares, sources
+from sockets_lab.lessons.fourtuples.load_worker import PROGRAM, Member
 from sockets_lab.model import Endpoint
 
 SOON = 30.0  # seconds; a deadline for what is otherwise done at once
@@ -78,7 +79,7 @@ def test_where_one_process_cannot_hold_them_several_accept_at_the_same_port() ->
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, 200))
 import psutil
-from sockets_lab.fourtuples import crowd
+from sockets_lab.lessons.fourtuples import crowd
 with crowd(300) as made:
     pids = [child.pid for child in psutil.Process().children()]
     rows = [one for pid in [None, *pids] for one in psutil.Process(pid).net_connections("tcp")]
@@ -96,7 +97,7 @@ def test_where_there_are_too_few_descriptors_as_many_are_made_as_fit(limit: int,
     code = f"""
 import resource
 resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
-from sockets_lab.fourtuples import crowd
+from sockets_lab.lessons.fourtuples import crowd
 with crowd(1000) as made:
     print({least} <= made.made <= {most}, made.ended_early)
 """
@@ -110,8 +111,8 @@ def test_the_guests_end_when_whoever_called_them_is_killed(where: str) -> None:
     wait = "with crowd(40): " if where == "while they stand" else "Member.begin = lambda self: tell()\nwith crowd(40): "
     code = f"""
 import psutil, time
-from sockets_lab.fourtuples import crowd
-from sockets_lab.fourtuples.members import Member
+from sockets_lab.lessons.fourtuples import crowd
+from sockets_lab.lessons.fourtuples.load_worker import Member
 def tell():
     print(*[child.pid for child in psutil.Process().children()], flush=True)
     time.sleep(1000)
@@ -135,7 +136,7 @@ def test_what_one_weighs_is_what_python_keeps_for_it() -> None:
 def test_somebody_elses_tracing_goes_on() -> None:
     tracemalloc.start()
     try:
-        with weighing.python_memory() as kept:
+        with memory.python_memory() as kept:
             data = bytes(100_000)
             assert len(data) <= (kept() or 0) < 2 * len(data)
         assert tracemalloc.is_tracing()
@@ -143,15 +144,15 @@ def test_somebody_elses_tracing_goes_on() -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.skipif(not weighing.MEMORY.exists(), reason="this kernel does not tell what it holds")
+@pytest.mark.skipif(not memory.MEMORY.exists(), reason="this kernel does not tell what it holds")
 def test_the_kernels_share_is_told_in_bytes() -> None:
-    told = weighing.kernel_memory()
+    told = memory.kernel_memory()
     assert told is not None
     assert 1 << 20 < told < psutil.virtual_memory().total
 
 
 def test_where_the_kernel_does_not_tell_its_share_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(weighing, "MEMORY", tmp_path / "hidden")
+    monkeypatch.setattr(memory, "MEMORY", tmp_path / "hidden")
     with fourtuples.crowd(20) as made:
         assert (made.made, made.kernel_bytes) == (20, None)
 

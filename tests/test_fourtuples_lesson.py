@@ -12,16 +12,26 @@ import pytest
 from matplotlib.image import imread
 from using import click, picture
 
-from sockets_lab import fourtuples, machine, table
-from sockets_lab.course.fourtuples import ACCEPTED, CLAIMS, EXERCISES, PREDICTIONS, WAITING, predictions
 from sockets_lab.course.questions import Found, pick
 from sockets_lab.errors import Refused
-from sockets_lab.figures.fourtuples import both_ends, trial_table
-from sockets_lab.figures.limits import cost_of_connect, price, queue_steps, range_used_up
-from sockets_lab.fourtuples import BacklogRun, ConnectCost, Connection, Crowd, Delivery, Exhaustion, Listener, Step
-from sockets_lab.fourtuples.distinct import TupleTrials
+from sockets_lab.kernel import machine, table
+from sockets_lab.lessons import fourtuples
+from sockets_lab.lessons.fourtuples import (
+    BacklogRun,
+    ConnectCost,
+    Connection,
+    Crowd,
+    Delivery,
+    Exhaustion,
+    Listener,
+    QueueStep,
+)
+from sockets_lab.lessons.fourtuples import panel as panels
+from sockets_lab.lessons.fourtuples.figure import both_ends, trial_table
+from sockets_lab.lessons.fourtuples.figure_limits import cost_of_connect, price, queue_steps, range_used_up
+from sockets_lab.lessons.fourtuples.questions import ACCEPTED, CLAIMS, EXERCISES, PREDICTIONS, WAITING, predictions
+from sockets_lab.lessons.fourtuples.trials import TupleTrials
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
-from sockets_lab.panels import fourtuples as panels
 
 HOME = "127.0.0.1"
 netlink = pytest.mark.skipif(table.source() != "netlink", reason="only netlink tells inodes and queues")
@@ -67,10 +77,10 @@ def test_the_picture_says_who_woke_who_waits_and_who_found_no_room() -> None:
 
 
 def test_a_long_address_stays_inside_the_picture() -> None:
-    local, foreign = Endpoint("127.127.127.127", 65535), Endpoint("127.127.127.126", 65534)
-    end = fourtuples.End(FourTuple(local, foreign), 1048575, None)
-    row = SocketRow("tcp", local, foreign, "ESTABLISHED", 65536, 0, 1)
-    other = fourtuples.End(FourTuple(foreign, local), 1048574, row)
+    local, remote = Endpoint("127.127.127.127", 65535), Endpoint("127.127.127.126", 65534)
+    end = fourtuples.ConnectionEnd(FourTuple(local, remote), 1048575, None)
+    row = SocketRow("tcp", local, remote, "ESTABLISHED", 65536, 0, 1)
+    other = fourtuples.ConnectionEnd(FourTuple(remote, local), 1048574, row)
     listener = SocketRow("tcp", local, Endpoint("0.0.0.0", 0), "LISTEN", 4096, 65535, 1)
     drawing = both_ends(listener, 1048573, [Connection(1, end, other), Connection(2, other, end)])
     picture(drawing)
@@ -78,7 +88,7 @@ def test_a_long_address_stays_inside_the_picture() -> None:
 
 
 def test_the_table_of_trials_shows_what_the_kernel_said_to_each() -> None:
-    found = fourtuples.tuple_trials()
+    found = fourtuples.trials()
     assert isinstance(found, TupleTrials)
     shown = trial_table(found)
     assert [row[0] for row in shown.rows[1:]] == list(fourtuples.PARTS)
@@ -89,11 +99,11 @@ def test_the_table_of_trials_shows_what_the_kernel_said_to_each() -> None:
 
 def queue_run(outcome: str | Refused, waiting: int | None) -> BacklogRun:
     name = FourTuple(Endpoint(HOME, 1), Endpoint(HOME, 2))
-    one = Connection(1, fourtuples.End(name, 3, None), fourtuples.End(name.reversed(), 4, None))
+    one = Connection(1, fourtuples.ConnectionEnd(name, 3, None), fourtuples.ConnectionEnd(name.reversed(), 4, None))
     steps = (
-        Step("listen", None, None, waiting and 0, waiting, 0.0),
-        Step("connect", 1, "ESTABLISHED", waiting, waiting, 0.1),
-        Step("connect", None if isinstance(outcome, Refused) else 2, outcome, waiting, waiting, 0.2),
+        QueueStep("listen", None, None, waiting and 0, waiting, 0.0),
+        QueueStep("connect", 1, "ESTABLISHED", waiting, waiting, 0.1),
+        QueueStep("connect", None if isinstance(outcome, Refused) else 2, outcome, waiting, waiting, 0.2),
     )
     return BacklogRun(1, Delivery(name, 3, 1, (), (), None, None), one, one, None, steps)
 

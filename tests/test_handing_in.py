@@ -14,15 +14,17 @@ from pathlib import Path
 import pytest
 from labs import needs_namespaces
 
-from sockets_lab import classroom, descriptors, nodes, panels
+from sockets_lab import classroom, panels
 from sockets_lab.classroom import reading
 from sockets_lab.course import handing_in, progress
-from sockets_lab.course.descriptors import CHOSEN
 from sockets_lab.course.handing_in.sealing import key_of
 from sockets_lab.course.lessons import lesson
 from sockets_lab.course.questions import GIVEN, number_of
 from sockets_lab.errors import BadInput
-from sockets_lab.machine import home_address, is_name, learner, read_ticket, ticket
+from sockets_lab.kernel.machine import home_address, is_name, learner, read_ticket, ticket
+from sockets_lab.lab import Lab, NodeError
+from sockets_lab.lessons import descriptors
+from sockets_lab.lessons.descriptors.questions import CHOSEN
 from sockets_lab.panels.page import LessonPage
 
 NAME, KEY = "01_descriptors", "chosen-number"
@@ -84,8 +86,8 @@ def test_what_is_built_for_one_lesson_is_not_counted_for_another(kept, tmp_path)
 @needs_namespaces
 def test_a_node_that_has_ended_keeps_nothing_from_being_handed_in(with_ticket, tmp_path, capsys):
     solve(LessonPage(lesson(NAME)))
-    with nodes.Lab(A="10.20.30.40", B="50.60.70.80") as lab:
-        with pytest.raises(nodes.NodeError):
+    with Lab(A="10.20.30.40", B="50.60.70.80") as lab:
+        with pytest.raises(NodeError):
             lab.B.execute("import os; os._exit(3)")
         done = handing_in.hand_in(tmp_path, "07_nodes")
     assert done.results(live=False) == ["01 chosen-number"]
@@ -258,7 +260,7 @@ def test_keys_are_the_learners_own_and_the_secret_stays_the_teachers(tmp_path):
 PROGRAM = """
 import socket, sys
 from sockets_lab import descriptors, panels
-from sockets_lab.course.descriptors import CHOSEN
+from sockets_lab.lessons.descriptors.questions import CHOSEN
 page = panels.lesson("01_descriptors")
 with socket.socket(type=socket.SOCK_DGRAM) as sock, descriptors.at_number(sock, CHOSEN):
     page.check("chosen-number")

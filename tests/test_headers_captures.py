@@ -12,12 +12,11 @@ import pytest
 from labs import open_lab
 from test_headers_witnesses import ABSENT, dpkt_names, number, same, scapy_names, scapy_options
 
-from sockets_lab import nodes
 from sockets_lab.figures.ladder import ladder
 from sockets_lab.figures.ladderwords import Teller
 from sockets_lab.headers import ARP, TCP, UDP, Ethernet, Header, ICMPv4, IPv4, IPv6, build, checks, compose, dissect
-from sockets_lab.nodes import pcap
-from sockets_lab.nodes.capture import Capture, Captured
+from sockets_lab.lab import Lab, pcap
+from sockets_lab.lab.capture import Capture, Captured
 
 A, B = "10.20.30.40", "50.60.70.80"
 GROUP = "239.255.7.7"
@@ -48,7 +47,7 @@ def frames(captures):
     return [one.octets for one in captures[0] if not dissect(one.octets).find(IPv6)]
 
 
-def streams(lab: nodes.Lab) -> None:
+def streams(lab: Lab) -> None:
     """Connect, send both ways, urgently too, and end in order; then refuse, and reset."""
     with lab.B.socket() as listener:
         listener.bind((B, 8888))
@@ -73,7 +72,7 @@ def streams(lab: nodes.Lab) -> None:
         client.connect((B, 8889))
 
 
-def datagrams(lab: nodes.Lab) -> None:
+def datagrams(lab: Lab) -> None:
     """Send datagrams: to nobody, with what is rare in the IP header, in parts, without a checksum, with a wrong one."""
     with lab.B.socket(type=socket.SOCK_DGRAM) as receiver:
         receiver.bind((B, 5000))
@@ -104,7 +103,7 @@ def datagrams(lab: nodes.Lab) -> None:
             pass
 
 
-def group(lab: nodes.Lab, capture: Capture) -> tuple[Captured, ...]:
+def group(lab: Lab, capture: Capture) -> tuple[Captured, ...]:
     """Join a group, send to it, leave it; each report is waited for, as leaving at once calls the first off."""
     request = socket.inet_aton(GROUP) + socket.inet_aton(B)
     with lab.B.socket(type=socket.SOCK_DGRAM) as member, lab.A.socket(type=socket.SOCK_DGRAM) as sender:

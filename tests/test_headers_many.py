@@ -31,8 +31,8 @@ from sockets_lab.headers import columns as module
 from sockets_lab.headers.brief import ACK, SYN, Brief, brief
 from sockets_lab.headers.columns import ROW, VERDICTS, columns, joined
 from sockets_lab.headers.sums import between
-from sockets_lab.nodes import pcap
-from sockets_lab.nodes.capture import Captured
+from sockets_lab.lab import pcap
+from sockets_lab.lab.capture import Captured
 
 CARRIED = {"tcp": 6, "udp": 17}
 

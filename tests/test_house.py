@@ -8,22 +8,24 @@ from pathlib import Path
 
 import pytest
 
+from sockets_lab.course import lessons
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "sockets_lab"
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if path.parent.name == "notebooks" and path.name[0].isdigit()]
 JUPYTER = {"ipywidgets", "IPython", "ipykernel", "anywidget"}
 PICTURES = {"matplotlib", "numpy", "PIL"}
-CALCULATING = {"headers.columns", "headers.sums"}  # they import numpy, and nobody imports them but to have them
-GROUND = {"errors": 0, "lingering": 0, "model": 1, "guard": 2}
-WITNESSES = {"table", "machine", "netlink"}
-FLOORS = {"netns": 4, "nodes": 4, "classroom": 6, "course": 6, "figures": 6, "panels": 7}  # experiments stand on 5
+FLOORS = ("errors", "model", "guard", "headers", "kernel", "netns", "lab", "watch", "figures", "course", "panels",
+          "lessons", "classroom", "playground")  # fmt: skip
+ORDER = [one.module for one in lessons.LESSONS]
 
 
-def floor(module: str) -> int:
-    """Return the floor of `sockets_lab.<module>`: errors 0 ... panels 7."""
-    first = module.split(".")[0]
-    return GROUND.get(first, 3 if first in WITNESSES else FLOORS.get(first, 5))
+def floor(module: str) -> tuple[int, int]:
+    """Return where `sockets_lab.<module>` stands: its floor, and among the lessons its number."""
+    first, _, rest = module.partition(".")
+    lesson = rest.split(".")[0]
+    return FLOORS.index(first), ORDER.index(lesson) if first == "lessons" and lesson else 0
 
 
 def imports(path: Path) -> list[str]:
@@ -42,20 +44,44 @@ def module_name(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
 
 
-@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=module_name)
-def test_imports_run_downwards(path):
-    here = floor(module_name(path))
-    for name in imports(path):
-        top, _, rest = name.partition(".")
-        if top == "sockets_lab" and rest:
-            assert floor(rest) <= here, f"{module_name(path)} (floor {here}) imports {rest} (floor {floor(rest)})"
-        assert top not in JUPYTER or here == 7, f"{module_name(path)} imports {name}: only panels know Jupyter"
-        pictures = PICTURES - {"numpy"} if module_name(path) in CALCULATING else PICTURES
-        assert top not in pictures or module_name(path).startswith("figures"), f"{name} belongs into figures"
+def draws(module: str) -> bool:
+    return module.startswith("figures") or module.split(".")[-1].startswith("figure")
+
+
+def knows_jupyter(module: str) -> bool:
+    return module.startswith("panels") or module.split(".")[-1].startswith("panel")
+
+
+MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py")) if path.parent != PACKAGE or
+           path.stem != "__init__"}  # fmt: skip
+
+
+def test_imports_run_downwards():
+    """Only figure*.py draws, only panel*.py knows Jupyter, no experiment imports either, no lesson a later one."""
+    up, drawing, jupyter, upstairs = [], [], [], []
+    for module, path in MODULES.items():
+        for name in imports(path):
+            top, _, rest = name.partition(".")
+            arrow = f"{module} -> {rest or name}"
+            if top == "sockets_lab" and rest:
+                looks = [part.startswith(("figure", "panel")) for part in rest.split(".")]
+                experiment = not draws(module) and not knows_jupyter(module) and not module.startswith("course")
+                up += [arrow] if floor(rest) > floor(module) else []
+                upstairs += [arrow] if experiment and any(looks) else []
+            drawing += [arrow] if top in PICTURES and not draws(module) else []
+            jupyter += [arrow] if top in JUPYTER and not knows_jupyter(module) else []
+    assert [up, drawing, jupyter, upstairs] == [[], [], [], []]
+
+
+def test_a_folder_of_the_lessons_is_a_lesson():
+    folders = {path.name for path in (PACKAGE / "lessons").iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == set(ORDER)
+    for folder in ORDER:
+        assert {f"lessons.{folder}.questions", f"lessons.{folder}.figure", f"lessons.{folder}.panel"} <= set(MODULES)
 
 
 def test_importing_the_package_and_every_experiment_is_light():
-    experiments = {name for name in map(module_name, PACKAGE.rglob("*.py")) if name and floor(name) <= 5} - CALCULATING
+    experiments = [name for name in MODULES if not draws(name) and not knows_jupyter(name)]
     program = (
         "import importlib, sys, sockets_lab\n"
         f"for name in {experiments}: importlib.import_module('sockets_lab.' + name)\n"
@@ -63,6 +89,17 @@ def test_importing_the_package_and_every_experiment_is_light():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.split() == []
+
+
+def test_what_the_package_offers_is_there_and_is_loaded_when_it_is_used():
+    program = (
+        "import sys, sockets_lab\n"
+        "before = {name for name in sys.modules if name.startswith('sockets_lab.')}\n"
+        "offered = dir(sockets_lab)\n"
+        "print(len(before), *[name for name in offered if not hasattr(sockets_lab, name)])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["0"]
 
 
 def cells(path: Path, kind: str) -> list[dict]:

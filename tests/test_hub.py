@@ -17,7 +17,7 @@ import psutil
 import pytest
 from hub_class import ROOT, Channels, Hub, Learner, printed
 
-from sockets_lab.machine import try_namespaces
+from sockets_lab.kernel.machine import try_namespaces
 
 ENOUGH = min(30, os.cpu_count() or 1, psutil.virtual_memory().available // 2**29)
 NAMES = ["ada", "grace", "linus", *(f"learner{number:02}" for number in range(4, ENOUGH + 1))]

@@ -12,14 +12,15 @@ import psutil
 import pytest
 from IPython.core.formatters import DisplayFormatter
 
-from sockets_lab import panels, table
-from sockets_lab.course import leftovers
-from sockets_lab.descriptors import tcp_pair
+from sockets_lab import panels
+from sockets_lab.course import leaks
 from sockets_lab.figures import inspector as figure
-from sockets_lab.inspecting import Follower, Held, View, eye, following
-from sockets_lab.inspecting.looking import LinuxEye, PlainEye
+from sockets_lab.kernel import table
+from sockets_lab.lessons.descriptors import tcp_pair
 from sockets_lab.model import Endpoint, SocketRow
 from sockets_lab.panels.dock import Dock
+from sockets_lab.watch.sockets import Follower, Held, View, eye, following
+from sockets_lab.watch.sockets.looking import LinuxEye, PlainEye
 
 
 def sees_all() -> bool:
@@ -69,10 +70,10 @@ def test_it_sees_connections_that_no_descriptor_leads_to():
         listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         client = stack.enter_context(socket.create_connection(listener.getsockname()))
         own = Endpoint.of(client.getsockname())
-        waiting = [held for held in seeing.look() if held.row and held.row.foreign == own]
+        waiting = [held for held in seeing.look() if held.row and held.row.remote == own]
         assert [(held.numbers, held.row.state) for held in waiting] == [((), "ESTABLISHED")]
         server = stack.enter_context(listener.accept()[0])
-        assert under(seeing, server).row.foreign == own
+        assert under(seeing, server).row.remote == own
         client.close()
         server.close()
         left = [held for held in seeing.look() if held.row and held.row.local == own]
@@ -84,7 +85,7 @@ def test_while_it_looks_no_number_is_taken():
     """The lowest free number is the next socket's, however often somebody looks meanwhile."""
     program = (
         "import socket, threading\n"
-        "from sockets_lab.inspecting import eye\n"
+        "from sockets_lab.watch.sockets import eye\n"
         "seeing, ended = eye(), threading.Event()\n"
         "def look():\n"
         "    while not ended.is_set(): seeing.look()\n"
@@ -112,8 +113,8 @@ class Told:
         return [(one.held.numbers, one.mark) for view in self.views[before:] for one in view.sockets]
 
 
-def row(state: str, inode: int, local: int = 5000, foreign: int = 0, waiting: int = 0) -> SocketRow:
-    return SocketRow("tcp", Endpoint("127.0.0.1", local), Endpoint("127.0.0.1", foreign), state, waiting, 0, inode)
+def row(state: str, inode: int, local: int = 5000, remote: int = 0, waiting: int = 0) -> SocketRow:
+    return SocketRow("tcp", Endpoint("127.0.0.1", local), Endpoint("127.0.0.1", remote), state, waiting, 0, inode)
 
 
 def test_it_tells_what_is_new_changed_and_closed_and_then_keeps_still():
@@ -227,11 +228,11 @@ def test_nothing_is_sent_while_nothing_changes_and_looks_become_rare(dock):
 
 
 def test_it_is_no_leftover_and_leaves_none():
-    before = leftovers.held()
+    before = leaks.held()
     numbers = psutil.Process().num_fds() if hasattr(psutil.Process(), "num_fds") else 0
     dock = panels.inspector()
     wait_for(lambda: dock.drawn)
-    assert leftovers.left_over(before) == []
+    assert leaks.left_over(before) == []
     dock.close()
     assert not dock.follower.is_alive()
     assert not numbers or psutil.Process().num_fds() == numbers
@@ -267,7 +268,7 @@ def test_a_program_that_ends_ends_its_inspector():
 def test_it_sees_where_the_table_of_descriptors_is_larger_than_its_limit():
     program = (
         "import os, resource, socket\n"
-        "from sockets_lab.inspecting import looking\n"
+        "from sockets_lab.watch.sockets import looking\n"
         "hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
         "more = min(3000, hard)\n"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (more, hard))\n"

@@ -13,10 +13,12 @@ import pytest
 from header_samples import for_all
 from leaks import nothing_left
 
-from sockets_lab import filtering, knocking, nodes
 from sockets_lab.errors import BadInput
 from sockets_lab.headers import TCP, UDP, Ethernet, ICMPv4, IPv4, build, checks, compose, dissect
-from sockets_lab.knocking import (
+from sockets_lab.lab import Lab, firewall, pcap
+from sockets_lab.lab.capture import Captured
+from sockets_lab.lessons import knocking
+from sockets_lab.lessons.knocking import (
     Daemon,
     FirewallGate,
     Heard,
@@ -34,11 +36,9 @@ from sockets_lab.knocking import (
     sequence_of,
     socketfilter,
 )
-from sockets_lab.knocking.door import SEQUENCE
-from sockets_lab.knocking.runs import tried
+from sockets_lab.lessons.knocking.door import SEQUENCE
+from sockets_lab.lessons.knocking.runs import tried
 from sockets_lab.model import Endpoint
-from sockets_lab.nodes import pcap
-from sockets_lab.nodes.capture import Captured
 
 needs_filters = pytest.mark.skipif(sys.platform != "linux", reason="socket filters are Linux's")
 RIGHT = sequence_of(SEQUENCE)
@@ -261,7 +261,7 @@ def test_who_is_in_stays_in_when_it_shuts(either, gate):
         daemon.gate.shut(either.A.address)  # without the lock, which still counts A as let in: so no `visit`
         again = either.A.run(knocker.visit, daemon.door, either.A.address)
         assert again.answer == ("refused" if gate is UserspaceGate else "silence")
-        states = {row.state for row in either.B.table(("tcp",)) if row.foreign == Endpoint.of(client.getsockname())}
+        states = {row.state for row in either.B.table(("tcp",)) if row.remote == Endpoint.of(client.getsockname())}
         assert states == {"ESTABLISHED"}
         client.send(b"still here?")  # and the kernel at the other end takes it
         assert [caller.let_in for caller in daemon.gate.callers] == [True]
@@ -276,7 +276,7 @@ def test_the_firewall_holds_a_rule_for_each_who_may_come_in_and_none_afterwards(
         door = f"ip saddr {lab.A.address} tcp dport 2222 accept"
         assert [str(rule) for rule in _held(lab.B)][1:] == [door, "tcp dport 2222 drop"]
         assert (visit(lab.A, daemon), visit(lab.C, daemon)) == ("let in", "silence")
-        counted = [rule.packets for rule in filtering.held(lab.B).chain("input").rules]
+        counted = [rule.packets for rule in firewall.held(lab.B).chain("input").rules]
         assert all(counted[1:])  # the SYN of A, and that of C
         if shutil.which("nft", path="/usr/sbin:/sbin:/usr/bin"):
             listed = lab.B.run(_nft)
@@ -289,7 +289,7 @@ def test_the_firewall_holds_a_rule_for_each_who_may_come_in_and_none_afterwards(
 
 def _held(node):
     """Return the rules for what comes in to a node as its kernel holds them, without what they have counted."""
-    rules = filtering.held(node).chain("input").rules
+    rules = firewall.held(node).chain("input").rules
     return tuple(str(rule).replace(f"counter packets {rule.packets} bytes {rule.octets} ", "") for rule in rules)
 
 
@@ -628,7 +628,7 @@ def test_a_replay_stays_in_the_lab(lab):
     with lab.B.capture() as cable:
         knock(lab, lab.A, "9")
         (frame,) = knocking.overheard(cable.packets(), lab.A.address, lab.B.address)
-    with nodes.Lab(aside=True, A="1.2.3.4", B="1.2.3.5") as other, pytest.raises(BadInput):
+    with Lab(aside=True, A="1.2.3.4", B="1.2.3.5") as other, pytest.raises(BadInput):
         knocking.replay(other, other.A, [frame], own_address=False)
 
 
@@ -637,8 +637,8 @@ def test_knocking_leaves_nothing_in_the_table(loopback):
         knock(loopback, loopback.A, daemon.lock.sequence)
         assert daemon.wait_for("opened", patience=PATIENCE)
     ports = {one.port for one in daemon.lock.sequence}
-    assert [row for row in loopback.A.table() if row.foreign.port in ports] == []
-    assert [row for row in loopback.B.table() if row.foreign.address == loopback.A.address] == []
+    assert [row for row in loopback.A.table() if row.remote.port in ports] == []
+    assert [row for row in loopback.B.table() if row.remote.address == loopback.A.address] == []
 
 
 def test_a_mistake_in_a_door_opens_nothing(lab):

@@ -16,14 +16,15 @@ import pytest
 from labs import needs_namespaces
 from using import click, picture, said
 
-from sockets_lab import filtering, knocking, nodes
-from sockets_lab.course.knocking import CLAIMS, DOOR, EXERCISES, KEY, PREDICTIONS, SAFE, SEQUENCE
 from sockets_lab.course.questions import Found, pick
 from sockets_lab.errors import Refused
-from sockets_lab.figures import knocking as figures
-from sockets_lab.filtering import Rule
-from sockets_lab.knocking import Event, Knock
-from sockets_lab.panels import knocking as panels
+from sockets_lab.lab import Lab, Node, firewall, opened
+from sockets_lab.lab.firewall import Rule
+from sockets_lab.lessons import knocking
+from sockets_lab.lessons.knocking import Event, Knock
+from sockets_lab.lessons.knocking import figure as figures
+from sockets_lab.lessons.knocking import panel as panels
+from sockets_lab.lessons.knocking.questions import CLAIMS, DOOR, EXERCISES, KEY, PREDICTIONS, SAFE, SEQUENCE
 
 KINDS = [pytest.param("namespaces", marks=needs_namespaces), "loopback"]
 A, C = "10.20.30.40", "90.100.110.120"
@@ -48,7 +49,7 @@ def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, measur
     monkeypatch.setenv("SOCKETS_LAB_NODES", request.param)
 
     def once(name: str, experiment: Callable[..., Any]) -> Callable[..., Any]:
-        def found(lab: nodes.Lab, *how: Any, **more: Any) -> Any:
+        def found(lab: Lab, *how: Any, **more: Any) -> Any:
             key = (request.param, name, how, tuple(sorted(more.items())))
             if key not in measured:
                 measured[key] = experiment(lab, *how, **more)
@@ -69,7 +70,7 @@ def panel() -> Iterator[panels.KnockingPanel]:
 
 
 @pytest.fixture
-def lab() -> Iterator[nodes.Lab]:
+def lab() -> Iterator[Lab]:
     with knocking.three_nodes() as one:
         yield one
 
@@ -136,7 +137,7 @@ def test_long_sequences_and_verdicts_fit_into_the_picture() -> None:
     assert "Nobody has knocked yet." in empty.alt
 
 
-def test_pictures_of_real_doors(kind: str, lab: nodes.Lab) -> None:
+def test_pictures_of_real_doors(kind: str, lab: Lab) -> None:
     drawing = figures.opening(knocking.opening(lab), (lab.A, lab.C))
     picture(drawing)
     assert "A tried the door after the last knock: let in" in drawing.alt
@@ -149,11 +150,11 @@ def test_pictures_of_real_doors(kind: str, lab: nodes.Lab) -> None:
 
 
 def test_the_table_of_rules_has_what_they_counted() -> None:
-    rules = filtering.incoming(Rule("accept", "tcp", 2222, source=A, packets=3, octets=99), Rule("drop", "tcp", 2222))
+    rules = firewall.incoming(Rule("accept", "tcp", 2222, source=A, packets=3, octets=99), Rule("drop", "tcp", 2222))
     table = figures.rules(rules)
     assert f"rule: ip saddr {A} tcp dport 2222 accept; packets: 3." in table.alt
     assert "EPERM" in figures.rules(Refused("EPERM", "not you")).alt
-    assert "none" in figures.rules(filtering.Ruleset()).alt
+    assert "none" in figures.rules(firewall.Ruleset()).alt
 
 
 # The panel
@@ -162,7 +163,7 @@ def test_the_table_of_rules_has_what_they_counted() -> None:
 def rules_at(panel: panels.KnockingPanel) -> tuple[str, ...]:
     """Ask the kernel of the panel's B itself."""
     assert panel.held is not None
-    return knocking.spelled(filtering.held(panel.held.lab.B))
+    return knocking.spelled(firewall.held(panel.held.lab.B))
 
 
 def alt(panel: panels.KnockingPanel) -> str:
@@ -237,7 +238,7 @@ def test_another_port_and_a_mistake_are_told(panel: panels.KnockingPanel) -> Non
 
 @needs_namespaces
 def test_the_picture_follows_a_door_that_shuts_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sockets_lab.knocking.bench.OPEN_FOR", 1.0)
+    monkeypatch.setattr("sockets_lab.lessons.knocking.model.OPEN_FOR", 1.0)
     panel = panels.make()
     try:
         for button in ("7000:udp", "8000:tcp", "9000:tcp"):
@@ -252,12 +253,12 @@ def test_the_picture_follows_a_door_that_shuts_by_itself(monkeypatch: pytest.Mon
         panel.release()
 
 
-def test_release_ends_door_thread_and_lab_and_the_next_click_begins_anew(lab: nodes.Lab) -> None:
+def test_release_ends_door_thread_and_lab_and_the_next_click_begins_anew(lab: Lab) -> None:
     threads = threading.active_count()
     panel = panels.make()
     assert panel.held is not None
     first = panel.held.lab
-    assert nodes.opened() is lab
+    assert opened() is lab
     assert threading.active_count() > threads
     assert panel.release()
     assert first.closed
@@ -300,15 +301,15 @@ def check(key: str) -> Found:
     return pick(EXERCISES, key).check()
 
 
-def own_door(lab: nodes.Lab, sequence: str = SEQUENCE, port: int = DOOR) -> knocking.Daemon:
+def own_door(lab: Lab, sequence: str = SEQUENCE, port: int = DOOR) -> knocking.Daemon:
     return knocking.knock_daemon(knocking.place_of(lab, lab.B), sequence, port)
 
 
-def knock(lab: nodes.Lab, node: nodes.Node, sequence: str = SEQUENCE) -> None:
+def knock(lab: Lab, node: Node, sequence: str = SEQUENCE) -> None:
     node.run(knocking.knock, lab.B.address, sequence, 0.05, node.address)
 
 
-def test_the_own_door_must_open_to_the_own_sequence(kind: str, lab: nodes.Lab) -> None:
+def test_the_own_door_must_open_to_the_own_sequence(kind: str, lab: Lab) -> None:
     undone = check("door")
     assert not undone.done
     with own_door(lab) as daemon:
@@ -318,12 +319,12 @@ def test_the_own_door_must_open_to_the_own_sequence(kind: str, lab: nodes.Lab) -
         assert check("door").done
         if kind == "namespaces":
             assert check("door").done  # though C was let in by the first check
-            assert f"ip saddr {lab.C.address} tcp dport {DOOR} accept" in knocking.spelled(filtering.held(lab.B))
+            assert f"ip saddr {lab.C.address} tcp dport {DOOR} accept" in knocking.spelled(firewall.held(lab.B))
     assert check("door") == undone
 
 
 @needs_namespaces
-def test_another_sequence_another_port_and_rules_by_hand_are_not_enough(lab: nodes.Lab) -> None:
+def test_another_sequence_another_port_and_rules_by_hand_are_not_enough(lab: Lab) -> None:
     undone = check("door")
     with own_door(lab, port=DOOR + 1) as daemon:
         knock(lab, lab.A)
@@ -337,27 +338,27 @@ def test_another_sequence_another_port_and_rules_by_hand_are_not_enough(lab: nod
     with lab.B.socket() as listener:
         listener.bind((lab.B.address, DOOR))
         listener.listen()
-        filtering.apply(lab.B, filtering.incoming(Rule("accept", "tcp", DOOR, source=lab.A.address),
+        firewall.apply(lab.B, firewall.incoming(Rule("accept", "tcp", DOOR, source=lab.A.address),
                                                   Rule("drop", "tcp", DOOR)))  # fmt: skip
         assert "A is not let in" in check("door").because  # connected, and nobody speaks
     by_hand = (Rule("accept", "tcp", DOOR, source=one.address) for one in (lab.A, lab.C))
-    filtering.apply(lab.B, filtering.incoming(*by_hand, Rule("drop", "tcp", DOOR)))
-    with filtering.Service(lab.B, DOOR):
+    firewall.apply(lab.B, firewall.incoming(*by_hand, Rule("drop", "tcp", DOOR)))
+    with firewall.Service(lab.B, DOOR):
         assert "C is let in" in check("door").because  # and no sequence is needed
 
 
-def request(lab: nodes.Lab, port: int = SAFE, key: bytes = KEY, age: float = 0.0) -> bytes:
+def request(lab: Lab, port: int = SAFE, key: bytes = KEY, age: float = 0.0) -> bytes:
     """Write a request as the exercise's hints say, not with `compose`."""
     now = int((time.time() - age) * 1000)
     fields = struct.pack("!BQ16s4sH", 1, now, os.urandom(16), socket.inet_aton(lab.A.address), port)
     return fields + hmac.new(key, fields, hashlib.sha256).digest()
 
 
-def test_the_request_by_hand_must_be_one_that_the_verifier_accepts(kind: str, lab: nodes.Lab) -> None:
+def test_the_request_by_hand_must_be_one_that_the_verifier_accepts(kind: str, lab: Lab) -> None:
     undone = check("request")
     assert "no datagram waits" in undone.because
 
-    def waits(data: bytes, sender: nodes.Node, key: str) -> str:
+    def waits(data: bytes, sender: Node, key: str) -> str:
         with ExitStack() as held:
             here, there = (held.enter_context(one.socket(type=socket.SOCK_DGRAM)) for one in (sender, lab.B))
             here.bind((sender.address, 0))
@@ -382,5 +383,5 @@ def test_the_request_by_hand_must_be_one_that_the_verifier_accepts(kind: str, la
 def test_checks_need_a_lab() -> None:
     for exercise in EXERCISES:
         assert "no lab" in exercise.check().because
-    with nodes.Lab(X="10.20.30.40", fallback=True):
+    with Lab(X="10.20.30.40", fallback=True):
         assert "no lab" in check("door").because

@@ -6,8 +6,19 @@ import pytest
 from header_samples import for_all
 
 from sockets_lab.errors import BadInput
-from sockets_lab.knocking import Event, Heard, KeyLock, Knock, Lock, Openings, Verifier, compose, new_key, sequence_of
-from sockets_lab.knocking.sequence import MOST_SOURCES
+from sockets_lab.lessons.knocking import (
+    Event,
+    Heard,
+    KeyLock,
+    Knock,
+    Lock,
+    Openings,
+    Verifier,
+    compose,
+    new_key,
+    sequence_of,
+)
+from sockets_lab.lessons.knocking.sequence import MOST_SOURCES
 
 A, C = "10.20.30.40", "90.100.110.120"
 THREE = "7000:udp 8000 9000:tcp"

@@ -19,8 +19,9 @@ from sockets_lab.figures.tables import Table
 from sockets_lab.model import Endpoint, SocketRow
 
 ROOT = Path(__file__).resolve().parents[1]
-FIGURES = sorted((ROOT / "sockets_lab" / "figures").glob("*.py"))
-LOOKS = FIGURES + sorted((ROOT / "sockets_lab" / "panels").glob("*.py"))
+MODULES = sorted((ROOT / "sockets_lab").rglob("*.py"))
+FIGURES = [path for path in MODULES if path.parent.name == "figures" or path.stem.startswith("figure")]
+LOOKS = FIGURES + [path for path in MODULES if path.parent.name == "panels" or path.stem.startswith("panel")]
 LESSONS = sorted(path for path in (ROOT / "notebooks").glob("[0-9]*.ipynb") if path.stem < "12")  # 12 is made of cases
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 PAPERS = {"light": ("#ffffff", "#212121"), "dark": ("#111111", "#ffffff")}  # JupyterLab's: behind an output, and ink
@@ -103,15 +104,15 @@ def test_the_sight_of_the_color_blind_is_told_from_others():
     assert contrast(rgb("#000000"), rgb("#ffffff")) == pytest.approx(21)
 
 
-@pytest.mark.parametrize("path", LOOKS, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_no_picture_and_no_panel_names_a_color_of_its_own(path):
-    if path.name == "marks.py":
-        return
-    text = path.read_text()
-    found = re.findall(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(\d[^)]*\)", text)
-    found += re.findall(r"""(?:color|fill|stroke|ground)["']?[=:] *["']?(?:red|green|blue|black|gray)\b""", text)
-    assert [color for color in found if f", {color})" not in text] == []  # but what stands for a theme's variable
-    assert not re.search(r"""(?<!face)color=["']C\d|tab:""", text)
+def test_no_picture_and_no_panel_names_a_color_of_its_own():
+    named = []
+    for path in (path for path in LOOKS if path.name != "marks.py"):
+        text = path.read_text()
+        found = re.findall(r"#[0-9a-fA-F]{3,8}\b|\brgba?\(\d[^)]*\)", text)
+        found += re.findall(r"""(?:color|fill|stroke|ground)["']?[=:] *["']?(?:red|green|blue|black|gray)\b""", text)
+        found += re.findall(r"""(?<!face)color=["']C\d|tab:""", text)
+        named += [(path, color) for color in found if f", {color})" not in text]  # but the value of a theme's variable
+    assert named == []
 
 
 # --- words ----------------------------------------------------------------------------------------------------------
@@ -121,12 +122,14 @@ def pictures() -> list[tuple[str, object]]:
     """Return every public function of the figures that returns a picture."""
     found = []
     for path in FIGURES:
-        module = import_module(f"sockets_lab.figures.{path.stem}") if path.stem != "__init__" else None
-        for name, one in vars(module).items() if module else ():
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        module = import_module(name)
+        mine = {key: one for key, one in vars(module).items() if getattr(one, "__module__", "") == name}
+        for name, one in mine.items():
             made = inspect.isfunction(one) and inspect.signature(one).return_annotation
             plotted = hasattr(one, "__wrapped__") and made in (str, "str")
             if made and not name.startswith("_") and (plotted or made in (Drawing, Table, Plot)):
-                found.append((f"{path.stem}.{name}", one))
+                found.append((f"{path.parent.name}.{path.stem}.{name}", one))
     return found
 
 
@@ -208,8 +211,8 @@ def test_a_socket_has_the_same_role_everywhere():
     here, there, nobody = Endpoint("127.0.0.1", 80), Endpoint("127.0.0.1", 4444), Endpoint("0.0.0.0", 0)
     states = ((nobody, "LISTEN", "listener"), (there, "ESTABLISHED", "connection"), (nobody, "CLOSE", "endpoint"),
               (there, "CONNECTED", "connection"), (nobody, "UNCONNECTED", "endpoint"))  # fmt: skip
-    for foreign, state, role in states:
-        assert marks.role_of(SocketRow("tcp", here, foreign, state)) == role
+    for remote, state, role in states:
+        assert marks.role_of(SocketRow("tcp", here, remote, state)) == role
     assert marks.role_of(None) == "quiet"
 
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sockets_lab import machine, table
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.machine import learners, namespaces, probes
+from sockets_lab.kernel import machine, table
+from sockets_lab.kernel.machine import learners, namespaces, probes
 
 PROC_RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -294,9 +294,9 @@ def test_the_table_line_says_which_source_was_used(monkeypatch):
 def test_importing_asks_nothing():
     """Importing must open nothing and start nothing; a fresh interpreter shows it."""
     program = (
-        "import sys, sockets_lab.machine\n"
+        "import sys, sockets_lab.kernel.machine\n"
         "heavy = {'matplotlib', 'ipywidgets', 'IPython', 'numpy'} & set(sys.modules)\n"
-        "from sockets_lab.machine import namespaces\nfrom sockets_lab.table import sock_diag\n"
+        "from sockets_lab.kernel.machine import namespaces\nfrom sockets_lab.kernel.table import sock_diag\n"
         "kept = (namespaces.try_namespaces, sock_diag.works)\n"
         "asked = [each.__name__ for each in kept if each.cache_info().currsize]\n"
         "print(sorted(heavy), asked)"

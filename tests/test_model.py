@@ -99,14 +99,14 @@ def test_names_are_those_of_real_sockets():
             assert here.reversed() == FourTuple.of(server)
             assert here.reversed().reversed() == here
             assert str(here) == f"{Endpoint.of(client.getsockname())} -> {Endpoint.of(listener.getsockname())}"
-        with pytest.raises(OSError):  # noqa: PT011 - a listener has no foreign endpoint
+        with pytest.raises(OSError):  # noqa: PT011 - a listener has no remote endpoint
             FourTuple.of(listener)
 
 
 def test_a_row_is_named_by_both_ends():
-    local, foreign = Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2)
-    row = SocketRow("tcp", local, foreign, "ESTABLISHED", owners=(Owner(1, 3, "python"),))
-    assert row.four_tuple == FourTuple(local, foreign)
+    local, remote = Endpoint("127.0.0.1", 1), Endpoint("127.0.0.1", 2)
+    row = SocketRow("tcp", local, remote, "ESTABLISHED", owners=(Owner(1, 3, "python"),))
+    assert row.four_tuple == FourTuple(local, remote)
     assert (row.receive_queue, row.send_queue, row.inode) == (None, None, None)
 
 

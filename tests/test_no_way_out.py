@@ -9,19 +9,21 @@ from types import SimpleNamespace
 
 import pytest
 
-from sockets_lab import datagrams, forwarding, guard, scanning
-from sockets_lab.bench.places import Here
-from sockets_lab.crafting.sending import inside
-from sockets_lab.detective import customers
-from sockets_lab.detective.settings import checked
+from sockets_lab import guard
 from sockets_lab.errors import BadInput
-from sockets_lab.filtering.reaching import reach
-from sockets_lab.fourtuples.connecting import listening, start_connect
 from sockets_lab.headers import UDP, IPv4, compose
-from sockets_lab.knocking import debian, knocker
+from sockets_lab.kernel.connecting import listening, start_connect
+from sockets_lab.lab.firewall.reaching import reach
+from sockets_lab.lab.loopback import LoopbackNode
+from sockets_lab.lessons import datagrams, scanning
+from sockets_lab.lessons.detective import customers
+from sockets_lab.lessons.detective.settings import checked
+from sockets_lab.lessons.filtering import forwarding
+from sockets_lab.lessons.knocking import debian, knocker
+from sockets_lab.lessons.packets.sending import inside
+from sockets_lab.lessons.scanning import tcp
 from sockets_lab.model import Endpoint
-from sockets_lab.nodes.loopback import LoopbackNode
-from sockets_lab.scanning import tcp
+from sockets_lab.playground.places import Here
 
 TRIALS = int(os.environ.get("SOCKETS_LAB_FUZZ", "1000"))  # for each of the ways; the whole: 15000
 OURS = [ip_network("127.0.0.0/8"), ip_network("::1/128")]

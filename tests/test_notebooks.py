@@ -16,7 +16,7 @@ from kernels import Kernel, Said, cells
 from machines import NO_NAMESPACES
 from nbclient import NotebookClient
 
-from sockets_lab.machine import descriptor_limits, try_namespaces
+from sockets_lab.kernel.machine import descriptor_limits, try_namespaces
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))

@@ -10,7 +10,8 @@ from using import click
 
 from sockets_lab.errors import BadInput
 from sockets_lab.figures.drawing import Drawing
-from sockets_lab.panels import descriptors, refusals
+from sockets_lab.lessons.descriptors import panel as descriptors
+from sockets_lab.panels import refusals
 from sockets_lab.panels.panel import RELEASED, Panel, inline, let_go_of_all
 from sockets_lab.panels.show import WIDGET, forms
 

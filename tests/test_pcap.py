@@ -11,8 +11,8 @@ import pytest
 from header_samples import for_all, samples
 
 from sockets_lab.errors import BadInput
-from sockets_lab.nodes import pcap
-from sockets_lab.nodes.capture import Captured
+from sockets_lab.lab import pcap
+from sockets_lab.lab.capture import Captured
 
 ABSENT = "{0} is not installed, so it reads no file here: pip install -r tests/requirements.txt"
 

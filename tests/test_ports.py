@@ -14,8 +14,9 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from sockets_lab import ports, table
 from sockets_lab.errors import BadInput, Refused
+from sockets_lab.kernel import table
+from sockets_lab.lessons import ports
 from sockets_lab.model import Endpoint, FourTuple
 
 HOME = "127.0.0.1"
@@ -145,7 +146,7 @@ def test_a_listener_is_found_open_with_its_owner(stack: ExitStack) -> None:
     found = ports.probe(port_of(listener))
     assert found.outcome == "open"
     assert isinstance(found.reached, FourTuple)
-    assert found.reached.foreign == Endpoint.of(listener.getsockname())
+    assert found.reached.remote == Endpoint.of(listener.getsockname())
     accepted, client = listener.accept()
     accepted.close()
     assert Endpoint.of(client) == found.reached.local

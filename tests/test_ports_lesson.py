@@ -9,15 +9,16 @@ import pytest
 from matplotlib.image import imread
 from using import click, picture
 
-from sockets_lab import ports
-from sockets_lab.course import ports as questions
-from sockets_lab.course.ports.claims import client_port
 from sockets_lab.errors import Refused
-from sockets_lab.figures import pixels, portmap
-from sockets_lab.figures import ports as figures
+from sockets_lab.figures import pixels
 from sockets_lab.figures.marks import Pixels, Text
+from sockets_lab.lessons import ports
+from sockets_lab.lessons.ports import figure as figures
+from sockets_lab.lessons.ports import figure_portmap as portmap
+from sockets_lab.lessons.ports import questions
+from sockets_lab.lessons.ports.panel import PortPanel, make
+from sockets_lab.lessons.ports.questions.claims import client_port
 from sockets_lab.model import Endpoint, FourTuple
-from sockets_lab.panels.ports import PortPanel, make
 
 HOME = "127.0.0.1"
 
@@ -172,7 +173,7 @@ def test_the_next_port_is_found_and_after_the_last_comes_the_first(panel: PortPa
 
 
 def test_without_service_names_the_panel_says_so(panel: PortPanel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sockets_lab.ports.named_ports", lambda protocol: None)
+    monkeypatch.setattr("sockets_lab.lessons.ports.named_ports", lambda protocol: None)
     assert "no list of service names" in click(panel, "Next named")
 
 
@@ -203,7 +204,7 @@ def test_many_probes_do_not_fill_the_queue_of_the_panels_own_listener(panel: Por
 
 
 def test_there_is_an_end_to_opening(panel: PortPanel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sockets_lab.panels.ports.MOST", 1)
+    monkeypatch.setattr("sockets_lab.lessons.ports.panel.MOST", 1)
     assert "close one first" in click(panel, "Open it")
 
 

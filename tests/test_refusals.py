@@ -8,7 +8,7 @@ import pathlib, sys
 sys.path.insert(0, {folder!r})
 pathlib.Path({folder!r}, "half.py").write_text({source!r})
 from sockets_lab import panels
-from sockets_lab.figures.ports import sixteen_bits
+from sockets_lab.lessons.ports.figure import sixteen_bits
 lesson = panels.lesson("03_ports")
 """
 MISSING = "import builtins\nbuiltins.times = getattr(builtins, 'times', 0) + 1\n" \

@@ -24,12 +24,15 @@ from scanned import (
     setting,
 )  # fmt: skip
 
-from sockets_lab import guard, machine, nodes, scanning
+from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.fourtuples.connecting import until
+from sockets_lab.kernel import machine
+from sockets_lab.kernel.connecting import until
+from sockets_lab.lab import Lab
+from sockets_lab.lab.loopback import lease
+from sockets_lab.lessons import scanning
+from sockets_lab.lessons.scanning import in_order, scan, scan_from, tcp, waiting
 from sockets_lab.model import Endpoint
-from sockets_lab.nodes.loopback import lease
-from sockets_lab.scanning import in_order, scan, scan_from, tcp, waiting
 
 SHORT = 0.2  # seconds
 ENOUGH = 10.0  # seconds in which anything must be over, however busy the machine is
@@ -55,7 +58,7 @@ def lab():
 
 @pytest.fixture
 def fresh():
-    with nodes.Lab(**TEXT) as made:
+    with Lab(**TEXT) as made:
         yield made
 
 
@@ -324,7 +327,7 @@ class TestBetweenNodes:
     @pytest.mark.parametrize("reuse", [True, False], ids=["one socket", "a socket for each port"])
     def test_a_socket_that_meets_itself_is_found_out(self, fresh, reuse):
         if not reuse:
-            fresh.A.execute("from sockets_lab.scanning import tcp; tcp.can_reuse = lambda family: False")
+            fresh.A.execute("from sockets_lab.lessons.scanning import tcp; tcp.can_reuse = lambda family: False")
         setting(fresh.A, "ip_local_port_range", "40000 40007")
         met = set()
         end = time.monotonic() + ENOUGH
@@ -340,7 +343,7 @@ class TestBetweenNodes:
     @needs_nft
     def test_two_sockets_of_the_scan_that_meet_are_found_out(self, fresh):
         # Where all ask from one port, none of them can be at the port that another asks for.
-        fresh.A.execute("from sockets_lab.scanning import tcp; tcp.can_reuse = lambda family: False")
+        fresh.A.execute("from sockets_lab.lessons.scanning import tcp; tcp.can_reuse = lambda family: False")
         setting(fresh.A, "ip_local_port_range", "40000 40007")
         firewall(fresh.A, "tcp dport 40000 tcp flags & (syn | ack) == syn drop")
         end = time.monotonic() + ENOUGH
@@ -423,7 +426,7 @@ class TestFromANode:
             monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
         elif machine.try_namespaces() is not True:
             pytest.skip("network namespaces are refused here")
-        with nodes.Lab(fallback=True, **TEXT) as made:
+        with Lab(fallback=True, **TEXT) as made:
             yield made
 
     def test_progress_is_told_here(self, lab, held):

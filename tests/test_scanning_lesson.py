@@ -12,15 +12,25 @@ from labs import needs_namespaces
 from leaks import nothing_left
 from using import click, picture, said
 
-from sockets_lab import nodes, scanning
 from sockets_lab.course.questions import Found, pick
-from sockets_lab.course.scanning import CLAIMS, EXERCISES, FIRST, LAST, PREDICTIONS, THRESHOLD, exercises, hide
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.figures import scanning as figures
-from sockets_lab.machine import loopback_addresses
+from sockets_lab.kernel.machine import loopback_addresses
+from sockets_lab.lab import Lab
+from sockets_lab.lessons import scanning
+from sockets_lab.lessons.scanning import Attempt, Judgement, Level, Round, Scan, Visit
+from sockets_lab.lessons.scanning import figure as figures
+from sockets_lab.lessons.scanning import panel as panels
+from sockets_lab.lessons.scanning.questions import (
+    CLAIMS,
+    EXERCISES,
+    FIRST,
+    LAST,
+    PREDICTIONS,
+    THRESHOLD,
+    exercises,
+    hide,
+)
 from sockets_lab.model import Endpoint
-from sockets_lab.panels import scanning as panels
-from sockets_lab.scanning import Attempt, Judgement, Level, Round, Scan, Visit
 
 PLAN = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
 SOON = 60.0  # seconds in which what is done in a thread must be done, however busy the machine is
@@ -30,8 +40,8 @@ kinds = pytest.mark.parametrize("kind", [pytest.param("namespaces", marks=needs_
 
 
 @pytest.fixture
-def lab() -> Iterator[nodes.Lab]:
-    with nodes.Lab(fallback=True, **PLAN) as made:
+def lab() -> Iterator[Lab]:
+    with Lab(fallback=True, **PLAN) as made:
         yield made
 
 
@@ -68,7 +78,7 @@ def test_levels_give_the_alarms_of_a_detector() -> None:
 @kinds
 def test_silence_is_heard_as_silence_and_ends(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
-    with nodes.Lab(fallback=True, **PLAN) as made:
+    with Lab(fallback=True, **PLAN) as made:
         with scanning.Silence(made.B, 3306, 3307) as silence:
             assert ("tcp dport 3306 counter drop" in silence.how) == (kind == "namespaces")
             found = scanning.scan_from(made.A, made.B.address, "3300-3310", deadline=0.3)
@@ -82,7 +92,7 @@ def test_silence_is_heard_as_silence_and_ends(kind: str, monkeypatch: pytest.Mon
     silence.close()
 
 
-def test_a_socket_can_meet_itself_and_a_scan_is_not_deceived(lab: nodes.Lab) -> None:
+def test_a_socket_can_meet_itself_and_a_scan_is_not_deceived(lab: Lab) -> None:
     assert scanning.connect_to_itself() in ("itself", "ECONNREFUSED", "EINVAL", "EADDRINUSE")
     found = scanning.meet_itself(lab.A)
     assert isinstance(found, Scan)
@@ -104,7 +114,7 @@ def range_of_ports() -> tuple[int, ...]:
 def test_the_scene_has_a_fast_scan_a_slow_one_and_a_client(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
     ports = range(7000, 7016)
-    with nodes.Lab(fallback=True, **PLAN) as made:
+    with Lab(fallback=True, **PLAN) as made:
         with nothing_left():
             seen = scanning.observe(made, [Round(ports), Round(ports, rate=16)])
         by_source = {name: {one.port for one in seen.attempts if one.source.address == name}
@@ -126,7 +136,7 @@ def test_the_scene_has_a_fast_scan_a_slow_one_and_a_client(kind: str, monkeypatc
         assert len(scanning.observe(made, [Round(ports), Round(ports)], stop=stop).scans) == 1
 
 
-def test_watches_of_a_node_are_known_as_long_as_somebody_has_them(lab: nodes.Lab) -> None:
+def test_watches_of_a_node_are_known_as_long_as_somebody_has_them(lab: Lab) -> None:
     assert scanning.watches(lab.B) == ()
     with scanning.watch(lab.B, "7000-7003") as log:
         assert scanning.watches(lab.B) == (log,)
@@ -346,7 +356,7 @@ def check(key: str) -> Found:
 @kinds
 def test_hidden_ports_want_real_connections_from_a(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
-    with ExitStack() as held, nodes.Lab(fallback=True, **PLAN) as made:
+    with ExitStack() as held, Lab(fallback=True, **PLAN) as made:
         assert "nothing is hidden" in check("hidden").because
         hide(made.B)
         hide(made.B)  # the cell may be run again
@@ -374,7 +384,7 @@ def test_hidden_ports_want_real_connections_from_a(kind: str, monkeypatch: pytes
 def test_the_slow_scan_must_ask_for_all_and_the_fast_one_be_caught(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
     ports = range(FIRST, LAST + 1)
-    with nodes.Lab(fallback=True, **PLAN) as made:
+    with Lab(fallback=True, **PLAN) as made:
         assert "nobody watches" in check("unheard").because
         with scanning.watch(made.B, ports) as log:
             assert "no alarm" in check("unheard").because
@@ -400,7 +410,7 @@ def test_the_slow_scan_must_ask_for_all_and_the_fast_one_be_caught(kind: str, mo
     assert "no lab" in check("unheard").because
 
 
-def test_the_checks_do_not_look_at_variables(lab: nodes.Lab) -> None:
+def test_the_checks_do_not_look_at_variables(lab: Lab) -> None:
     hide(lab.B)
     with socket.socket() as ours, socket.create_server(("127.0.0.1", 0)) as listener:
         ours.connect(listener.getsockname())

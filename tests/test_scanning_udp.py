@@ -20,10 +20,10 @@ from scanned import (
     setting,
 )  # fmt: skip
 
-from sockets_lab import nodes
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.nodes.loopback import lease
-from sockets_lab.scanning import udp, udp_scan
+from sockets_lab.lab import Lab
+from sockets_lab.lab.loopback import lease
+from sockets_lab.lessons.scanning import udp, udp_scan
 
 SHORT = 0.2  # seconds
 HELD_BACK = range(20, 29)  # more closed ports than ICMP tells of at once
@@ -42,7 +42,7 @@ def address(held):
 
 @pytest.fixture
 def fresh():
-    with nodes.Lab(**TEXT) as made:
+    with Lab(**TEXT) as made:
         yield made
 
 

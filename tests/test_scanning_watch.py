@@ -9,11 +9,13 @@ from labs import needs_namespaces
 from leaks import nothing_left
 from scanned import TEXT, firewall, in_node, needs_nft, open_ports
 
-from sockets_lab import machine, nodes, scanning
 from sockets_lab.errors import BadInput
+from sockets_lab.kernel import machine
+from sockets_lab.lab import Lab
+from sockets_lab.lab.loopback import lease
+from sockets_lab.lessons import scanning
+from sockets_lab.lessons.scanning import Alarm, Attempt, Detector, Judgement, Visit, alarms, judge, watch
 from sockets_lab.model import Endpoint
-from sockets_lab.nodes.loopback import lease
-from sockets_lab.scanning import Alarm, Attempt, Detector, Judgement, Visit, alarms, judge, watch
 
 THREE = TEXT | {"C": "10.20.30.50"}
 ENOUGH = 10.0  # seconds
@@ -32,7 +34,7 @@ def address(held):
 
 @pytest.fixture
 def lab():
-    with nodes.Lab(**THREE) as made:
+    with Lab(**THREE) as made:
         yield made
 
 
@@ -91,7 +93,7 @@ class TestCapture:
 
     def test_a_closed_lab_ends_it_and_what_it_saw_stays(self, held):
         with nothing_left():
-            with nodes.Lab(**TEXT) as lab:
+            with Lab(**TEXT) as lab:
                 seen = watch(lab.B)
                 in_node(lab.A, scanning.scan, lab.B.address, "1-10")
                 seen.wait(10, ENOUGH)
@@ -140,7 +142,7 @@ class TestListeners:
 
     def test_in_a_lab_on_loopback_they_stand_in_and_say_so(self, monkeypatch):
         monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
-        with nodes.Lab(fallback=True, **TEXT) as lab, watch(lab.B) as seen:
+        with Lab(fallback=True, **TEXT) as lab, watch(lab.B) as seen:
             found = in_node(lab.A, scanning.scan, lab.B.address, "1490-1510,2500")
             attempts = seen.wait(2, ENOUGH)
             assert seen.kind == "listeners"

@@ -6,14 +6,15 @@ import pytest
 from labs import needs_namespaces
 from scanned import TEXT, firewall, in_node, needs_nft, needs_nmap, nmap, open_ports, sample
 
-from sockets_lab import nodes, scanning
+from sockets_lab.lab import Lab
+from sockets_lab.lessons import scanning
 
 pytestmark = [needs_namespaces, needs_nmap]
 
 
 @pytest.fixture
 def lab():
-    with nodes.Lab(**TEXT) as made:
+    with Lab(**TEXT) as made:
         yield made
 
 

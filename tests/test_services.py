@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sockets_lab.errors import BadInput
-from sockets_lab.ports import services
+from sockets_lab.lessons.ports import services
 
 LIST = Path("/etc/services")
 has_list = pytest.mark.skipif(

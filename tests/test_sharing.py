@@ -9,9 +9,9 @@ import sys
 import pytest
 from leaks import nothing_left
 
-from sockets_lab import table
-from sockets_lab.conflicts import inherit, share, sharing
 from sockets_lab.errors import BadInput, Refused
+from sockets_lab.kernel import table
+from sockets_lab.lessons.conflicts import inherit, share, sharing
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="says what Linux does; other systems differ")
 

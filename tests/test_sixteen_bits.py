@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from sockets_lab.errors import BadInput, Refused
+from sockets_lab.lessons.ports.sixteen_bits import try_number
 from sockets_lab.model import Endpoint, checked_port
-from sockets_lab.ports.sixteen_bits import try_number
 
 
 @pytest.mark.parametrize("value", [65536, -1, 2**70, "80", 80.0, None, b"80"])

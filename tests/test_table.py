@@ -16,11 +16,11 @@ import psutil
 import pytest
 from machines import NO_PROC
 
-from sockets_lab import netlink, table
 from sockets_lab.errors import BadInput
-from sockets_lab.machine import descriptor_limits, has_dual_stack, has_ipv6
+from sockets_lab.kernel import netlink, table
+from sockets_lab.kernel.machine import descriptor_limits, has_dual_stack, has_ipv6
+from sockets_lab.kernel.table import owners, psutil_table, sock_diag
 from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, Owner
-from sockets_lab.table import owners, psutil_table, sock_diag
 
 DEADLINE = 20.0
 SS_STATES = {"ESTAB": "ESTABLISHED", "UNCONN": "UNCONNECTED", "FIN-WAIT-1": "FIN_WAIT1", "FIN-WAIT-2": "FIN_WAIT2"}
@@ -105,25 +105,25 @@ def zoo():
 
 
 def names_of(sock):
-    """What the table must show as (protocol, local, foreign)."""
+    """What the table must show as (protocol, local, remote)."""
     protocol = "udp" if sock.type == socket.SOCK_DGRAM else "tcp"
     try:
-        foreign = Endpoint.of(sock.getpeername())
+        remote = Endpoint.of(sock.getpeername())
     except OSError:
-        foreign = Endpoint("::" if sock.family == socket.AF_INET6 else "0.0.0.0", 0)
-    return protocol, Endpoint.of(sock.getsockname()), foreign
+        remote = Endpoint("::" if sock.family == socket.AF_INET6 else "0.0.0.0", 0)
+    return protocol, Endpoint.of(sock.getsockname()), remote
 
 
 def ss(*options):
-    """Run `ss` and read its lines: (protocol, local, foreign) -> (state, receive queue, send queue, rest)."""
+    """Run `ss` and read its lines: (protocol, local, remote) -> (state, receive queue, send queue, rest)."""
     lines = subprocess.run(
         ["ss", "-H", "-a", "-n", *options], capture_output=True, text=True, timeout=DEADLINE, check=True
     ).stdout.splitlines()
     found = {}
     for line in lines:
-        protocol, state, receive_queue, send_queue, local, foreign, *rest = line.split()
+        protocol, state, receive_queue, send_queue, local, remote, *rest = line.split()
         state = SS_STATES.get(state, state.replace("-", "_"))
-        names = (protocol, ss_endpoint(local), ss_endpoint(foreign))
+        names = (protocol, ss_endpoint(local), ss_endpoint(remote))
         found[names] = (state, int(receive_queue), int(send_queue), " ".join(rest))
     return found
 
@@ -135,7 +135,7 @@ def ss_endpoint(text):
 
 
 def key(row):
-    return row.protocol, row.local, row.foreign
+    return row.protocol, row.local, row.remote
 
 
 @pytest.mark.usefixtures("each_source")
@@ -213,9 +213,9 @@ def test_find_is_exact(zoo):
     assert table.find(here).four_tuple == here
     assert table.find(here.reversed()).four_tuple == here.reversed()
     # Nobody has this tuple; the kernel's lookup would fall back to the listener.
-    assert table.find(FourTuple(here.foreign, Endpoint("127.0.0.1", 1))) is None
-    assert table.find(FourTuple(here.foreign, Endpoint("127.7.7.7", here.local.port))) is None
-    assert table.find(FourTuple(here.foreign, Endpoint("::1", here.local.port))) is None
+    assert table.find(FourTuple(here.remote, Endpoint("127.0.0.1", 1))) is None
+    assert table.find(FourTuple(here.remote, Endpoint("127.7.7.7", here.local.port))) is None
+    assert table.find(FourTuple(here.remote, Endpoint("::1", here.local.port))) is None
 
 
 @on_netlink
@@ -279,7 +279,7 @@ def test_a_connection_that_is_asked_for():
             clients.append(client)
         local = Endpoint.of(clients[-1].getsockname())
         (row,) = [row for row in table.snapshot("tcp", "SYN_SENT") if row.local == local]
-        assert row.foreign == Endpoint.of(listener.getsockname())
+        assert row.remote == Endpoint.of(listener.getsockname())
         assert table.row_of(clients[-1]) == row
 
 
@@ -395,7 +395,7 @@ def test_ipv4_on_an_ipv6_socket_is_found():
         names = FourTuple.of(client)
         server = stack.enter_context(listener.accept()[0])
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT)
-        assert table.find(names.reversed()).local == Endpoint(f"::ffff:{names.foreign.address}", names.foreign.port)
+        assert table.find(names.reversed()).local == Endpoint(f"::ffff:{names.remote.address}", names.remote.port)
         assert table.row_of(server).four_tuple == FourTuple.of(server)
 
 

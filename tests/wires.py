@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sockets_lab import machine
 from sockets_lab.errors import BadInput, Refused
+from sockets_lab.kernel import machine
 
 ROOT = str(Path(__file__).resolve().parents[1])
 FAR_MAC = "02:00:00:00:00:01"  # of w1
@@ -36,7 +36,7 @@ def make() -> None:
 
 def serve(descriptor: int) -> None:
     """Make sockets in there until the other process has enough, and send their descriptors."""
-    from sockets_lab.nodes import capture
+    from sockets_lab.lab import capture
 
     def down(name: str) -> None:
         from sockets_lab.netns import rtnetlink

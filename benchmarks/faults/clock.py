@@ -19,7 +19,7 @@ STAMPS = """
 def follow():
     import os, struct
     from dataclasses import replace
-    from sockets_lab.nodes.capture import Capture
+    from sockets_lab.lab.capture import Capture
     plain, file = Capture.packets, open(os.environ["CLOCK_SET_BACK"], "rb", buffering=0)
 
     def packets(self):

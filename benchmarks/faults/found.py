@@ -8,8 +8,8 @@ from pathlib import Path
 from kernels import LESSONS, NOTEBOOKS
 
 AT_ONCE = 8  # kernels; lessons mostly wait
-ALL = [*LESSONS, NOTEBOOKS / "bench.ipynb"]
-FEW = [path for path in ALL if path.stem in ("01_descriptors", "03_ports", "07_nodes", "bench")]
+ALL = [*LESSONS, NOTEBOOKS / "playground.ipynb"]
+FEW = [path for path in ALL if path.stem in ("01_descriptors", "03_ports", "07_nodes", "playground")]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sockets_lab.course.handing_in.evidence import mark
-from sockets_lab.course.handing_in.shapes import HandIn
+from sockets_lab.course.handing_in.schema import HandIn
 from sockets_lab.course.lessons import LESSONS, Lesson
 
 NOTHING, BEGUN, WHOLE = range(3)

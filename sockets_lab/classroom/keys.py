@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sockets_lab.course.handing_in.sealing import key_of
 from sockets_lab.errors import BadInput, refusal
-from sockets_lab.machine import is_name
+from sockets_lab.kernel.machine import is_name
 
 DIGITS = 64  # of a secret, hexadecimal: 256 bits
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sockets_lab.classroom.reading import Read, read, shown
 from sockets_lab.course.handing_in.exporting import file_name
-from sockets_lab.course.handing_in.shapes import HandIn, NotBelieved
+from sockets_lab.course.handing_in.schema import HandIn, NotBelieved
 from sockets_lab.errors import BadInput, refusal
 
 MOST = 5000  # files in a folder

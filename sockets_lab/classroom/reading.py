@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from sockets_lab.course.handing_in.evidence import kind, numbers_of
+from sockets_lab.course.handing_in.schema import KIND, HandIn, NotBelieved, need, shaped
 from sockets_lab.course.handing_in.sealing import fits, key_of
-from sockets_lab.course.handing_in.shapes import KIND, HandIn, NotBelieved, need, shaped
 
 LARGEST = 256 * 1024  # bytes: about six times a whole course
 DEEPEST = 8  # levels of [ and {; a sound file has seven

@@ -1,4 +1,4 @@
-"""The lessons in their order, and which module carries each."""
+"""The lessons in their order, and which folder carries each."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -9,7 +9,7 @@ from sockets_lab.errors import BadInput
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson: its notebook's name, the module that carries it, its title, and the minutes that it takes."""
+    """One lesson: its notebook's name, its folder in `lessons`, its title, and the minutes that it takes."""
 
     name: str
     module: str
@@ -18,19 +18,19 @@ class Lesson:
 
     def questions(self) -> ModuleType:
         """Return the module with this lesson's PREDICTIONS, EXERCISES and CLAIMS."""
-        return import_module(f"sockets_lab.course.{self.module}")
+        return import_module(f"sockets_lab.lessons.{self.module}.questions")
 
 
 LESSONS = (
-    Lesson("00_start_here", "machine", "Start here: your machine's passport", 10),
+    Lesson("00_start_here", "start", "Start here: your machine's passport", 10),
     Lesson("01_descriptors", "descriptors", "Sockets and descriptors", 30),
     Lesson("02_binding", "binding", "Socket addresses and binding", 30),
     Lesson("03_ports", "ports", "Ports, ranges and services", 30),
     Lesson("04_conflicts", "conflicts", "Port conflicts", 35),
     Lesson("05_fourtuples", "fourtuples", "Listening and four-tuples", 40),
     Lesson("06_datagrams", "datagrams", "Datagrams: UDP, multicast", 45),
-    Lesson("07_nodes", "nodes", "Two nodes: the classic example", 40),
-    Lesson("08_headers", "headers", "Segments and datagrams: the header", 40),
+    Lesson("07_nodes", "two_nodes", "Two nodes: the classic example", 40),
+    Lesson("08_headers", "packets", "Segments and datagrams: the header", 40),
     Lesson("09_filtering_and_forwarding", "filtering", "Firewalls and port forwarding", 50),
     Lesson("10_scanning", "scanning", "Scanning, and seeing yourself being scanned", 45),
     Lesson("11_knocking", "knocking", "Port knocking, its replay, and the cure", 40),

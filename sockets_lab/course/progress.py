@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sockets_lab.course.lessons import lesson
-from sockets_lab.machine import folder
+from sockets_lab.kernel.machine import folder
 
 Kept = dict[str, dict[str, Any]]  # {"predictions": {key: [predicted, measured]}, "exercises": {key: evidence}}
 KINDS = ("predictions", "exercises")

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Protocol, TypeVar
 
 from sockets_lab.errors import BadInput
-from sockets_lab.machine import learner
+from sockets_lab.kernel.machine import learner
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sockets_lab.calls import Call, Descriptor, Part, Raised
 from sockets_lab.errors import Refused
 from sockets_lab.figures.callwords import NOTHING, News, fold, left_out, steady, thread_labels, true
 from sockets_lab.figures.drawing import Drawing
+from sockets_lab.watch.calls import Call, Descriptor, Part, Raised
 
 STACK = 596  # where the lifeline of the protocol stack stands; right of it, what the stack then knows
 LINE = 23  # pixels from one message to the next

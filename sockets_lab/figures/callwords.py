@@ -9,9 +9,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from sockets_lab.calls import Call, Descriptor, Part, Raised
 from sockets_lab.errors import Refused
 from sockets_lab.model import Endpoint
+from sockets_lab.watch.calls import Call, Descriptor, Part, Raised
 
 HEAD, TAIL = 12, 6  # of a long conversation, so many calls at its beginning and at its end are shown
 ORDINALS = ("second", "third", "fourth", "fifth")

@@ -3,8 +3,8 @@
 from html import escape
 
 from sockets_lab.figures.marks import ROLES, role_of
-from sockets_lab.inspecting import Shown, View
 from sockets_lab.model import SocketRow
+from sockets_lab.watch.sockets import Shown, View
 
 HEADINGS = ("Descriptor", "Endpoints", "State, queues")
 SAID = 3  # sockets; of more only the number is said
@@ -26,7 +26,7 @@ def _row(one: Shown, now: float) -> str:
     role = f"--role:{ROLES[role_of(row)]};--age:{one.at - now:.2f}s"  # an animation that began before now
     cells = (
         f'<td>{numbers}{kind}</td><td colspan="2">{NO_ROW}</td>' if row is None else
-        f"<td>{numbers}{kind}</td><td>{_endpoint(str(row.local))}{_foreign(row)}</td>"
+        f"<td>{numbers}{kind}</td><td>{_endpoint(str(row.local))}{_remote(row)}</td>"
         f"<td>{row.state}<small>{_queues(row)}</small></td>"
     )  # fmt: skip
     mark = ' <span class="gone">closed</span>' if one.mark == "closed" else ""
@@ -37,8 +37,8 @@ def _endpoint(text: str) -> str:
     return f"<code>{escape(text)}</code>"
 
 
-def _foreign(row: SocketRow) -> str:
-    return f"<br>{_endpoint(f'→ {row.foreign}')}" if row.foreign.port else ""
+def _remote(row: SocketRow) -> str:
+    return f"<br>{_endpoint(f'→ {row.remote}')}" if row.remote.port else ""
 
 
 def _queues(row: SocketRow) -> str:

@@ -1,13 +1,12 @@
 """A ladder diagram: a vertical line for each host, time running down, and an arrow for each packet between them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sockets_lab.errors import BadInput
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.ladderwords import Message, Teller
-from sockets_lab.nodes.capture import Captured
+from sockets_lab.lab.capture import Captured
 
 TITLE = "Packets between hosts, in the order in which they crossed the link."
 MOST = 40  # packets drawn; more are counted
@@ -18,7 +17,7 @@ ROW, DETAILS = 27, 14  # pixels from one arrow to the next; added where words st
 
 
 @dataclass(frozen=True)
-class Step:
+class LadderStep:
     """One arrow: milliseconds after the first, and what the packet says."""
 
     after: float
@@ -29,16 +28,16 @@ class Step:
         return f"{self.after:.2f} ms" if self.after < 1000 else f"{self.after / 1000:.3f} s"
 
 
-def ladder(packets: Sequence[Captured], nodes: Any, title: str = TITLE) -> Drawing:
+def ladder(packets: Sequence[Captured], addresses: Mapping[str, str], title: str = TITLE) -> Drawing:
     """Draw captured packets as a ladder.
 
     Args:
         packets: as one capture saw them, in its order. title: a sentence that is the same on every run.
-        nodes: the hosts from left to right, two to five: nodes of a lab, pairs (name, address), or {name: address}.
+        addresses: of the hosts from left to right, two to five, by name, as `lab.addresses`.
     Raises: BadInput, for fewer or more hosts. What was sent to all is drawn to all: whom the switch left out, and who
         threw it away, is not to be seen on one link.
     """
-    hosts = _hosts(nodes)
+    hosts = _hosts(addresses)
     drawing = Drawing(title, "", 760, 0)
     steps, others = _steps(packets, hosts)
     shown = steps[:MOST]
@@ -60,27 +59,25 @@ def ladder(packets: Sequence[Captured], nodes: Any, title: str = TITLE) -> Drawi
     return drawing
 
 
-def _hosts(nodes: Any) -> dict[str, str]:
+def _hosts(addresses: Mapping[str, str]) -> dict[str, str]:
     """Return names by address."""
-    pairs: Iterable = nodes.items() if isinstance(nodes, Mapping) else nodes
-    found = [(one.name, one.address) if hasattr(one, "address") else one for one in pairs]
-    if not 2 <= len(found) <= HOSTS:
-        raise BadInput(f"a ladder has 2 to {HOSTS} hosts, not {len(found)}: pass so many.")
+    if not 2 <= len(addresses) <= HOSTS:
+        raise BadInput(f"a ladder has 2 to {HOSTS} hosts, not {len(addresses)}: pass so many.")
     hosts: dict[str, str] = {}
-    for name, address in found:  # where a machine has one loopback address only, all nodes stand at it
-        hosts[str(address)] = f"{hosts[address]}, {name}" if address in hosts else str(name)
+    for name, address in addresses.items():  # on a machine with one loopback address, all nodes share it
+        hosts[address] = f"{hosts[address]}, {name}" if address in hosts else name
     return hosts
 
 
-def _steps(packets: Sequence[Captured], hosts: Mapping[str, str]) -> tuple[list[Step], int]:
+def _steps(packets: Sequence[Captured], hosts: Mapping[str, str]) -> tuple[list[LadderStep], int]:
     """Return what to draw, and how many packets have an end that is no host of the ladder, or say nothing readable."""
     teller, begun = Teller(), None
-    steps: list[Step] = []
+    steps: list[LadderStep] = []
     for packet in packets:
         message = teller.tell(packet.octets)
         if message and message.source in hosts and message.destination in {"", *hosts} - {message.source}:
             begun = packet.time_ns if begun is None else begun
-            steps.append(Step((packet.time_ns - begun) / 1e6, message))
+            steps.append(LadderStep((packet.time_ns - begun) / 1e6, message))
     return steps, len(packets) - len(steps)
 
 
@@ -94,7 +91,7 @@ def _lines(drawing: Drawing, hosts: Mapping[str, str], bottom: float) -> dict[st
     return places
 
 
-def _arrow(drawing: Drawing, y: float, step: Step, places: Mapping[str, float]) -> None:
+def _arrow(drawing: Drawing, y: float, step: LadderStep, places: Mapping[str, float]) -> None:
     message, start = step.message, places[step.message.source]
     role = "refused" if message.bad else "packet"
     ends = [places[message.destination]] if message.destination else [x for x in places.values() if x != start]
@@ -113,7 +110,7 @@ def _arrow(drawing: Drawing, y: float, step: Step, places: Mapping[str, float]) 
         drawing.text(middle, y + 10, message.details, "muted", 11, "middle")
 
 
-def _sentence(step: Step, hosts: Mapping[str, str]) -> str:
+def _sentence(step: LadderStep, hosts: Mapping[str, str]) -> str:
     message = step.message
     source, destination = hosts[message.source], hosts.get(message.destination, "all")
     if message.ports:

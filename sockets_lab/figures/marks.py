@@ -73,7 +73,7 @@ def role_of(row: SocketRow | None) -> str:
     """Return the role of a socket: it listens, it has a connection or one peer, it has a name, it has none."""
     if row is None:
         return "quiet"
-    return "listener" if row.state == "LISTEN" else "connection" if row.foreign.port else "endpoint"
+    return "listener" if row.state == "LISTEN" else "connection" if row.remote.port else "endpoint"
 
 
 def arrowhead(line: Line) -> tuple[tuple[float, float], tuple[float, float]]:

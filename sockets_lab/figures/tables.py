@@ -73,12 +73,12 @@ def socket_table(title: str, rows: Iterable[SocketRow], names: Mapping[Endpoint,
     cells = tuple(
         (
             row.protocol, _named(row.local, names),
-            "-" if row.foreign.port == 0 else _named(row.foreign, names), row.state,
+            "-" if row.remote.port == 0 else _named(row.remote, names), row.state,
             "?" if row.inode is None else "none" if row.inode == 0 else str(row.inode),
         )
         for row in rows
     )  # fmt: skip
-    return Table(title, ("protocol", "local endpoint", "foreign endpoint", "state", "inode"), cells, (8, 24, 24, 12, 9))
+    return Table(title, ("protocol", "local endpoint", "remote endpoint", "state", "inode"), cells, (8, 24, 24, 12, 9))
 
 
 def _named(endpoint: Endpoint, names: Mapping[Endpoint, str] | None) -> str:

@@ -10,9 +10,3 @@ from sockets_lab.headers.link import ARP, Ethernet
 from sockets_lab.headers.options import Option, pack_options, read_options
 from sockets_lab.headers.packet import Packet, Seen
 from sockets_lab.headers.transport import TCP, UDP, ICMPv4, ICMPv6
-
-__all__ = [
-    "ARP", "TCP", "UDP", "Check", "DestinationOptions", "Ethernet", "Field", "Fragment", "Header", "HopByHop",
-    "ICMPv4", "ICMPv6", "IPv4", "IPv6", "NotAPacket", "Option", "Packet", "Routing", "Seen", "build", "checks",
-    "compose", "corrected", "dissect", "internet_checksum", "pack_options", "pseudo_header", "read_options",
-]  # fmt: skip

@@ -12,7 +12,7 @@ import socket
 import struct
 import time
 
-from sockets_lab.netlink import NLM_F_CREATE, attribute, command
+from sockets_lab.kernel.netlink import NLM_F_CREATE, attribute, command
 from sockets_lab.netns import rtnetlink
 from sockets_lab.netns.rtnetlink import NETLINK_ROUTE
 

@@ -6,7 +6,7 @@ Each function is one request to the kernel, and raises its refusal as OSError.
 import socket
 import struct
 
-from sockets_lab.netlink import NLM_F_CREATE, NLM_F_EXCL, ask, attribute, attributes, command
+from sockets_lab.kernel.netlink import NLM_F_CREATE, NLM_F_EXCL, ask, attribute, attributes, command
 
 NETLINK_ROUTE = 0
 RTM_NEWLINK, RTM_GETLINK, RTM_NEWADDR, RTM_NEWROUTE = 16, 18, 20, 24

@@ -12,10 +12,11 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any
 
 from sockets_lab.netns.channel import Channel
-from sockets_lab.netns.running import Runner, portable
+from sockets_lab.netns.runner import Runner, portable
 
 FEWEST_DESCRIPTORS = 1024  # the lessons place sockets at numbers up to 922
 
@@ -32,6 +33,7 @@ class Worker:
 
     def __init__(self, work: Channel, service: Channel, runner: Runner) -> None:
         self.work, self.service, self.runner = work, service, runner
+        self.works: dict[str, Callable[..., tuple]] = {"execute": runner.execute, "run": runner.run}
         self.number, self.busy = 0, False  # of the work in hand, and whether the learner's code runs
         self.stopped = 0  # the latest work that somebody wants to end
 
@@ -48,13 +50,13 @@ class Worker:
                 os._exit(0)
 
     def do(self, what: str, arguments: list[Any]) -> tuple:
-        """Run the runner's method of this name. An interrupt counts from its beginning on, and not after its end."""
+        """Run a cell's code, or a function. An interrupt counts from its beginning on, and not after its end."""
         try:
             self.runner.get_ready()  # not busy yet: Python may swallow an interrupt that meets its own imports
             self.busy = True
             try:
                 self.interrupted()  # it may have come before we got here
-                return getattr(self.runner, what)(*arguments)
+                return self.works[what](*arguments)
             finally:
                 self.busy = False
         except BaseException as error:  # noqa: BLE001  an interrupt at the last moment, or no readiness
@@ -78,10 +80,10 @@ class Worker:
             except EOFError:
                 os._exit(0)
 
-    def call(self, module: str, function: str, *arguments: Any) -> None:
+    def call(self, module: str, function: str, arguments: tuple, named: dict[str, Any]) -> None:
         """Call a function of a module by name; answer ("value", it), ("socket",) and the socket, or ("error", it)."""
         try:
-            answer = getattr(importlib.import_module(module), function)(*arguments)
+            answer = getattr(importlib.import_module(module), function)(*arguments, **named)
             packed = b"" if isinstance(answer, socket.socket) else pickle.dumps(answer)
         except Exception as error:  # noqa: BLE001  whatever it is, it belongs to the caller, as it was
             self.service.send(("error", portable(error)))

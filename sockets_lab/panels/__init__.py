@@ -4,5 +4,3 @@ from sockets_lab.panels.handing_in import hand_in, join
 from sockets_lab.panels.inspector import inspector
 from sockets_lab.panels.page import LessonPage, lesson
 from sockets_lab.panels.show import show
-
-__all__ = ["LessonPage", "hand_in", "inspector", "join", "lesson", "show"]

@@ -14,10 +14,10 @@ from IPython.core.error import UsageError
 from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
 from IPython.display import display
 
-from sockets_lab.calls import Recording, hide, record
 from sockets_lab.figures.calls import conversation
 from sockets_lab.figures.callwords import NOTHING
 from sockets_lab.panels.show import show
+from sockets_lab.watch.calls import Recording, hide, record
 
 MARK = "%%calls"
 

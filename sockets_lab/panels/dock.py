@@ -14,7 +14,7 @@ import traitlets
 from IPython import get_ipython
 
 from sockets_lab.figures import inspector as figure
-from sockets_lab.inspecting import Follower, View
+from sockets_lab.watch.sockets import Follower, View
 
 HERE = Path(__file__).parent
 

@@ -7,9 +7,9 @@ The names that it makes stay in the node for its next cell. `%node_result A` wai
 from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 
-from sockets_lab import nodes
 from sockets_lab.errors import BadInput
 from sockets_lab.figures.ladder import MOST, ladder
+from sockets_lab.lab import Lab, Reply, opened
 from sockets_lab.panels.show import show as show_picture
 
 SETTLING = 0.05  # seconds in which what is still on its way arrives
@@ -58,10 +58,10 @@ def packets(line: str, cell: str) -> None:
     with lab[line.strip()].capture() as capture:
         shell.run_cell(cell)
         crossed = capture.wait(MOST, deadline=SETTLING)
-    show_picture(ladder(crossed, lab.nodes))
+    show_picture(ladder(crossed, lab.addresses))
 
 
-def show(reply: nodes.Reply) -> None:
+def show(reply: Reply) -> None:
     """Show what a node's cell printed and its value; raise its exception with the node's own lines."""
     __tracebackhide__ = True
     print(reply.output, end="")
@@ -73,8 +73,8 @@ def show(reply: nodes.Reply) -> None:
         print(reply.value)
 
 
-def _lab() -> nodes.Lab:
-    lab = nodes.opened()
+def _lab() -> Lab:
+    lab = opened()
     if lab is None:
-        raise BadInput('There is no open lab: make one first, as lab = nodes.Lab(A="10.20.30.40", B="50.60.70.80").')
+        raise BadInput('There is no open lab: make one first, as lab = Lab(A="10.20.30.40", B="50.60.70.80").')
     return lab

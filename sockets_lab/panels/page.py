@@ -5,14 +5,14 @@ from subprocess import SubprocessError
 
 from IPython.display import Markdown, display
 
-from sockets_lab.course import atwork, handing_in, leftovers, progress
+from sockets_lab.course import cli_tools, handing_in, leaks, progress
 from sockets_lab.course.lessons import Lesson
 from sockets_lab.course.lessons import lesson as find_lesson
 from sockets_lab.course.questions import pick
 from sockets_lab.errors import refusal
 from sockets_lab.figures.tables import Table, listing
-from sockets_lab.machine import folder
-from sockets_lab.nodes import NodeError
+from sockets_lab.kernel.machine import folder
+from sockets_lab.lab import NodeError
 from sockets_lab.panels import calls, nodecells, refusals
 from sockets_lab.panels.handing_in import hand_in
 from sockets_lab.panels.history import write_between_cells
@@ -48,7 +48,7 @@ class LessonPage:
     def __init__(self, about: Lesson) -> None:
         self.about = about
         self.questions = about.questions()
-        self.before = leftovers.held()
+        self.before = leaks.held()
 
     def predict(self, key: str) -> None:
         """Ask for a prediction. The answer is kept; the verdict comes from the kernel."""
@@ -106,7 +106,8 @@ class LessonPage:
 
         Args: reads: its standard input.
         """
-        show(listing(f"At work you would type {command[0]}.", f"$ {' '.join(command)}\n{atwork.run(command, reads)}"))
+        said = cli_tools.run(command, reads)
+        show(listing(f"At work you would type {command[0]}.", f"$ {' '.join(command)}\n{said}"))
 
     def show(self, picture: Picture) -> None:
         """Show a picture."""
@@ -114,7 +115,7 @@ class LessonPage:
 
     def panel(self) -> Panel:
         """Make this lesson's panel."""
-        made: Panel = import_module(f"sockets_lab.panels.{self.about.module}").make()
+        made: Panel = import_module(f"sockets_lab.lessons.{self.about.module}.panel").make()
         return made
 
     def hand_in(self, folder: str = ".") -> None:
@@ -124,7 +125,7 @@ class LessonPage:
     def end(self) -> None:
         """Let go of what the panels hold, and show that nothing of this lesson is left."""
         let_go_of_all()
-        left = leftovers.left_over(self.before)
+        left = leaks.left_over(self.before)
         if left:
             print("Still here, and not here when the lesson began:", *left, sep="\n  ")
         else:

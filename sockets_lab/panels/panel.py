@@ -17,7 +17,7 @@ import ipywidgets as widgets
 
 from sockets_lab.errors import BadInput, refusal
 from sockets_lab.figures.svg import text_color
-from sockets_lab.nodes import NodeError
+from sockets_lab.lab import NodeError
 from sockets_lab.panels import refusals
 from sockets_lab.panels.inspector import look_again
 from sockets_lab.panels.keys import keep

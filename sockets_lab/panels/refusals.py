@@ -14,9 +14,9 @@ from types import TracebackType
 from IPython import get_ipython
 from IPython.core.interactiveshell import InteractiveShell
 
-from sockets_lab import nodes
 from sockets_lab.errors import Refused, refusal
-from sockets_lab.machine import descriptor_limits
+from sockets_lab.kernel.machine import descriptor_limits
+from sockets_lab.lab import opened
 
 AGAIN = "Restart the kernel, end what else runs on this machine, and begin again."
 FEW = 256  # descriptors: with as many, Jupyter and a lesson get by
@@ -60,7 +60,7 @@ def explained(error: BaseException) -> str:
         return _no_memory()
     if _missed and _while_loading(error):
         return f"{type(error).__name__}, as memory was missing before and a module is half loaded. {AGAIN}"
-    lab = nodes.opened()
+    lab = opened()
     if number == errno.EADDRINUSE and lab and lab.kind == "loopback":
         return (
             f"{_told(number)}. The nodes share this machine's ports, and a program that listens at 0.0.0.0 has its "

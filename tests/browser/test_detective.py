@@ -4,7 +4,7 @@ from answering import answers_and_keeps_its_keys
 from labs import needs_namespaces
 from looking import fits, press
 
-from sockets_lab import detective
+from sockets_lab.lessons import detective
 
 pytestmark = needs_namespaces
 CUSTOMERS = 60_000  # milliseconds: so long many customers may take on a busy machine

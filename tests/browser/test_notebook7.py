@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sockets_lab.machine import try_namespaces
+from sockets_lab.kernel.machine import try_namespaces
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-COURSE = [*sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb")), "bench"]
+COURSE = [*sorted(path.stem for path in NOTEBOOKS.glob("[0-9]*.ipynb")), "playground"]
 ON_THE_PAGE = """jupyterapp.shell.currentWidget.content.widgets.map(one => one.model)
     .filter(cell => cell.type === 'code').map(cell => cell.outputs.toJSON())"""
 

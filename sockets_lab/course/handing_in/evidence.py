@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from sockets_lab.course.handing_in.schema import TEXT
 from sockets_lab.course.handing_in.sealing import sealed
-from sockets_lab.course.handing_in.shapes import TEXT
 from sockets_lab.course.lessons import lesson
 from sockets_lab.course.questions import GIVEN, Found, number_of
-from sockets_lab.machine import Ability, learner, passport, ticket
+from sockets_lab.kernel.machine import Ability, learner, passport, ticket
 
 
 def evidence(name: str, key: str, found: Found) -> dict[str, Any]:

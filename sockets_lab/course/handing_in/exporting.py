@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from sockets_lab.course import progress
-from sockets_lab.course.handing_in import shapes
+from sockets_lab.course.handing_in import schema
 from sockets_lab.course.handing_in.evidence import evidence, kind, now, numbers_of, passport_lines
 from sockets_lab.course.handing_in.sealing import fits, sealed
 from sockets_lab.course.lessons import LESSONS, Lesson
 from sockets_lab.course.questions import Exercise
 from sockets_lab.errors import BadInput
-from sockets_lab.machine import Ticket, is_name, learner, passport, ticket
-from sockets_lab.nodes import NodeError
+from sockets_lab.kernel.machine import Ticket, is_name, learner, passport, ticket
+from sockets_lab.lab import NodeError
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class HandedIn:
     """What was written where. left_out: what could not be handed in, a sentence each."""
 
     path: Path
-    content: shapes.HandIn
+    content: schema.HandIn
     left_out: tuple[str, ...]
 
     def results(self, live: bool) -> list[str]:
@@ -51,9 +51,9 @@ def hand_in(folder: str | Path = ".", lesson: str = "") -> HandedIn:
         raise BadInput(f"Your ticket says {own.learner!r}, but SOCKETS_LAB_LEARNER says {who!r}: unset one of them.")
     left_out: list[str] = []
     lessons = {one.name: _part(one, who, own, one.name == lesson, left_out) for one in LESSONS}
-    data = sealed(own, shapes.KIND, {
-        "kind": shapes.KIND,
-        "version": shapes.VERSION,
+    data = sealed(own, schema.KIND, {
+        "kind": schema.KIND,
+        "version": schema.VERSION,
         "course": course_version(),
         "learner": who,
         "passport": passport_lines(passport()),
@@ -61,7 +61,7 @@ def hand_in(folder: str | Path = ".", lesson: str = "") -> HandedIn:
         "moment": now(),
     })  # fmt: skip
     path = Path(folder) / file_name(who)
-    content = shapes.shaped(data)
+    content = schema.shaped(data)
     draft = path.with_suffix(".part")
     try:
         draft.write_text(json.dumps(data, indent=1), encoding="utf-8")
@@ -96,8 +96,8 @@ def _part(one: Lesson, who: str, own: Ticket | None, is_open: bool, left_out: li
     predictions = {}
     for key, pair in progress.load(one.name)["predictions"].items():
         try:
-            predictions[key] = list(shapes.prediction(one, key, pair))
-        except shapes.NotBelieved as fault:
+            predictions[key] = list(schema.prediction(one, key, pair))
+        except schema.NotBelieved as fault:
             left_out.append(f"{one.name[:2]} {key}: {fault}.")
     return {"predictions": predictions, "exercises": results}
 
@@ -124,8 +124,8 @@ def _fault(name: str, key: str, seen: Any, who: str, own: Ticket | None) -> str 
     if seen is True:
         return "it was solved before the course kept evidence"
     try:
-        result = shapes.result(seen)
-    except shapes.NotBelieved as fault:
+        result = schema.result(seen)
+    except schema.NotBelieved as fault:
         return str(fault)
     if result.learner != who or result.numbers != numbers_of(who, name):
         return "it was solved under another name (after a new ticket, restart the kernel)"

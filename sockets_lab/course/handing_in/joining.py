@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from sockets_lab.errors import BadInput
-from sockets_lab.machine import folder, read_ticket
-from sockets_lab.machine.tickets import FILE, Ticket
+from sockets_lab.kernel.machine import folder, read_ticket
+from sockets_lab.kernel.machine.credentials import FILE, Ticket
 
 
 def join(text: str) -> tuple[Ticket, Path]:

@@ -8,7 +8,7 @@ import hmac
 import json
 from typing import Any
 
-from sockets_lab.machine import Ticket
+from sockets_lab.kernel.machine import Ticket
 
 
 def key_of(secret: str, learner: str) -> str:

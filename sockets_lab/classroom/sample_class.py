@@ -1,0 +1,137 @@
+"""A class that does not exist, for trying the instructor's notebook, and for the tests. The same for the same seed.
+
+Names, answers and machines are drawn by lot. Nothing is measured, so nothing here says what a kernel does.
+"""
+
+import json
+import random
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sockets_lab.classroom import tampering
+from sockets_lab.course.handing_in.evidence import kind, mark, numbers_of
+from sockets_lab.course.handing_in.exporting import file_name
+from sockets_lab.course.handing_in.schema import KIND, VERSION
+from sockets_lab.course.handing_in.sealing import sealed, ticket_of
+from sockets_lab.course.lessons import LESSONS, Lesson
+from sockets_lab.kernel.machine import Ticket
+from sockets_lab.kernel.machine.passport import LINES
+
+SECRET = "5ec7e7" * 10 + "5ec7"  # of this class alone: a real one is made with classroom.new_secret
+NAMES = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gül", "Hana", "Iris", "Jan", "Kofi", "Lena", "Mia", "Noor",
+         "Olga", "Pia", "Quin", "Rosa", "Sven", "Tara", "Uma", "Vito", "Wren", "Xena", "Yara", "Zoë")  # fmt: skip
+ODD_NAMES = ("<b>Bold</b>", "O'Neill & Daughter", "$x_1$", 'Say "hi"', "../../up", "<script>alert(1)</script>")
+BEGAN = datetime(2026, 9, 1, 9, tzinfo=UTC)
+Machine = dict[str, tuple[str, bool | None]]
+# What differs from a Linux laptop, in words, not measured: what the passport of each kind of machine may say.
+KINDS: tuple[tuple[int, Machine], ...] = (
+    (10, {}),
+    (5, {"command-line tools": ("ss", True), "limit of descriptors": ("65536 now, 65536 at most", True),
+         "network namespaces": ("refused: EPERM", False)}),
+    (3, {"socket table": ("this process only, through psutil", False), "command-line tools": ("lsof", True),
+         "limit of descriptors": ("256 now, any number at most", True),
+         "network namespaces": ("refused: ENOSYS", False),
+         "more loopback addresses": ("127.0.0.1 alone", False), "a port range per socket": ("not obeyed", False),
+         "ports the kernel chooses": ("not told; 49152-65535 seen", True)}),
+    (2, {"IPv6 on loopback": ("::1 is not here", False), "IPv4 on IPv6 sockets": ("a socket serves one", False),
+         "names of services": ("there is no list", False)}),
+)  # fmt: skip
+USUAL: Machine = {
+    "socket table": ("every process, through netlink", True), "command-line tools": ("ss, lsof", True),
+    "limit of descriptors": ("1024 now, 1048576 at most", True), "IPv6 on loopback": ("::1 is here", True),
+    "IPv4 on IPv6 sockets": ("one socket serves both", True),
+    "ports below 1024": ("you may bind 1024 and above", False), "ports the kernel chooses": ("32768-60999", True),
+    "names of services": ("there is a list", True), "SO_REUSEPORT": ("two sockets share a port", True),
+    "more loopback addresses": ("all of 127.0.0.0/8", True), "a port range per socket": ("obeyed", True),
+    "network namespaces": ("can be made", True),
+}  # fmt: skip
+UNKNOWN = ("not known", None)
+
+
+@dataclass(frozen=True)
+class MadeUp:
+    """What was written: the secret of the class, its learners whose files are sound, and how each other was spoiled."""
+
+    secret: str
+    learners: tuple[str, ...]
+    spoiled: dict[str, str]
+
+
+def write_class(folder: str | Path, files: int = 200, spoiled: int = 20, seed: int = 6) -> MadeUp:
+    """Write the files of a made-up class into a folder, some of them damaged or forged.
+
+    Args: files, 1 or more in all; spoiled, how many of them, or all but those of odd names and the first, where these
+    are fewer; each in a manner of its own as long as there are such (`spoiling.MANNERS`).
+    """
+    lot, place = random.Random(seed), Path(folder)
+    names = [ODD_NAMES[n] if n < len(ODD_NAMES) else f"{NAMES[n % len(NAMES)]} {n:03}" for n in range(files)]
+    whole = {name: hand_in(name, lot) for name in names}
+    usual = names[len(ODD_NAMES) :] or names[1:]
+    chosen = set(lot.sample(usual, min(spoiled, len(usual))))
+    sound = [name for name in names if name not in chosen]
+    manners = lot.sample(list(tampering.MANNERS.items()), len(tampering.MANNERS))
+    how: dict[str, str] = {}
+    for number, name in enumerate(name for name in names if name in chosen):
+        manner, spoil = manners[number % len(manners)]
+        other = whole[lot.choice(sound)]
+        (place / file_name(name)).write_bytes(spoil(whole[name], other, SECRET))
+        how[file_name(name)] = manner
+    for name in sound:
+        (place / file_name(name)).write_bytes(written(whole[name]))
+    return MadeUp(SECRET, tuple(sound), how)
+
+
+def written(data: dict[str, Any]) -> bytes:
+    """Write a hand-in as the course does."""
+    return json.dumps(data, indent=1).encode()
+
+
+def hand_in(name: str, lot: random.Random, secret: str = SECRET) -> dict[str, Any]:
+    """Make up what one learner hands in."""
+    own = ticket_of(secret, name)
+    machine = USUAL | lot.choices([one for _, one in KINDS], [weight for weight, _ in KINDS])[0]
+    passport = [[line[0], *machine.get(line[0], UNKNOWN)] for line in LINES]
+    here = mark((line[0], machine.get(line[0], UNKNOWN)[1]) for line in LINES)
+    reach = min(len(LESSONS), 1 + int(lot.triangular(0, len(LESSONS), len(LESSONS) * 0.9)))
+    moment = BEGAN + timedelta(days=60, minutes=lot.randrange(20_000))
+    lessons = {}
+    for number, lesson in enumerate(LESSONS[:reach]):
+        diligent = 0.5 if number == reach - 1 else 0.93
+        results = {}
+        for task in lesson.questions().EXERCISES:
+            if lot.random() < diligent:
+                live = number == reach - 1 and lot.random() < 0.5
+                ago = timedelta(seconds=5) if live else timedelta(days=60 - 5 * number, minutes=lot.randrange(600))
+                seen = moment - ago
+                results[task.key] = {"live": live, "evidence": _evidence(own, lesson, task.key, seen, here)}
+        lessons[lesson.name] = {"predictions": _predictions(lesson, lot, diligent), "exercises": results}
+    data = {"kind": KIND, "version": VERSION, "course": "made up", "learner": name, "passport": passport,
+            "lessons": lessons, "moment": _text(moment)}  # fmt: skip
+    return sealed(own, KIND, data)
+
+
+def _evidence(own: Ticket, lesson: Lesson, key: str, moment: datetime, here: str) -> dict[str, Any]:
+    return sealed(own, kind(lesson.name, key), {
+        "because": "made up", "learner": own.learner, "moment": _text(moment),
+        "numbers": numbers_of(own.learner, lesson.name), "passport": here,
+    })  # fmt: skip
+
+
+def _predictions(lesson: Lesson, lot: random.Random, diligent: float) -> dict[str, list[str | None]]:
+    """Draw answers: of each question one choice is what most machines did; how many miss it differs by question."""
+    made: dict[str, list[str | None]] = {}
+    for asked in lesson.questions().PREDICTIONS:
+        steady = random.Random(f"{lesson.name}/{asked.key}")
+        did, hard, tempting = next(iter(asked.because)), steady.uniform(0.05, 0.8), steady.choice(asked.choices)
+        if lot.random() < 0.03:
+            did = lot.choice(asked.choices)
+        guess = lot.choice([tempting, lot.choice(asked.choices)]) if lot.random() < hard else did
+        if lot.random() < diligent:
+            made[asked.key] = [None if lot.random() < 0.05 else guess, None if lot.random() < 0.03 else did]
+    return made
+
+
+def _text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,117 @@
+"""How a hand-in can be damaged or forged: a manner each. The made-up class and the tests use them.
+
+A manner takes a sound hand-in, another learner's, and the class's secret; it returns the bytes of the spoiled file.
+"""
+
+import json
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any
+
+from sockets_lab.classroom.reading import LARGEST
+from sockets_lab.course.handing_in.schema import KIND
+from sockets_lab.course.handing_in.sealing import key_of, seal
+from sockets_lab.course.lessons import LESSONS
+
+Data = dict[str, Any]
+Manner = Callable[[Data, Data, str], bytes]
+FIRST = LESSONS[0]
+KEY = FIRST.questions().EXERCISES[0].key
+
+
+def _edit(change: Callable[[Data], object], again: bool = False) -> Manner:
+    """Change a field; `again`: and seal the file once more, as somebody can who has the learner's ticket."""
+
+    def spoil(own: Data, _: Data, secret: str) -> bytes:
+        data = deepcopy(own)
+        change(data)
+        if again:
+            data["seal"] = seal(key_of(secret, data["learner"]), KIND, data)
+        return json.dumps(data, indent=1).encode()
+
+    return spoil
+
+
+def _text(change: Callable[[bytes], bytes]) -> Manner:
+    return lambda own, other, secret: change(json.dumps(own, indent=1).encode())
+
+
+def _part(data: Data) -> Data:
+    part: Data = data["lessons"].setdefault(FIRST.name, {"predictions": {}, "exercises": {}})
+    return part
+
+
+def _other_lesson(data: Data) -> Data:
+    """Return the exercises of the first lesson, with a result in them, be it an invented one."""
+    exercises: Data = _part(data)["exercises"]
+    exercises.setdefault(KEY, {"live": False, "evidence": {
+        "because": "it is solved", "learner": data["learner"], "moment": data["moment"], "numbers": {},
+        "passport": "0" * 16, "seal": ""}})  # fmt: skip
+    return exercises
+
+
+def _evidence(data: Data) -> Data:
+    seen: Data = _other_lesson(data)[KEY]["evidence"]
+    return seen
+
+
+def _replayed(own: Data, other: Data, _: str) -> bytes:
+    return json.dumps(other | {"learner": own["learner"]}, indent=1).encode()
+
+
+def _borrowed(own: Data, other: Data, secret: str) -> bytes:
+    data = deepcopy(own)
+    _part(data)["exercises"][KEY] = {"live": False, "evidence": deepcopy(_evidence(deepcopy(other)))}
+    data["seal"] = seal(key_of(secret, data["learner"]), KIND, data)
+    return json.dumps(data, indent=1).encode()
+
+
+def _copied(own: Data, other: Data, _: str) -> bytes:
+    return json.dumps(other, indent=1).encode()
+
+
+def _sealed_with_own_key(own: Data, other: Data, secret: str) -> bytes:
+    """Put another's name on a file and seal it with one's own ticket."""
+    data = own | {"learner": other["learner"]}
+    data["seal"] = seal(key_of(secret, own["learner"]), KIND, data)
+    return json.dumps(data, indent=1).encode()
+
+
+MANNERS: dict[str, Manner] = {
+    "cut off in the middle": _text(lambda text: text[: len(text) // 2]),
+    "empty": _text(lambda text: b""),
+    "no JSON": _text(lambda text: b"I have done all of it, honestly."),
+    "a program": _text(lambda text: b"__import__('os').system('touch owned')\n"),
+    "a pickle": _text(lambda text: b"cos\nsystem\n(S'touch owned'\ntR."),
+    "not UTF-8": _text(lambda text: text.replace(b'"learner"', b'"l\xe4rner"', 1)),
+    "nested without end": _text(lambda text: b"[" * 100_000),
+    "far too large": _text(lambda text: text + b" " * LARGEST),
+    "one thing said twice": _text(lambda text: text.replace(b'"kind"', b'"seal": "", "kind"', 1)),
+    "no number": _text(lambda text: text.replace(b'"version": 1', b'"version": NaN', 1)),
+    "a huge number": _text(lambda text: text.replace(b'"version": 1', b'"version": 1' + b"0" * 10_000, 1)),
+    "another version": _edit(lambda data: data.update(version=2)),
+    "true for a number": _edit(lambda data: data.update(version=True)),
+    "a list for a table": _edit(lambda data: data.update(lessons=[])),
+    "a field too many": _edit(lambda data: data.update(marks="A")),
+    "a lesson that is none": _edit(lambda data: data["lessons"].update({"99_magic": _part(data)}), again=True),
+    "an exercise that is none": _edit(
+        lambda data: _part(data)["exercises"].update(magic=_other_lesson(data)[KEY]), again=True),
+    "an answer that is no choice": _edit(
+        lambda data: _part(data)["predictions"].update({FIRST.questions().PREDICTIONS[0].key: ["42", None]}),
+        again=True),
+    "an unseeable name": _edit(lambda data: data.update(learner="ada\u202e")),
+    "a result added": _edit(lambda data: _evidence(data).update(because="the kernel told me so")),
+    "another's file under an own name": _replayed,
+    "another's result in an own file": _borrowed,
+    "another's file, copied": _copied,
+    "own file under another's name": _sealed_with_own_key,
+    "no seal": _edit(lambda data: data.update(seal="")),
+    "a seal of another key": _edit(lambda data: data.update(seal="0" * 64)),
+    "a number that is another's": _edit(lambda data: _evidence(data)["numbers"].update({"00/x": 3}), again=True),
+    "solved in the future": _edit(lambda data: _evidence(data).update(moment="2999-01-01T00:00:00Z"), again=True),
+    "called live, long ago": _edit(
+        lambda data: (_evidence(data).update(moment="2020-01-01T00:00:00Z"),
+                      _other_lesson(data)[KEY].update(live=True)),
+        again=True),
+    "a moment that is none": _edit(lambda data: data.update(moment="2026-02-31T25:00:00Z"), again=True),
+}  # fmt: skip

@@ -1,0 +1,151 @@
+"""What a hand-in must look like, field by field. Whatever looks otherwise is not believed, and the sentence says why.
+
+The same check runs twice: before a learner's file is written, and when the teacher reads it.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sockets_lab.course.lessons import LESSONS, Lesson
+from sockets_lab.kernel.machine import is_name
+from sockets_lab.kernel.machine.passport import LINES
+
+KIND, VERSION = "sockets_lab hand-in", 1
+TEXT = 300  # characters of a text, at most
+NUMBERS = 40  # personal numbers of a lesson, at most
+LARGEST = 2**53  # of a whole number: what every reader of JSON can hold
+SEAL = re.compile(r"(?:[0-9a-f]{64})?", re.ASCII)
+MARK = re.compile(r"[0-9a-f]{16}", re.ASCII)
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
+
+
+class NotBelieved(ValueError):
+    """A file, or a part of one, that is no sound hand-in: one sentence that says why."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One exercise that a kernel showed to be solved: in the moment of handing in (live), or earlier."""
+
+    because: str
+    learner: str
+    moment: datetime
+    numbers: Mapping[str, int]
+    passport: str
+    live: bool
+    sealed: bool
+
+
+@dataclass(frozen=True)
+class Part:
+    """What was handed in of one lesson. Predictions: key to (predicted, measured), each None where it was left out."""
+
+    predictions: Mapping[str, tuple[str | None, str | None]]
+    results: Mapping[str, Result]
+
+
+@dataclass(frozen=True)
+class HandIn:
+    """What one learner handed in. Passport: name of the ability to (value, present)."""
+
+    learner: str
+    course: str
+    moment: datetime
+    passport: Mapping[str, tuple[str, bool | None]]
+    parts: Mapping[str, Part]
+    sealed: bool
+
+
+def shaped(data: Any) -> HandIn:
+    """Read what a file says, field by field. Raises: NotBelieved."""
+    need(isinstance(data, dict) and data.get("kind") == KIND, "it is no hand-in of this course")
+    version = data.get("version")
+    need(type(version) is int and version == VERSION, f"its format is not version {VERSION}, the one that is read here")
+    _fields(data, {"kind", "version", "course", "learner", "moment", "passport", "lessons", "seal"}, "the file")
+    need(is_name(data["learner"]), "the learner's name is none: 1 to 64 characters that can be seen")
+    lessons = {one.name: one for one in LESSONS}
+    need(isinstance(data["lessons"], dict), "its lessons are no table of lessons")
+    for name in data["lessons"]:
+        need(name in lessons, "it names a lesson that this course does not have")
+    parts = {name: _part(lessons[name], part) for name, part in data["lessons"].items()}
+    return HandIn(data["learner"], _text(data["course"], "course"), _moment(data["moment"]),
+                  _passport(data["passport"]), parts, bool(_match(SEAL, data["seal"], "seal")))  # fmt: skip
+
+
+def need(holds: bool, sentence: str) -> None:
+    """Raises: NotBelieved, with the sentence, where something does not hold."""
+    if not holds:
+        raise NotBelieved(sentence)
+
+
+def result(seen: Any, live: bool = False) -> Result:
+    """Read the evidence of one exercise. Raises: NotBelieved."""
+    _fields(seen, {"because", "learner", "moment", "numbers", "passport", "seal"}, "an evidence")
+    need(is_name(seen["learner"]), "an evidence names no learner")
+    numbers = seen["numbers"]
+    need(isinstance(numbers, dict) and len(numbers) <= NUMBERS, "personal numbers are no table of numbers")
+    for number in numbers.values():
+        need(type(number) is int and abs(number) <= LARGEST, "a personal number is no whole number, or far too large")
+    return Result(_text(seen["because"], "because"), seen["learner"], _moment(seen["moment"]), dict(numbers),
+                  _match(MARK, seen["passport"], "passport"), live,
+                  bool(_match(SEAL, seen["seal"], "seal")))  # fmt: skip
+
+
+def prediction(lesson: Lesson, key: Any, pair: Any) -> tuple[str | None, str | None]:
+    """Read one prediction of a lesson. Raises: NotBelieved."""
+    choices = {one.key: one.choices for one in lesson.questions().PREDICTIONS}
+    need(key in choices, f"it answers a question that {lesson.name} does not ask")
+    need(isinstance(pair, list | tuple) and len(pair) == 2, "a prediction is not a pair: predicted, measured")
+    for one in pair:
+        need(one is None or (isinstance(one, str) and one in choices[key]),
+             f"an answer to {lesson.name}, {key}, is none of its choices")  # fmt: skip
+    return pair[0], pair[1]
+
+
+def _part(lesson: Lesson, part: Any) -> Part:
+    _fields(part, {"predictions", "exercises"}, f"lesson {lesson.name}")
+    need(isinstance(part["predictions"], dict) and isinstance(part["exercises"], dict),
+         f"lesson {lesson.name} has no tables of predictions and exercises")  # fmt: skip
+    tasks = {one.key for one in lesson.questions().EXERCISES}
+    results = {}
+    for key, entry in part["exercises"].items():
+        need(key in tasks, f"it solves an exercise that {lesson.name} does not have")
+        _fields(entry, {"live", "evidence"}, f"exercise {lesson.name}, {key},")
+        need(type(entry["live"]) is bool, f"exercise {lesson.name}, {key}, is live neither truly nor falsely")
+        results[key] = result(entry["evidence"], entry["live"])
+    return Part({key: prediction(lesson, key, pair) for key, pair in part["predictions"].items()}, results)
+
+
+def _fields(data: Any, names: set[str], what: str) -> None:
+    need(isinstance(data, dict) and set(data) == names, f"{what} does not have the fields that belong there")
+
+
+def _text(text: Any, what: str) -> str:
+    need(isinstance(text, str) and len(text) <= TEXT and text.isprintable(),
+         f"the field {what!r} is no text, or not a plain one")  # fmt: skip
+    return str(text)
+
+
+def _match(pattern: re.Pattern[str], text: Any, what: str) -> str:
+    need(isinstance(text, str) and pattern.fullmatch(text) is not None, f"the field {what!r} does not look like one")
+    return str(text)
+
+
+def _moment(text: Any) -> datetime:
+    try:
+        return datetime.fromisoformat(_match(MOMENT, text, "moment"))
+    except ValueError as error:
+        raise NotBelieved("the field 'moment' is no date and time") from error
+
+
+def _passport(lines: Any) -> dict[str, tuple[str, bool | None]]:
+    known = {line[0] for line in LINES}
+    need(isinstance(lines, list) and len(lines) <= len(known), "the passport is no list, or too long")
+    for line in lines:
+        need(isinstance(line, list) and len(line) == 3, "a line of the passport is not name, value, present")
+        need(line[2] is None or type(line[2]) is bool, "a line of the passport says neither yes, no nor unknown")
+        need(isinstance(line[0], str) and line[0] in known, "the passport has an ability that this course does not try")
+    return {name: (_text(value, "value"), present) for name, value, present in lines}

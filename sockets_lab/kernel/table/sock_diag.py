@@ -1,0 +1,201 @@
+"""Ask the Linux kernel for rows of its socket table, over netlink. Read only, no privilege needed.
+
+A *dump* is answered by one message a socket, a *get* of one exact four-tuple by a single message.
+Source: sock_diag(7), linux/inet_diag.h.
+"""
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
+from functools import cache
+from operator import itemgetter
+
+from sockets_lab.kernel import netlink
+from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, Owner, SocketRow
+
+NETLINK_SOCK_DIAG = 4
+SOCK_DIAG_BY_FAMILY, TCPDIAG_GETSOCK = 20, 18
+INET_DIAG_SKV6ONLY = 11
+ANY_COOKIE = b"\xff" * 8
+
+REQUEST = struct.Struct("=BBxxI36s4x8s")  # inet_diag_req_v2: family, protocol, states, names, cookie
+BOTH = struct.Struct("=4x2s38x8sI4x")  # inet_diag_req, the older one, of TCP only: port, cookie, states
+NAMES = struct.Struct("=2s2s16s16s")  # the beginning of inet_diag_sockid: ports and addresses, local and remote
+ENDS = struct.Struct("=Bxxx2s2s16s16s")  # of inet_diag_msg: family, names
+VALUES = struct.Struct("=xB54xII4xI")  # of the same: state, queues, inode, with which it ends
+INODE = struct.Struct("=I")
+SIZE = VALUES.size  # bytes of an inet_diag_msg; attributes may follow
+
+PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
+FAMILIES = (socket.AF_INET, socket.AF_INET6)
+ADDRESS_BYTES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 16}
+
+# linux/tcp_states.h counts from 1, in the order of TCP_STATES. Two more are the kernel's own: a connection that is
+# still only asked for, and (from Linux 6.8) a TCP socket that is bound and neither listens nor is connected.
+NEW_SYN_RECV, BOUND_INACTIVE = 12, 13
+STATES = {
+    "tcp": {**dict(enumerate(TCP_STATES, 1)), NEW_SYN_RECV: "SYN_RECV", BOUND_INACTIVE: "CLOSE"},
+    "udp": {1: "CONNECTED", 7: "UNCONNECTED"},
+}
+
+
+@cache
+def works() -> bool:
+    """Tell whether this kernel reports TCP and UDP over netlink, by asking for no state at all."""
+    try:
+        return not any(dump(protocol, states=frozenset()) for protocol in PROTOCOLS)
+    except (OSError, AttributeError):  # AttributeError: no AF_NETLINK, so no Linux
+        return False
+
+
+@cache
+def state_mask(protocol: str, states: frozenset[str] | None) -> int:
+    """Return the bits of the states to ask for, all where None is given."""
+    return sum(1 << number for number, name in STATES[protocol].items() if states is None or name in states)
+
+
+def opened() -> socket.socket:
+    """Open a socket for such questions. Raises: OSError."""
+    return netlink.opened(NETLINK_SOCK_DIAG)
+
+
+def dump(protocol: str, family: int | None = None, states: frozenset[str] | None = None, port: int = 0,
+         through: socket.socket | None = None) -> list[bytes]:  # fmt: skip
+    """Return one inet_diag_msg a socket, unread, for all sockets of one protocol.
+
+    Args: family: AF_INET or AF_INET6, None = both, IPv4 first; states: names to keep, None = all; port: the local port
+        to keep, 0 = all; through: an open socket.
+    Returns: none where the kernel has no IPv6. The kernel does not tell whether sockets came or went meanwhile.
+    Raises: OSError; an open socket may then hold the rest of the answer.
+    """
+    with nullcontext(through) if through else opened() as kernel:
+        if family is None and protocol == "tcp":
+            return _both(kernel, states, port)
+        families = FAMILIES if family is None else (family,)
+        parts = (part for each in families for part in _parts(kernel, protocol, each, states, port))
+        return [message for part in parts for message in part]
+
+
+def packed(protocol: str, family: int, states: frozenset[str] | None = None) -> bytes:
+    """Return the messages of `dump` one behind the other, without their attributes: SIZE bytes a socket."""
+    with opened() as kernel:
+        return b"".join([b"".join(part) for part in _parts(kernel, protocol, family, states, bare=True)])
+
+
+def _both(kernel: socket.socket, states: frozenset[str] | None, port: int) -> list[bytes]:
+    """Ask for TCP of both families in one walk through the kernel's tables, which takes half the time of two.
+
+    Their buckets are many, and most of them empty: in a small table the walk is nearly all of the time.
+    """
+    request = BOTH.pack(port.to_bytes(2, "big"), ANY_COOKIE, state_mask("tcp", states))
+    found = [message for part in _answers(kernel, TCPDIAG_GETSOCK, request) for message in part]
+    return sorted(found, key=itemgetter(0))  # its first byte is the family
+
+
+def _parts(kernel: socket.socket, protocol: str, family: int, states: frozenset[str] | None, port: int = 0,
+           bare: bool = False) -> Iterator[list[bytes]]:  # fmt: skip
+    """Ask for one family, and yield the messages of each part of the answer."""
+    kept = state_mask(protocol, states)
+    request = REQUEST.pack(family, PROTOCOLS[protocol], kept, port.to_bytes(2, "big"), ANY_COOKIE)
+    try:
+        yield from _answers(kernel, SOCK_DIAG_BY_FAMILY, request, bare)
+    except OSError as error:
+        if error.errno != errno.ENOENT or family != socket.AF_INET6:
+            raise
+
+
+def _answers(kernel: socket.socket, kind: int, request: bytes, bare: bool = False) -> Iterator[list[bytes]]:
+    netlink.send(kernel, kind, request, netlink.NLM_F_DUMP)
+    more = True
+    while more:
+        found, more = _split(netlink.receive(kernel), kind, bare)
+        yield found
+
+
+def _split(part: bytes, kind: int, bare: bool) -> tuple[list[bytes], bool]:
+    """Return the messages of one part, and whether another part follows.
+
+    What `netlink.messages` does, in half the time, as a table may have a hundred thousand rows: behind a first row it
+    looks at lengths only. It leaves to `messages` a refusal, which comes alone, and the end, which is shorter.
+    """
+    header, shortest = netlink.HEADER.size, netlink.HEADER.size + SIZE
+    words, place = memoryview(part).cast("I"), 0
+    found: list[bytes] = []
+    if netlink.HEADER.unpack_from(part)[1] == kind:
+        while place < len(words) and (length := words[place]) >= shortest:
+            begin = 4 * place
+            found.append(part[begin + header : begin + (shortest if bare else length)])
+            place += (length + 3) >> 2
+    return found, all(told != netlink.NLMSG_DONE for told, _, _ in netlink.messages(part[4 * place :]))
+
+
+def get(four_tuple: FourTuple, kernel: socket.socket) -> SocketRow | None:
+    """Ask for the row of one TCP connection, through an open socket.
+
+    Returns: None where the kernel has nothing for these names; a listener, where it has no connection but that.
+    Raises: OSError; the socket may then hold the rest of the answer.
+    """
+    local, remote = four_tuple.local, four_tuple.remote
+    ports = local.port.to_bytes(2, "big"), remote.port.to_bytes(2, "big")
+    names = NAMES.pack(*ports, _packed(local), _packed(remote))
+    request = REQUEST.pack(local.family, socket.IPPROTO_TCP, state_mask("tcp", None), names, ANY_COOKIE)
+    try:
+        message = netlink.ask_for_one(kernel, SOCK_DIAG_BY_FAMILY, request)
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return None
+        raise
+    if message[4 : 4 + NAMES.size] == names:
+        return _row(message, "tcp", local, remote, None)
+    return row(message, "tcp", {})
+
+
+def inode_of(message: bytes) -> int:
+    """Read only the inode of one inet_diag_msg; 0 = no descriptor stands for this socket."""
+    return int(INODE.unpack_from(message, SIZE - INODE.size)[0])
+
+
+def port_of(message: bytes) -> int:
+    """Read only the local port of one inet_diag_msg."""
+    return int.from_bytes(message[4:6], "big")
+
+
+def row(
+    message: bytes, protocol: str, names: dict[tuple, Endpoint], owners: Mapping[int, tuple[Owner, ...]] | None = None
+) -> SocketRow:
+    """Read one inet_diag_msg.
+
+    Args:
+        names: the endpoints made so far, as most stand in the table more than once.
+        owners: by inode, where they were asked for; a socket without inode has none, and it is known that it has none.
+    """
+    family, local_port, remote_port, local, remote = ENDS.unpack_from(message)
+    here = names.get((family, local, local_port)) or _endpoint(family, local, local_port, names)
+    there = names.get((family, remote, remote_port)) or _endpoint(family, remote, remote_port, names)
+    return _row(message, protocol, here, there, owners)
+
+
+def _row(
+    message: bytes, protocol: str, local: Endpoint, remote: Endpoint, owners: Mapping[int, tuple[Owner, ...]] | None
+) -> SocketRow:
+    state, receive_queue, send_queue, inode = VALUES.unpack_from(message)
+    holders = None if owners is None else owners.get(inode) if inode else ()
+    named = STATES[protocol].get(state, "CLOSE")
+    return SocketRow(protocol, local, remote, named, receive_queue, send_queue, inode, holders)
+
+
+def is_ipv6_only(message: bytes) -> bool:
+    """Tell whether an IPv6 socket takes no IPv4: attribute INET_DIAG_SKV6ONLY, sent for those that wait."""
+    return netlink.attributes(message[SIZE:]).get(INET_DIAG_SKV6ONLY, b"\0")[0] != 0
+
+
+def _endpoint(family: int, address: bytes, port: bytes, names: dict[tuple, Endpoint]) -> Endpoint:
+    text = socket.inet_ntop(family, address[: ADDRESS_BYTES[family]])
+    endpoint = names[family, address, port] = Endpoint.trusted(text, int.from_bytes(port, "big"))
+    return endpoint
+
+
+def _packed(endpoint: Endpoint) -> bytes:
+    return socket.inet_pton(endpoint.family, endpoint.address.partition("%")[0])

@@ -1,0 +1,125 @@
+"""Give a ruleset to the kernel of the network in which this process lives, and read it back. Linux only.
+
+A ruleset becomes one table of nf_tables, which stands beside tables of others. Source: nft(8), linux/netfilter/
+nf_tables.h.
+"""
+
+import errno
+from collections.abc import Callable
+from typing import TypeVar
+
+from sockets_lab.errors import BadInput
+from sockets_lab.kernel.netlink import NLM_F_CREATE, Interrupted, attribute, attributes
+from sockets_lab.lab.firewall import nfnetlink
+from sockets_lab.lab.firewall.decode import rule_of
+from sockets_lab.lab.firewall.encode import VERDICTS, expressions
+from sockets_lab.lab.firewall.expressions import TEXT, U32, pack, read
+from sockets_lab.lab.firewall.nfnetlink import NF_TABLES, Message
+from sockets_lab.lab.firewall.rules import HOOKS, Rule
+from sockets_lab.lab.firewall.rulesets import TABLE, Chain, Ruleset, Unread
+
+NEW_TABLE, DELETE_TABLE, NEW_CHAIN, GET_CHAIN, NEW_RULE, GET_RULE, DELETE_RULE = 0, 2, 3, 4, 6, 7, 8  # NFT_MSG_...
+APPEND = 0x800  # NLM_F_APPEND: behind the rules that are there
+TABLE_NAME = 1  # NFTA_TABLE_NAME, and NFTA_CHAIN_TABLE and NFTA_RULE_TABLE
+CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE, HOOK_NUMBER, HOOK_PRIORITY = 3, 4, 5, 7, 1, 2
+RULE_CHAIN, RULE_HANDLE, RULE_EXPRESSIONS = 2, 3, 4
+PRIORITY = {"prerouting": -100, "postrouting": 100}  # among all who hooked in there: dstnat, srcnat; else 0, filter
+ATTEMPTS = 5
+T = TypeVar("T")
+
+
+def install(ruleset: Ruleset) -> None:
+    """Put this ruleset in the place of the one before, at one moment: no packet meets half of it.
+
+    Raises: OSError, and all is as before; BadInput.
+    """
+    changes: list[Message] = [*_removal(), (NEW_TABLE, NLM_F_CREATE, _table())]
+    for chain in ruleset.chains:
+        changes.append((NEW_CHAIN, NLM_F_CREATE, _chain(chain)))
+        changes += [_appended(chain.hook, rule) for rule in chain.rules]
+    nfnetlink.change(NF_TABLES, changes)
+
+
+def append(hook: str, rule: Rule) -> None:
+    """Put a rule behind those of a chain that is there. Raises: OSError; BadInput."""
+    nfnetlink.change(NF_TABLES, [_appended(hook, rule)])
+
+
+def delete(hook: str, place: int) -> None:
+    """Take one rule away from a chain. Args: place: 1 = the first. Raises: OSError (ENOENT: there is no such rule)."""
+    handles = [parts[RULE_HANDLE] for parts in _unchanged(_rules) if _text(parts[RULE_CHAIN]) == hook]
+    if not 1 <= place <= len(handles):
+        raise OSError(errno.ENOENT, f"the chain has no rule {place}")
+    named = _table() + attribute(RULE_CHAIN, TEXT.pack(hook)) + attribute(RULE_HANDLE, handles[place - 1])
+    nfnetlink.change(NF_TABLES, [(DELETE_RULE, 0, named)])
+
+
+def set_policy(hook: str, policy: str) -> None:
+    """Say what becomes of a packet that no rule of a chain decided. Raises: OSError; BadInput."""
+    nfnetlink.change(NF_TABLES, [(NEW_CHAIN, NLM_F_CREATE, _chain(Chain(hook, policy=policy)))])
+
+
+def remove() -> None:
+    """Take the ruleset away, if there is one. Raises: OSError."""
+    nfnetlink.change(NF_TABLES, _removal())
+
+
+def installed() -> Ruleset | None:
+    """Read the ruleset that the kernel holds, and what its rules have counted; None: there is none. Raises: OSError."""
+    return _unchanged(_installed)
+
+
+def _unchanged(look: Callable[[], T]) -> T:
+    """Look again where the rules changed meanwhile. Raises: OSError (EAGAIN), where they did so each time."""
+    for _ in range(ATTEMPTS):
+        try:
+            return look()
+        except Interrupted:
+            continue
+    raise OSError(errno.EAGAIN, "the rules changed each time while they were read")
+
+
+def _rules() -> list[dict[int, bytes]]:
+    """List the attributes of each rule in our table."""
+    return [attributes(packed) for packed in nfnetlink.held(NF_TABLES, GET_RULE, _table())]
+
+
+def _installed() -> Ruleset | None:
+    rules: dict[str, list[Rule | Unread]] = {}
+    found = []
+    for parts in _rules():
+        rules.setdefault(_text(parts[RULE_CHAIN]), []).append(rule_of(read(parts[RULE_EXPRESSIONS])))
+    for packed in nfnetlink.held(NF_TABLES, GET_CHAIN):
+        parts = attributes(packed)
+        name = _text(parts[CHAIN_NAME])
+        if _text(parts[TABLE_NAME]) == TABLE and name in HOOKS:
+            policy = next(word for word, code in VERDICTS.items() if code == U32.read(parts[CHAIN_POLICY]))
+            found.append(Chain(name, tuple(rules.get(name, ())), policy))
+    return Ruleset(tuple(found)) if found else None
+
+
+def _removal() -> list[Message]:
+    """Make sure that there is a table, so that it can be deleted."""
+    return [(NEW_TABLE, NLM_F_CREATE, _table()), (DELETE_TABLE, 0, _table())]
+
+
+def _table() -> bytes:
+    return attribute(TABLE_NAME, TEXT.pack(TABLE))
+
+
+def _chain(chain: Chain) -> bytes:
+    hook = attribute(HOOK_NUMBER, U32.pack([*HOOKS].index(chain.hook)))
+    hook += attribute(HOOK_PRIORITY, PRIORITY.get(chain.hook, 0).to_bytes(4, "big", signed=True))
+    named = _table() + attribute(CHAIN_NAME, TEXT.pack(chain.hook)) + attribute(CHAIN_TYPE, TEXT.pack(chain.kind))
+    return named + attribute(CHAIN_HOOK, hook) + attribute(CHAIN_POLICY, U32.pack(VERDICTS[chain.policy]))
+
+
+def _appended(hook: str, rule: Rule | Unread) -> Message:
+    if isinstance(rule, Unread):
+        raise BadInput("a rule that could not be read cannot be written either: leave it out, or take it from nft.")
+    named = _table() + attribute(RULE_CHAIN, TEXT.pack(hook))
+    return NEW_RULE, NLM_F_CREATE | APPEND, named + attribute(RULE_EXPRESSIONS, pack(expressions(rule)))
+
+
+def _text(packed: bytes) -> str:
+    return str(TEXT.read(packed))

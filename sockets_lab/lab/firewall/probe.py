@@ -1,0 +1,84 @@
+"""A client's question: does anybody answer there? How it ends, and what crosses the client's cable meanwhile."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sockets_lab.errors import BadInput, Refused, refusal
+from sockets_lab.headers import ICMPv4, IPv4, NotAPacket, Packet, dissect
+from sockets_lab.lab import Node
+from sockets_lab.lab.capture import Capture, Captured, make_socket
+from sockets_lab.lab.firewall import simulated_path
+from sockets_lab.lab.firewall.answers import Answer
+from sockets_lab.lab.firewall.flows import ports_of
+from sockets_lab.lab.firewall.reaching import bound, reach, reach_from
+from sockets_lab.lab.loopback import LoopbackNode
+from sockets_lab.model import Endpoint, FourTuple, checked_port
+from sockets_lab.netns.cables import INTERFACE
+
+DEADLINE = 1.0  # seconds
+SHORTEST, LONGEST = 0.05, 30.0  # seconds
+RING = 1 << 19  # bytes of what is kept of the cable's packets: 256 of them
+
+
+def ask(
+    client: Node, server: Endpoint, protocol: str = "tcp", deadline: float = DEADLINE, say: bytes = b"",
+    hear: float = 0.0, source_port: int = 0,
+) -> Answer | Refused:  # fmt: skip
+    """Let a node ask at another's port, as any program may, and find out how that ends.
+
+    Args: deadline: seconds, 0.05-30, after which silence counts as silence; say: what the client sends (UDP: in one
+        datagram); hear: seconds to wait for a TCP server's first bytes; source_port: 0 = the kernel chooses.
+    Returns: Refused, where the client cannot have its port. Raises: BadInput.
+    """
+    if protocol not in ("tcp", "udp"):
+        raise BadInput(f"{protocol!r} has no ports to ask at: pass 'tcp' or 'udp'.")
+    for seconds, least in ((deadline, SHORTEST), (hear, 0)):
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not least <= seconds <= LONGEST:
+            raise BadInput(f"{seconds!r} is no deadline: pass seconds from {SHORTEST} to {LONGEST:g}.")
+    port = checked_port(source_port)
+    if isinstance(client, LoopbackNode):
+        return _on_loopback(client, port, server, protocol, deadline, say, hear)
+    with Capture(client.call(make_socket, INTERFACE, RING), RING) as cable:
+        answer: Answer | Refused = client.run(
+            reach_from, client.address, port, server, protocol, deadline, say, hear, patience=2 * LONGEST + deadline
+        )
+        return answer if isinstance(answer, Refused) else _with_packets(answer, cable.packets())
+
+
+def _with_packets(answer: Answer, captured: Iterable[Captured]) -> Answer:
+    crossed = [(bool(one.outgoing), dissect(one.octets)) for one in captured]
+    sent, came = (
+        tuple(packet for out, packet in crossed if out is way and _is_about(packet, answer.four_tuple, out))
+        for way in (True, False)
+    )
+    return replace(answer, sent=sent, came=came)
+
+
+def _is_about(packet: Packet, name: FourTuple, outgoing: bool) -> bool:
+    """Tell whether a packet is one of this conversation, or an ICMP error about one of its packets."""
+    if packet.find(ICMPv4):
+        try:
+            return not outgoing and _is_about(dissect(packet.payload, first=IPv4), name, outgoing=True)
+        except NotAPacket:
+            return False
+    ip = packet.find(IPv4)
+    source, destination = (name.local, name.remote) if outgoing else (name.remote, name.local)
+    return ip is not None and (ip.source, ip.destination, *ports_of(packet)) == (
+        source.address, destination.address, source.port, destination.port
+    )  # fmt: skip
+
+
+def _on_loopback(
+    client: Node, source_port: int, server: Endpoint, protocol: str, deadline: float, say: bytes, hear: float
+) -> Answer | Refused:
+    """Ask where the stand-in decides; whatever it lets pass is really sent."""
+    try:
+        sock = bound(client.address, source_port, protocol)
+    except OSError as error:
+        return refusal(error)
+    with sock:
+        name = FourTuple(Endpoint.of(sock.getsockname()), server)
+        stopped = simulated_path.walk(client, name, protocol, say, deadline)
+        if stopped:
+            return stopped
+        return replace(reach(sock, server, protocol, deadline, say, hear), by=simulated_path.decides(client, name))

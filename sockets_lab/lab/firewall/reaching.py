@@ -1,0 +1,103 @@
+"""A client that wants to reach a port, and finds out how that ends. It runs in the node's process, in its network."""
+
+import contextlib
+import socket
+import time
+
+from sockets_lab import guard
+from sockets_lab.errors import Refused, refusal
+from sockets_lab.kernel.connecting import start_connect
+from sockets_lab.lab.firewall.answers import OUTCOMES, Answer
+from sockets_lab.model import Endpoint, FourTuple
+
+IP_RECVERR = 11  # Linux: tell a UDP socket of every ICMP error, not only of "port unreachable". Source: ip(7)
+_kept: list[socket.socket] = []  # in the node's process
+MOST = 4096  # bytes that are read of what a server says
+
+
+def reach_from(address: str, source_port: int, server: Endpoint, protocol: str, deadline: float, say: bytes,
+               hear: float) -> Answer | Refused:  # fmt: skip
+    """Make a client's socket in this process, and reach; Refused, where it cannot have its address or port."""
+    try:
+        sock = bound(address, source_port, protocol)
+    except OSError as error:
+        return refusal(error)
+    with sock:
+        return reach(sock, server, protocol, deadline, say, hear)
+
+
+def reach_and_keep(address: str, server: Endpoint, deadline: float) -> Answer | Refused:
+    """Make a client's socket, connect it, and keep it open until `let_go`."""
+    try:
+        sock = bound(address, 0, "tcp")
+    except OSError as error:
+        return refusal(error)
+    _kept.append(sock)
+    return reach(sock, server, "tcp", deadline, b"", 0)
+
+
+def let_go() -> None:
+    """Close what was kept."""
+    while _kept:
+        _kept.pop().close()
+
+
+def bound(address: str, source_port: int, protocol: str) -> socket.socket:
+    """Return a client's socket that has its name already. Raises: OSError."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
+    try:
+        if source_port:  # it may be in TIME_WAIT, from the question before
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((address, source_port))
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def reach(sock: socket.socket, server: Endpoint, protocol: str, deadline: float, say: bytes, hear: float) -> Answer:
+    """Try to reach a server with a bound socket.
+
+    Args: deadline: seconds until silence counts as silence; say: what the client sends, over UDP always one datagram;
+        hear: seconds to wait for the server's first bytes after TCP has connected.
+    """
+    guard.destination(server)
+    name = FourTuple(Endpoint.of(sock.getsockname()), server)
+    begin = time.monotonic()
+    said = b""
+    refused = None
+    try:
+        if protocol == "tcp":
+            if not start_connect(sock, server, deadline):
+                raise TimeoutError
+            seconds = time.monotonic() - begin
+            said = _exchange(sock, say, hear)
+        else:
+            said = _ask_datagram(sock, server, deadline, say)
+            seconds = time.monotonic() - begin
+        outcome = "connected" if protocol == "tcp" else "answered"
+    except OSError as error:
+        seconds = time.monotonic() - begin
+        refused = refusal(error)
+        outcome = OUTCOMES.get(refused.name, "impossible")
+    return Answer(outcome, name, refused, said, seconds)
+
+
+def _exchange(sock: socket.socket, say: bytes, hear: float) -> bytes:
+    """Say something over a connection, and hear the first bytes of the other end; b"" where none come."""
+    with contextlib.suppress(OSError):  # it connected; what comes later is another story
+        if say:
+            sock.send(say)
+        if hear:
+            sock.settimeout(hear)
+            return sock.recv(MOST)
+    return b""
+
+
+def _ask_datagram(sock: socket.socket, server: Endpoint, deadline: float, say: bytes) -> bytes:
+    with contextlib.suppress(OSError):  # elsewhere this number is IP_MULTICAST_LOOP, which is on anyway
+        sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+    sock.settimeout(deadline)
+    sock.connect(server.sockaddr)
+    sock.send(say)
+    return sock.recv(MOST)

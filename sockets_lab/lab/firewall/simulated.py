@@ -1,0 +1,141 @@
+"""A stand-in for the kernel's packet filter: the same rules, decided here over packets that are handed in.
+
+It touches no socket and changes no packet. It explains which rule met a captured packet, and where a machine has no
+network stacks of one's own, and so no filter that a learner may fill, the lesson's clients ask it.
+
+Source: nft(8).
+"""
+
+import errno
+import time
+from dataclasses import dataclass, replace
+
+from sockets_lab.errors import BadInput
+from sockets_lab.headers import IPv4, Packet
+from sockets_lab.lab.firewall.flows import Flows, ports_of
+from sockets_lab.lab.firewall.rules import PROTOCOLS, Ports, Rule
+from sockets_lab.lab.firewall.rulesets import Chain, Ruleset
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What becomes of a packet: a verdict, the rule that gave it (None: the chain's policy), its connection's state."""
+
+    verdict: str
+    rule: Rule | None
+    state: str
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A packet that a rule logged: when, in nanoseconds since 1970; the rule's label; its headers."""
+
+    time_ns: int
+    label: str
+    packet: Packet
+
+
+def matches(rule: Rule, packet: Packet, state: str = "new") -> bool:
+    """Tell whether a rule meets a packet that belongs to a connection in that state."""
+    ip = packet.find(IPv4)
+    if ip is None:
+        return False  # the table is one for IPv4: nothing else comes to it
+    source_port, port = ports_of(packet)
+    return (
+        (not rule.state or state in rule.state)
+        and rule.source in (None, ip.source)
+        and rule.destination in (None, ip.destination)
+        and (rule.protocol is None or PROTOCOLS[rule.protocol] == ip.protocol)
+        and _within(source_port, rule.source_port)
+        and _within(port, rule.port)
+    )
+
+
+def decide(chain: Chain, packet: Packet, state: str = "new") -> tuple[Decision, tuple[int, ...]]:
+    """Lead a packet through a chain. Returns: the decision, and the places of the rules that met the packet."""
+    met = []
+    for place, rule in enumerate(chain.rules):
+        if isinstance(rule, Rule) and matches(rule, packet, state):
+            met.append(place)
+            if rule.verdict != "count":
+                return Decision(rule.verdict, rule, state), tuple(met)
+    return Decision(chain.policy, None, state), tuple(met)
+
+
+class StandIn:
+    """One node's filter: a ruleset, what its rules have counted, and the connections that it has seen."""
+
+    def __init__(self, ruleset: Ruleset = Ruleset()) -> None:  # noqa: B008  a value, which never changes
+        self.listeners: list[list[Logged]] = []  # to each of them what is logged is added
+        self.flows = Flows()
+        self.take(ruleset)
+
+    def take(self, ruleset: Ruleset) -> None:
+        """Take another ruleset, and count from 0; connections that are known stay known. Raises: BadInput."""
+        if any(chain.kind == "nat" for chain in ruleset.chains):
+            raise BadInput("the stand-in changes no addresses: pass chains for input, output and forward only.")
+        self.ruleset = Ruleset(tuple(_from_zero(chain) for chain in ruleset.chains))
+
+    def add(self, alone: Chain) -> None:
+        """Put the rules of a chain behind those at its hook; what these have counted stays. Raises: as `delete`."""
+        chain = self._chain(alone.hook)
+        self._put(replace(chain, rules=(*chain.rules, *_from_zero(alone).rules)))
+
+    def delete(self, hook: str, place: int) -> None:
+        """Take one rule away. Args: place: 1 = the first. Raises: OSError (ENOENT: there is none)."""
+        chain = self._chain(hook)
+        if not 1 <= place <= len(chain.rules):
+            raise OSError(errno.ENOENT, f"the chain has no rule {place}")
+        self._put(replace(chain, rules=chain.rules[: place - 1] + chain.rules[place:]))
+
+    def set_policy(self, hook: str, policy: str) -> None:
+        """Say what becomes of packets that no rule at a hook decides. Raises: as `delete`; BadInput."""
+        self._put(replace(self._chain(hook), policy=policy))
+
+    def _chain(self, hook: str) -> Chain:
+        for chain in self.ruleset.chains:
+            if chain.hook == hook:
+                return chain
+        raise OSError(errno.ENOENT, f"there is no chain at {hook}")
+
+    def _put(self, chain: Chain) -> None:
+        others = tuple(one for one in self.ruleset.chains if one.hook != chain.hook)
+        self.ruleset = Ruleset((*others, chain))
+
+    def pass_by(self, hook: str, packet: Packet) -> Decision:
+        """Decide over a packet at a hook, count it, and remember its connection where it may pass."""
+        state = self.flows.state_of(packet)
+        chain = self.ruleset.chain(hook)
+        decision, met = decide(chain, packet, state)
+        for rule in (chain.rules[place] for place in met):
+            if isinstance(rule, Rule) and rule.log:
+                for listener in self.listeners:
+                    listener.append(Logged(time.time_ns(), rule.log, packet))
+        self.ruleset = Ruleset(tuple(
+            _counted(chain, met, packet) if chain.hook == hook else chain for chain in self.ruleset.chains
+        ))  # fmt: skip
+        if state == "new" and decision.verdict == "accept":
+            self.flows.remember(packet)
+        return decision
+
+
+def _from_zero(chain: Chain) -> Chain:
+    return replace(chain, rules=tuple(replace(rule, packets=0, octets=0) for rule in chain.rules))
+
+
+def _counted(chain: Chain, met: tuple[int, ...], packet: Packet) -> Chain:
+    """Count a packet at the rules that it met: one packet, and the bytes from its IP header on."""
+    ip = packet.find(IPv4)
+    octets = ip.total_length if ip else 0
+    rules = list(chain.rules)
+    for place in met:
+        rule = rules[place]
+        rules[place] = replace(rule, packets=(rule.packets or 0) + 1, octets=(rule.octets or 0) + octets)
+    return replace(chain, rules=tuple(rules))
+
+
+def _within(port: int | None, ports: Ports) -> bool:
+    if ports is None or port is None:
+        return ports is None
+    first, last = ports if isinstance(ports, tuple) else (ports, ports)
+    return first <= port <= last

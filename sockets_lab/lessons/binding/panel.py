@@ -1,0 +1,145 @@
+"""The panel of lesson 02: choose protocol, address and port, bind, and knock at what was bound."""
+
+import socket
+from contextlib import ExitStack
+from dataclasses import replace
+
+import ipywidgets as widgets
+
+from sockets_lab import guard
+from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.kernel import table
+from sockets_lab.lessons import binding
+from sockets_lab.lessons.binding.figure import bound_socket
+from sockets_lab.model import Endpoint
+from sockets_lab.panels.panel import Panel
+
+WAIT = 0.2  # seconds that a knock may take; Linux needs microseconds
+
+
+def make() -> "BindingPanel":
+    """Make the panel, with a listener on 127.0.0.1 at which three clients have knocked."""
+    panel = BindingPanel()
+    panel.bind()
+    panel.listen()
+    panel.knock()
+    return panel
+
+
+class BindingPanel(Panel):
+    """One real socket: its name, its row, and who reaches it."""
+
+    purpose = "choose protocol, address and port, bind a real socket, and knock at it"
+
+    def __init__(self) -> None:
+        self.held = ExitStack()
+        self.sock: socket.socket | None = None
+        self.trial: binding.BindTrial | None = None
+        places = binding.places()
+        here = [each for each in binding.DESTINATIONS if binding.try_bind(Endpoint(each, 0)).refused is None]
+        self.destinations = tuple(here)
+        self.protocol = widgets.Dropdown(options=["TCP", "UDP"], description="Protocol", layout={"width": "170px"})
+        kinds = [(f"{place.address} ({place.kind})", place) for place in places]
+        self.kind = widgets.Dropdown(options=kinds, description="Kind", layout={"width": "480px"})
+        self.address = widgets.Text(places[0].address, description="Address", layout={"width": "300px"})
+        self.port = widgets.IntText(0, description="Port", layout={"width": "170px"})
+        self.v6only = widgets.Checkbox(description="IPv6 only (counts for ::)", indent=False)
+        self.v6only.layout = {"width": "210px", "margin": "2px 2px 2px 20px"}
+        self.follow(self.kind, self.take_kind)
+        acts = [
+            self.button("Bind", self.bind, "Make a new socket and bind it; the one before is closed"),
+            self.button("Listen", self.listen, "Let clients connect to it (TCP)"),
+            self.button("Knock", self.knock, "Let a client try each loopback address of this machine"),
+            self.button("Bind again", self.bind_again, "Ask for a second name for the same socket"),
+            self.button("Close", self.close_socket, "Give the socket back, and its name with it"),
+        ]
+        rows = (
+            [self.protocol, self.kind],
+            [self.address, self.port, widgets.Label("0: the kernel chooses"), self.v6only],
+            acts,
+        )
+        super().__init__(*(widgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows))
+
+    def take_kind(self) -> None:
+        self.address.value = self.kind.value.address
+        self.v6only.value = bool(self.kind.value.v6only)
+
+    def bind(self) -> None:
+        self.release()
+        asked = Endpoint(self.address.value, self.port.value)
+        v6only = self.v6only.value if asked.address == "::" else None
+        self.sock, self.trial = self.held.enter_context(binding.bound(asked, self.protocol.value.lower(), v6only))
+        self.draw(bound_socket(self.trial))
+        if self.trial.refused:
+            self.say(f"`{self.trial.call}` was refused. {self.trial.refused}.", trouble=True)
+        elif asked.port == 0:
+            self.say(f"`bind({asked.sockaddr})` was granted. You left the port open, so the kernel chose one.")
+        else:
+            self.say(f"`bind({asked.sockaddr})` was granted.")
+
+    def listen(self) -> None:
+        self.opened().listen()
+        self.redraw()
+        self.say("It listens: now clients can connect.")
+
+    def knock(self) -> None:
+        sock = self.opened()
+        reaches = [binding.reach(sock, address, WAIT) for address in self.worth_a_knock(sock)]
+        self.redraw(reaches)
+        reached = sum(reach.reached for reach in reaches)
+        self.say(f"{reached} of {len(reaches)} knocks came to this socket. {self.reason(sock, reached)}")
+
+    def worth_a_knock(self, sock: socket.socket) -> tuple[str, ...]:
+        """This machine's loopback addresses, and the socket's own where it is another one of them."""
+        own = Endpoint.of(sock.getsockname())
+        try:
+            guard.destination(own)
+        except BadInput:
+            return self.destinations
+        return tuple(dict.fromkeys((*self.destinations, own.address)))
+
+    def reason(self, sock: socket.socket, reached: int) -> str:
+        address = Endpoint.of(sock.getsockname()).address
+        if sock.type == socket.SOCK_STREAM and not self.listening():
+            return "It has a name, but it does not listen: click Listen, and knock again."
+        if Endpoint(address, 0).is_wildcard:
+            kinds = "IPv4" if ":" not in address else "IPv6" if self.trial and self.trial.v6only else "IPv4 and IPv6"
+            return f"{address} stands for every {kinds} address of this machine."
+        if reached:
+            return f"It answers at {address} only: that is its name."
+        return f"Its address {address} is not on the loopback, and this course sends nothing anywhere else."
+
+    def listening(self) -> bool:
+        return bool(self.trial and self.trial.row and self.trial.row.state == "LISTEN")
+
+    def bind_again(self) -> None:
+        sock = self.opened()
+        answer = attempt(sock.bind, (sock.getsockname()[0], 0))
+        self.redraw()
+        if isinstance(answer, Refused):
+            self.say(f"A second `bind` was refused. {answer}.", trouble=True)
+        else:
+            self.say("This system gave it another name.")
+
+    def close_socket(self) -> None:
+        self.opened()
+        self.release()
+        self.say("Closed: the name is free for others.")
+
+    def opened(self) -> socket.socket:
+        if self.sock is None:
+            raise BadInput("No socket is bound: click Bind first.")
+        return self.sock
+
+    def redraw(self, reaches: list[binding.Reach] | None = None) -> None:
+        """Read the socket's row anew and draw."""
+        assert self.trial
+        self.trial = replace(self.trial, row=table.row_of(self.opened()))
+        self.draw(bound_socket(self.trial, reaches or (), self.listening()))
+
+    def release(self) -> bool:
+        held = self.sock is not None
+        self.held.close()
+        self.sock = self.trial = None
+        self.draw(bound_socket(None))
+        return held

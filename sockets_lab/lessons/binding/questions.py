@@ -1,0 +1,209 @@
+"""The questions of lesson 02."""
+
+from sockets_lab.course.questions import Claim, Exercise, Found, Prediction
+from sockets_lab.errors import Refused
+from sockets_lab.kernel import descriptors
+from sockets_lab.kernel.machine import home_address
+from sockets_lab.lessons import binding
+from sockets_lab.model import Endpoint
+
+LOOPBACK = "127.0.0.1"
+MINE = home_address()  # this learner's own; 127.0.0.1 again where no other loopback address can be bound
+BOTH = tuple(dict.fromkeys((LOOPBACK, MINE)))
+ACCEPT = (("accepted", "accept"), ("server", "accept"))
+TRIES = 5  # a stranger may hold the same port number on the other address: then another port is tried
+
+
+def _other_loopback() -> str:
+    for _ in range(TRIES):
+        (reach,) = binding.audience(binding.PLACES[0], destinations=("127.0.0.2",)).reaches
+        if reach.reached:
+            return "it reaches the server"
+        if reach.refused and reach.refused.name == "ECONNREFUSED":
+            return "it is refused"
+    return "no answer comes"
+
+
+def _accepted_name() -> str:
+    local = binding.conversation(server_at="0.0.0.0").of("accepted", "accept").local
+    words = {"0.0.0.0": "0.0.0.0, as the listener", LOOPBACK: "127.0.0.1, which the client asked for"}
+    return words.get(getattr(local, "address", ""), "something else")
+
+
+def _sent_unbound() -> str:
+    local = binding.conversation("udp").of("client", "sendto").local
+    if isinstance(local, Refused) or local.port == 0:
+        return "it has none, as before"
+    return "0.0.0.0 and a port" if local.is_wildcard else "127.0.0.1 and a port"
+
+
+def _low_port() -> str:
+    low = binding.low_port()
+    specific, wildcard = (bool(one.refused and one.refused.name == "EACCES") for one in (low.specific, low.wildcard))
+    return "it is refused" if specific and wildcard else "only the wildcard is granted" if specific else "it is granted"
+
+
+PREDICTIONS = (
+    Prediction(
+        "other-loopback",
+        "A server is bound to 127.0.0.1. A client on the same machine connects to 127.0.0.2, to the same port. "
+        "What happens?",
+        ("it reaches the server", "it is refused", "no answer comes"),
+        _other_loopback,
+        {
+            "it is refused": "127.0.0.2 leads to this machine too, but to no socket: the server's name is another one. "
+            "A name fits only when both its parts do, address and port.",
+            "it reaches the server": "Something on this machine leads one address to the other.",
+            "no answer comes": "This machine has 127.0.0.1 alone (macOS, for one), so nobody is there to refuse.",
+        },
+    ),
+    Prediction(
+        "accepted-name",
+        "A server is bound to the wildcard 0.0.0.0. A client connects to 127.0.0.1, and the server accepts. "
+        "What address stands in the local name of the *accepted* socket?",
+        ("0.0.0.0, as the listener", "127.0.0.1, which the client asked for", "something else"),
+        _accepted_name,
+        {
+            "127.0.0.1, which the client asked for": "The wildcard is good for waiting. A connection runs between two "
+            "definite addresses, so the accepted socket has the one that the client used.",
+            "0.0.0.0, as the listener": "On this system the accepted socket keeps the listener's address.",
+            "something else": "Something on this machine rewrites addresses.",
+        },
+    ),
+    Prediction(
+        "sent-unbound",
+        "You make a UDP socket, never call `bind`, and send a datagram. What is its local name now?",
+        ("it has none, as before", "0.0.0.0 and a port", "127.0.0.1 and a port"),
+        _sent_unbound,
+        {
+            "0.0.0.0 and a port": "The kernel gives every datagram socket a port before it sends, so that an answer "
+            "can come back. (UDP itself would allow none: lesson 03.) The address stays open: the next datagram may "
+            "leave by another way.",
+            "127.0.0.1 and a port": "This system fixes the address, too, with the first datagram.",
+            "it has none, as before": "This system sends without binding.",
+        },
+    ),
+    Prediction(
+        "low-port",
+        "The text says that ports below 1024 need special privileges. Will this kernel let *you* bind one?",
+        ("it is granted", "it is refused", "only the wildcard is granted"),
+        _low_port,
+        {
+            "it is granted": "Either you have the privilege (root has it), or this system has given the rule up: on "
+            "Linux a setting says where unprivileged ports begin, and containers often set it to 0; Windows has no "
+            "such rule.",
+            "it is refused": "On Linux that takes the capability CAP_NET_BIND_SERVICE, or the setting "
+            "ip_unprivileged_port_start. The kernel says EACCES before it even looks whether the port is free.",
+            "only the wildcard is granted": "So it is on macOS since 10.14: anyone may bind a low port on the "
+            "wildcard address, and nobody but root on a specific one.",
+        },
+    ),
+)
+
+
+def _sockets(kind: str) -> list[tuple[Endpoint, Endpoint | None]]:
+    """The names of this process's sockets of one kind, as the kernel tells them."""
+    return [(one.local, one.remote) for one in descriptors.table() if one.type == kind and one.local]
+
+
+def _check_own_name() -> Found:
+    if any(local.address == MINE and local.port and remote is None for local, remote in _sockets("UDP")):
+        return Found(True, f"the kernel has a UDP socket of this process bound to {MINE}.")
+    if any(local.address == MINE and local.port for local, _ in _sockets("TCP")):
+        return Found(False, f"what this process has bound to {MINE} is a TCP socket.")
+    return Found(False, f"no UDP socket of this process is bound to {MINE}.")
+
+
+def _check_two_ways() -> Found:
+    names = _sockets("TCP")
+    waiting = {local.port for local, remote in names if local.is_wildcard and local.port and remote is None}
+    if not waiting:
+        return Found(False, "no TCP socket of this process is bound to a wildcard address.")
+    for port in waiting:
+        if {Endpoint(address, port) for address in BOTH} <= {remote for _, remote in names}:
+            return Found(True, f"clients are connected to one wildcard listener at {' and at '.join(BOTH)}.")
+    return Found(False, f"no wildcard listener of this process has clients at {' and at '.join(BOTH)}.")
+
+
+EXERCISES = (
+    Exercise(
+        "own-name",
+        f"Bind a UDP socket to the address **{MINE}** (yours; others have another), on a port that the kernel chooses. "
+        "Keep it open and check.",
+        _check_own_name,
+        (
+            "A UDP socket is `socket.socket(socket.AF_INET, socket.SOCK_DGRAM)`.",
+            "Port 0 means: kernel, choose one.",
+            f"`mine.bind(({MINE!r}, 0))`",
+        ),
+    ),
+    Exercise(
+        "two-ways",
+        "Make *one* TCP listener that answers on every IPv4 address of this machine, and connect a client to it at "
+        f"each of these: **{'** and **'.join(BOTH)}**. Keep them open and check.",
+        _check_two_ways,
+        (
+            "The wildcard address is `0.0.0.0`. `socket.create_server((address, 0))` binds and listens at once.",
+            "The port stands in `server.getsockname()[1]`. Nobody needs to call `accept`: the kernel connects.",
+            "`socket.create_connection((address, port), timeout=5)` makes one client; keep both in variables.",
+        ),
+    ),
+)
+
+
+def _object_and_name() -> tuple[str, str]:
+    with binding.bound() as (sock, trial):
+        found = descriptors.entry(sock.fileno()) if sock else None
+    if trial.refused:
+        return f"could not be tried: {trial.refused.name}", "unknown"
+    before, after = (getattr(step.local, "name", step.local) for step in trial.names)
+    what = f"the socket with inode {found.inode}" if isinstance(found, descriptors.Entry) else "one socket"
+    return f"{what} had the name {before} before bind and {after} after it", "so; RFC 9293 calls the name a socket"
+
+
+def _specific() -> tuple[str, str]:
+    audience = binding.audience(binding.PLACES[2], destinations=binding.DESTINATIONS[:2])
+    if audience.trial.refused:
+        return f"could not be tried: {audience.trial.refused.name}", "unknown"
+    reached = [reach.destination.address for reach in audience.reaches if reach.reached]
+    if not reached:
+        return "no client could be had to try it", "unknown"
+    return f"one socket, bound to {audience.trial.name}, was reached at {' and at '.join(reached)}", "not always"
+
+
+def _remote_name() -> tuple[str, str]:
+    talk = binding.conversation()
+    client, accepted, waiting = (talk.of(*step) for step in (("client", "connect"), *ACCEPT))
+    fits = (client.local, client.remote) == (accepted.remote, accepted.local)
+    said = "the same two, exchanged" if fits else f"{accepted.local}, {accepted.remote}"
+    return (
+        f"the client has the names {client.local} and {client.remote}, the accepted socket {said}; the listener has "
+        f"no remote name: {getattr(waiting.remote, 'name', waiting.remote)}",
+        "so, once connected" if fits else "not so here",
+    )
+
+
+def _bound_by_the_way() -> tuple[str, str]:
+    found = {call: binding.bind_by(call).names[-1].local for call in binding.BINDING_CALLS}
+    said = "; ".join(f"{call} gave {getattr(local, 'name', local)}" for call, local in found.items())
+    return f"without any bind: {said}", "so, and the kernel also binds by itself"
+
+
+def _privilege() -> tuple[str, str]:
+    low = binding.low_port()
+    answers = [one.refused.name if one.refused else "granted" for one in (low.specific, low.wildcard)]
+    said = f"port {low.specific.asked.port} on 127.0.0.1: {answers[0]}; on 0.0.0.0: {answers[1]}"
+    return said, "not for you, here" if low.everything else "so"
+
+
+CLAIMS = (
+    Claim("A socket address is what a socket is associated with.", _object_and_name, "RFC 9293 section 4; bind(2)"),
+    Claim("A socket is associated with one specific address of the local node.", _specific, "ip(7), INADDR_ANY"),
+    Claim("The other end has a socket address too, and a socket of its own.", _remote_name, "getpeername(2)"),
+    Claim("Binding enables a process to send and receive.", _bound_by_the_way, "ip(7); Windows: not by listen"),
+    Claim(
+        "The low ports need special privileges.",
+        _privilege,
+        "ip(7); ip-sysctl. macOS from 10.14: not on the wildcard. Windows: none",
+    ),
+)

@@ -1,0 +1,29 @@
+"""Port conflicts: who may share a port with whom, tried for real; what sharing does; and the way back to a port."""
+
+from sockets_lab.lessons.conflicts.bind_requests import BindRequest, Requester
+from sockets_lab.lessons.conflicts.closing import (
+    CLOSES_FIRST,
+    AfterClose,
+    Defaults,
+    after_close,
+    rebinding,
+    server_defaults,
+)
+from sockets_lab.lessons.conflicts.inheriting import Inherited, inherit
+from sockets_lab.lessons.conflicts.pairs import (
+    LISTENING,
+    PAIRS,
+    PROTOCOLS,
+    SIDES,
+    Cell,
+    Outcome,
+    matrix,
+    requests_of,
+    stage,
+    vary_options,
+    who_holds,
+)
+from sockets_lab.lessons.conflicts.reasons import ELSEWHERE, Elsewhere, overlap, reason
+from sockets_lab.lessons.conflicts.sharing import OPTIONS, Shared, share
+from sockets_lab.lessons.conflicts.subprocess_peer import Party, SecondProgram
+from sockets_lab.lessons.conflicts.trials import CallStep, Trial, in_use, play, settled

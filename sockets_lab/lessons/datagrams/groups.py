@@ -1,0 +1,76 @@
+"""Multicast on loopback: one datagram, several receivers, each of which gets a copy of its own.
+
+A group is an address at which no machine lives. Receivers join it on one interface; whoever sends to it needs not.
+Here that interface is always the loopback one (see `guard`), and the group is one of this learner's own.
+Source: ip(7), RFC 1112, RFC 2365 section 6.1.
+"""
+
+import socket
+import sys
+
+from sockets_lab import guard
+from sockets_lab.errors import Refused, attempt
+from sockets_lab.lessons.datagrams.sending import IP_RECVTTL
+from sockets_lab.model import Endpoint
+
+IP_MULTICAST_ALL = 49 if sys.platform == "linux" else None  # Python does not name it; elsewhere there is none
+
+
+def member(group: str, port: int = 0, join: bool = True, all_groups: bool | None = False) -> socket.socket:
+    """Return a datagram socket at a group's address and port, which shares that name with whoever asks for it too.
+
+    Args: group: one of `machine.home_group`; port: 0 = the kernel chooses one that nobody has; join: become a member
+        on the loopback interface; all_groups: IP_MULTICAST_ALL, None = as the system sets it.
+    Raises: OSError, where this system's loopback knows no groups.
+    """
+    endpoint = guard.group(Endpoint(group, port))
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        sock.setblocking(False)
+        if port:
+            share(sock)
+        try:
+            sock.bind(endpoint.sockaddr)
+        except OSError:  # Windows binds to no group's address
+            sock.bind(("127.0.0.1", port))
+        share(sock)  # only now, where the kernel chose the port: it must be one that nobody else has
+        if IP_MULTICAST_ALL is not None and all_groups is not None:
+            sock.setsockopt(socket.IPPROTO_IP, IP_MULTICAST_ALL, int(all_groups))
+        if IP_RECVTTL is not None:
+            attempt(sock.setsockopt, socket.IPPROTO_IP, IP_RECVTTL, 1)
+        if join:
+            join_group(sock, group)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def share(sock: socket.socket) -> None:
+    """Let others have this socket's name too; systems differ in which option that takes (lesson 04)."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if sys.platform != "linux" and hasattr(socket, "SO_REUSEPORT"):  # on Linux that would spread datagrams among them
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+
+
+def join_group(sock: socket.socket, group: str) -> None:
+    """Become a member of the group, on the loopback interface. Raises: OSError (EADDRINUSE: it is one already)."""
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, guard.membership(Endpoint(group, 0)))
+
+
+def leave_group(sock: socket.socket, group: str) -> None:
+    """Leave the group. Raises: OSError (EADDRNOTAVAIL: it is no member)."""
+    sock.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, guard.membership(Endpoint(group, 0)))
+
+
+def is_member(sock: socket.socket, group: str) -> bool:
+    """Tell whether a socket is a member, by asking the kernel to let it join: that is refused to a member."""
+    answer = attempt(join_group, sock, group)
+    if answer is None:
+        leave_group(sock, group)
+    return isinstance(answer, Refused) and answer.name == "EADDRINUSE"
+
+
+def send_to_group(sender: socket.socket, data: bytes, to: Endpoint) -> int:
+    """Send one datagram to a group, on the loopback interface. Raises: OSError; BadInput (see `guard.to_group`)."""
+    return sender.sendto(data, guard.to_group(sender, to).sockaddr)

@@ -1,0 +1,160 @@
+"""The panel of lesson 06: senders, a receiver with a small buffer, and the members of a group."""
+
+import ipywidgets as widgets
+
+from sockets_lab.errors import BadInput, Refused
+from sockets_lab.lessons.datagrams import Datagram, DatagramModel, Seat, Sending
+from sockets_lab.lessons.datagrams.figure import bench
+from sockets_lab.lessons.datagrams.model import GROUP, MEMBERS, NOBODY, RECEIVER, SENDERS
+from sockets_lab.panels.panel import Panel
+
+SHOWN = 3  # datagrams of each socket that are spelled out
+FLOOD = 50  # datagrams: more than the receiver's buffer holds
+
+
+def make() -> "DatagramPanel":
+    """Make the panel; one datagram waits at the receiver."""
+    panel = DatagramPanel()
+    panel.begin()
+    return panel
+
+
+class DatagramPanel(Panel):
+    """A bench of real datagram sockets."""
+
+    purpose = "send datagrams to one, to a group, to nobody; fill a buffer until datagrams are lost"
+
+    def __init__(self) -> None:
+        self.held: DatagramModel | None = None
+        self.sender = widgets.Dropdown(options=SENDERS, description="From", layout={"width": "170px"})
+        self.target = widgets.Dropdown(options=(RECEIVER, GROUP, NOBODY), description="To", layout={"width": "190px"})
+        self.text = widgets.Text("hello", description="Data", layout={"width": "220px"})
+        self.chosen = widgets.Dropdown(options=MEMBERS, description="Member", layout={"width": "190px"})
+        rows = [
+            widgets.HBox([
+                self.sender, self.target, self.text,
+                self.button("Send", self.send, "One datagram"),
+                self.button(f"Send {FLOOD}", self.flood, f"{FLOOD} datagrams, one after the other"),
+            ]),
+            widgets.HBox([
+                self.button("Read all", self.read, "Receive what waits at the receiver and at the members"),
+                self.button("Connect sender", self.connect_sender, "To the chosen target, with connect"),
+                self.button("Connect receiver", self.connect_receiver, "To the chosen sender, with connect"),
+                self.button("Disconnect both", self.disconnect, "Take the peers of sender and receiver away"),
+            ]),
+            widgets.HBox([
+                self.chosen,
+                self.button("Join", self.join, "The chosen member joins the group"),
+                self.button("Leave", self.leave, "The chosen member leaves the group"),
+            ]),
+        ]  # fmt: skip
+        for row in rows:
+            row.layout.flex_flow = "row wrap"
+        super().__init__(*rows)
+        self.refresh()
+
+    @property
+    def bench(self) -> DatagramModel:
+        """The bench; a new one where there is none."""
+        self.held = self.held or DatagramModel()
+        return self.held
+
+    def begin(self) -> None:
+        """Open what the first picture shows."""
+        self.refresh(self.bench.send(SENDERS[0], RECEIVER, b"hello"))
+
+    def send(self) -> None:
+        self.send_many(1)
+
+    def flood(self) -> None:
+        self.send_many(FLOOD)
+
+    def send_many(self, times: int) -> None:
+        sent = self.bench.send(self.sender.value, self.target.value, self.text.value.encode(), times)
+        self.refresh(sent)
+        self.say(_told(sent), trouble=sent.taken == 0)
+
+    def read(self) -> None:
+        """Receive all that waits, and spell what came."""
+        came = {name: datagrams for name, datagrams in self.bench.read().items() if datagrams}
+        names = {seat.endpoint: seat.name for seat in self.refresh() if seat.name in SENDERS}
+        lines = [f"**{name}** received {_spelled(datagrams, names)}" for name, datagrams in came.items()]
+        self.say("\n".join(lines) or "Nothing waits anywhere.")
+
+    def connect_sender(self) -> None:
+        if self.target.value == GROUP:
+            raise BadInput("A sender needs no peer to send to a group: choose receiver or closed port.")
+        self.connected(self.sender.value, self.target.value, self.target.value)
+
+    def connect_receiver(self) -> None:
+        self.connected(RECEIVER, self.sender.value, self.sender.value)
+
+    def connected(self, name: str, peer: str, label: str) -> None:
+        refused = self.bench.connect(name, peer)
+        self.refresh()
+        if refused is not None:
+            raise BadInput(f"The kernel refused. {refused}.")
+        self.say(f"**{name}** is connected to **{label}**: nothing was sent for that. It hears nobody else now, and is "
+                 "told what the other end's kernel says.")  # fmt: skip
+
+    def disconnect(self) -> None:
+        connected = [seat.name for seat in self.bench.seats() if seat.peer]
+        refused = [answer for name in connected if (answer := self.bench.disconnect(name))]
+        self.refresh()
+        if refused:
+            raise BadInput(f"The kernel refused. {refused[0]}.")
+        self.say(f"No peer any more: {', '.join(connected)}." if connected else "No socket here is connected.")
+
+    def join(self) -> None:
+        self.member(True)
+
+    def leave(self) -> None:
+        self.member(False)
+
+    def member(self, joined: bool) -> None:
+        """Let the chosen socket join or leave."""
+        name = self.chosen.value
+        if isinstance(self.bench.group, Refused):
+            raise BadInput(f"There are no groups on this system's loopback. {self.bench.group}.")
+        if any(seat.name == name and seat.joined is joined for seat in self.bench.seats()):
+            raise BadInput(f"{name.capitalize()} {'is in the group already' if joined else 'has left already'}.")
+        refused = self.bench.set_membership(name, joined)
+        self.refresh()
+        if refused is not None:
+            raise BadInput(f"The kernel refused. {refused}.")
+        self.say(f"**{name}** {'joined' if joined else 'left'} the group {self.bench.group.address}.")
+
+    def refresh(self, sending: Sending | None = None) -> tuple[Seat, ...]:
+        """Ask the kernel anew, draw what it says, and return it."""
+        seats = self.held.seats() if self.held else ()
+        self.draw(bench(seats, self.held.nobody if self.held else None, sending))
+        return seats
+
+    def release(self) -> bool:
+        held = self.held is not None
+        if self.held:
+            self.held.close()
+        self.held = None
+        self.refresh()
+        return held
+
+
+def _told(sent: Sending) -> str:
+    """Say in words what one click did."""
+    many = "1 datagram" if sent.taken == 1 else f"{sent.taken} datagrams"
+    if sent.taken == 0:
+        return f"`sendto` refused. {sent.refused}."
+    done = f"`sendto` took {many} of {sent.size} bytes without a word."
+    if sent.refused:
+        done += f" The next one was refused. {sent.refused}."
+    if sent.told:
+        return f"{done} Then the kernel had an error for this connected socket. {sent.told}."
+    reached = " and ".join(f"**{name}**" for name in sent.reached)
+    return f"{done} Something waits at {reached}." if reached else f"{done} It reached nobody here, and nobody is told."
+
+
+def _spelled(datagrams: tuple[Datagram, ...], names: dict) -> str:
+    first = ", ".join(f"{one.data.decode(errors='replace')[:40]!r} from {names.get(one.sender, one.sender)}"
+                      for one in datagrams[:SHOWN])  # fmt: skip
+    more = f" and {len(datagrams) - SHOWN} more" if len(datagrams) > SHOWN else ""
+    return f"{len(datagrams)}: {first}{more}."

@@ -1,0 +1,79 @@
+"""What the text claims about datagrams, measured."""
+
+from sockets_lab.course.questions import Claim
+from sockets_lab.errors import Refused
+from sockets_lab.lessons import datagrams
+
+
+def _connectionless() -> tuple[str, str]:
+    found = datagrams.one_peer()
+    row = found.connected
+    if row is None:
+        return "this system shows no row for a connected datagram socket", "unknown"
+    text = f"no connection is made, but connect() fixes one peer: the table then says {row.state}"
+    return f"{text}, and of two senders {len(found.heard)} is heard", "so, with an addition"
+
+
+def _many_endpoints() -> tuple[str, str]:
+    found = datagrams.many_peers(3)
+    state = found.row.state if found.row else "not told"
+    peers = len({one.sender for one in found.came})
+    text = f"one socket, state {state}, was sent to by {peers} others and answered {sum(found.answered)} of them"
+    return text, "so" if all(found.answered) and peers == 3 else "not so"
+
+
+def _many_receivers() -> tuple[str, str]:
+    with datagrams.four_nodes() as lab:
+        found = datagrams.between(lab)
+    if isinstance(found, Refused):
+        return f"groups between nodes could not be had ({found.name})", "unknown"
+    first = found.rounds[0]
+    came = [len(first.sent) - len(first.missing(name)) for name in "BC"]
+    where = "nodes B and C" if not found.differs else "B and C, here two addresses of one machine"
+    text = f"of {len(first.sent)} sends from A's ordinary datagram socket, {came[0]} and {came[1]} came to {where}"
+    bystander = "none to D" if first.missing("D") else "here also to D"
+    return f"{text}, who had to join, and {bystander}, who had not", "so" if all(came) else "not so"
+
+
+def _port_zero() -> tuple[str, str]:
+    found = datagrams.source_port()
+    if isinstance(found, Refused):
+        return f"could not be tried: {found.name}", "unknown"
+    zero = found.to_zero.name if isinstance(found.to_zero, Refused) else "taken"
+    text = "an unbound socket got a port at its first sendto, and the receiver saw that one"
+    seen = text if found.seen == found.after != 0 else "the receiver saw another source port than the sender has"
+    return f"{seen}; to port 0: {zero}", "so in the header; an ordinary socket never sends it"
+
+
+def _silent_loss() -> tuple[str, str]:
+    found = datagrams.overflow()
+    sent = sum(found.rounds)
+    text = f"{found.taken} of {sent} sends succeeded, {len(found.received)} datagrams came"
+    return f"{text}, in the order sent: {'yes' if found.in_order else 'no'}", "left out"
+
+
+def _largest() -> tuple[str, str]:
+    found = datagrams.largest_datagram()
+    if isinstance(found, Refused):
+        return f"could not be tried: {found.name}", "unknown"
+    return f"at most {found.size} bytes of data in one datagram, one more: {found.beyond.name}", "left out"
+
+
+def _all_groups() -> tuple[str, str]:
+    found = datagrams.bystander_hears()
+    if isinstance(found, Refused):
+        return f"this system's loopback has no groups ({found.name})", "unknown"
+    return f"a socket that joined nothing {'got' if found else 'did not get'} what was sent to a group", "left out"
+
+
+CLAIMS = (
+    Claim("UDP is connectionless.", _connectionless, "udp(7), connect(2)"),
+    Claim(
+        "A socket need not belong to a lasting connection, nor to one other endpoint.", _many_endpoints, "udp(7)"
+    ),
+    Claim("A multicast socket sends to several nodes.", _many_receivers, "ip(7), RFC 1112"),
+    Claim("In UDP the source port is optional, and zero means that there is none.", _port_zero, "RFC 768"),
+    Claim("(The text leaves out:) a datagram may be lost, and nobody is told.", _silent_loss, "udp(7), RFC 768"),
+    Claim("(The text leaves out:) a datagram has a largest size.", _largest, "RFC 768, RFC 791: length fields"),
+    Claim("(The text leaves out:) who has not joined may still be sent to.", _all_groups, "ip(7), IP_MULTICAST_ALL"),
+)

@@ -1,0 +1,85 @@
+"""Faults on the way: a firewall in between, a forwarder that leads nowhere, no port left for the one who calls."""
+
+from sockets_lab.lab import firewall
+from sockets_lab.lab.firewall import Rule
+from sockets_lab.lessons.detective.case import Case
+from sockets_lab.lessons.detective.faults.fault import Fault, has_stacks
+from sockets_lab.model import Endpoint
+
+HOARDERS = ("poller", "crawler", "monitor", "exporter")
+
+
+def filtered(case: Case) -> None:
+    """Let B's filter drop what is for the service: by a range too wide, or because the port that it lets in is wrong.
+
+    It also keeps a door shut that must stay shut.
+    """
+    port, lot = case.endpoint.port, case.random
+    private = port + lot.randrange(100, 200)
+    case.serve("office", port=private)
+    case.shut = (Endpoint(case.B.address, private),)
+    if lot.random() < 0.5:
+        wide = (port - lot.randrange(1, 50), port + lot.randrange(1, 50))
+        ruleset = firewall.incoming(Rule("drop", "tcp", private), Rule("drop", "tcp", wide))
+    else:
+        known = Rule("accept", state=("established", "related"))
+        ruleset = firewall.incoming(known, Rule("accept", "tcp", port - lot.randrange(1, 10)), policy="drop")
+    case.serve()
+    refused = firewall.apply(case.B, ruleset)
+    assert refused is None, refused
+
+
+def forwarder(case: Case) -> None:
+    """Let the service stand behind a forwarder, which takes the customers to a port where nobody is."""
+    right = case.endpoint.port + case.random.randrange(100, 200)
+    wrong = right + case.random.choice((-10, -1, 1, 10))
+    case.serve(port=right)
+    case.add(
+        case.B, "front", role="forwarder", address=case.B.address, port=case.endpoint.port,
+        target=[case.B.address, wrong], lab=[] if case.shares_stack else [case.B.address, case.A.address],
+    )  # fmt: skip
+
+
+def exhausted(case: Case) -> None:
+    """Leave A few ephemeral ports, and let a program hold them all; the service itself is sound.
+
+    An even number: of an odd one Linux leaves one port out by chance, another time another one. Source: linux,
+    __inet_hash_connect in net/ipv4/inet_hashtables.c.
+    """
+    first, count = case.random.randrange(20000, 40000), 2 * case.random.randrange(3, 10)
+    case.serve(at_once=64)
+    case.let_choose(first, first + count - 1)
+    hoarder = case.random.choice(HOARDERS)
+    target = list(case.endpoint.sockaddr)
+    case.add(case.A, hoarder, role="visitor", target=target, count=60, tries=9, says="stay\n", source=case.source)
+
+
+def _no_range() -> str:
+    return "" if has_stacks() else "this machine's range of ephemeral ports is not yours to change"
+
+
+NETWORK = (
+    Fault(
+        "firewall", "a firewall drops what is for the service", filtered,
+        ("Silence, and yet the service listens at the right place with an empty queue. Something throws the segments "
+         "away before they come to it: `firewall.held(case.B)`.",
+         "Give B rules that drop only what is for the office's port: `firewall.apply(case.B, firewall.incoming("
+         "Rule('drop', 'tcp', case.shut[0].port)))`."),
+    ),
+    Fault(
+        "forwarder", "a forwarder takes the customers to where nobody listens", forwarder,
+        ("The customers reach a program, but not the service. Where does that program take them on to, and where "
+         "does the service listen?",
+         "`case.programs['front'].restart(target=(case.B.address, port))`, with the port at which the service "
+         "listens."),
+    ),
+    Fault(
+        "exhausted", "the customers' machine has no ephemeral port left", exhausted,
+        ("The customer's own kernel says no; B hears nothing of it. Look at A's socket table, and at its range: "
+         "`case.ephemeral_range`.",
+         "End the program that holds all ports, and give A its usual range again, in a cell with `%%node A`: "
+         "`open('/proc/sys/net/ipv4/ip_local_port_range', 'w').write('32768 60999')`. (What the program held, A's "
+         "kernel still remembers for a minute.)"),
+        _no_range,
+    ),
+)

@@ -1,0 +1,145 @@
+"""The pictures of lesson 12: a broken machine, what it holds, what its faults look like, and whether it works."""
+
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
+
+from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.ladder import ladder
+from sockets_lab.figures.tables import Table
+from sockets_lab.lab.capture import Captured
+from sockets_lab.lessons.detective import Inspected, Scene, Seen, Symptom
+from sockets_lab.lessons.detective.figure_scene import scene
+from sockets_lab.lessons.filtering import figure
+from sockets_lab.model import Endpoint, SocketRow
+
+__all__ = ["VIEWS", "no_machine", "packets", "programs", "report", "scene", "sockets", "symptoms", "view"]
+
+WIDTH, ROW, LINE = 760, 30, 17  # pixels
+LETTERS = 84  # characters of a line of what went wrong
+WORDS = {True: ("passed", "connection"), False: ("failed", "refused"), None: ("not tried", "quiet")}
+
+
+def report(steps: Sequence[Inspected]) -> Drawing:
+    """Draw what a machine must do, one below the other: passed, failed and why, or not tried."""
+    drawing = Drawing("What the machine must do, tried one after the other.", "", WIDTH, 0)
+    y, said = 4.0, []
+    for number, step in enumerate(steps, 1):
+        word, role = WORDS[step.passed]
+        because = textwrap.wrap(step.because, LETTERS)
+        height = ROW + LINE * len(because)
+        drawing.box(4, y, 104, height, role, dashed=step.passed is None)
+        drawing.text(56, y + height / 2, word, anchor="middle", bold=step.passed is not None)
+        drawing.text(122, y + 15, f"{number}. {step.what}", "muted" if step.passed is None else "ink")
+        for place, line in enumerate(because, 1):
+            drawing.text(122, y + 13 + LINE * place, line, "refused", 12)
+        said.append(f"{number}. {step.what}: {word}{': ' * bool(step.because)}{step.because}.")
+        y += height + 6
+    drawing.height, drawing.alt = int(y), " ".join(said) or "Nothing was tried."
+    return drawing
+
+
+def symptoms(found: Iterable[Symptom]) -> Table:
+    """Show fault by fault what it looks like from outside."""
+    headings = ("what is wrong", "a customer finds", "first packet back", "who is there, what waits",
+                "the service's last word")  # fmt: skip
+    rows = tuple(_symptom(one) for one in found)
+    return Table("Each fault, made once, and what can be seen of it.", headings, rows, (31, 16, 17, 26, 24), mono=False)
+
+
+def _symptom(one: Symptom) -> tuple[str, ...]:
+    if one.missing or one.visit is None:
+        return (one.fault.diagnosis, f"cannot be had here: {one.missing}", "", "", "")
+    visit = one.visit
+    about = visit.refused.name if visit.refused else visit.said
+    finds = f"{visit.outcome}\n({about})" if about else visit.outcome
+    came = "not captured here" if one.came is None else one.came or "none"
+    there = "\n".join(f"{name or '?'}: {_there(row)}" for name, row in one.listeners)
+    return (one.fault.diagnosis, finds, came, there or "nobody", one.log or "nothing")
+
+
+def _there(row: SocketRow) -> str:
+    queue = _queue(row)
+    return f"{row.protocol} {row.local}" + f"\n{queue} waiting" * bool(queue)
+
+
+def _queue(row: SocketRow) -> str:
+    waiting = row.receive_queue
+    if waiting is None:
+        return ""
+    return f"{waiting} of {row.send_queue}" if row.state == "LISTEN" else f"{waiting} bytes"
+
+
+def sockets(scene: Scene, node: str) -> Table:
+    """Show a node's socket table, with the processes that hold each socket."""
+    rows = sorted(scene.rows[node], key=lambda row: (row.state != "LISTEN", row.protocol, row.state, row.local))
+    cells = tuple(
+        (row.protocol, f"{row.local}", _remote(row.remote), row.state, _waiting(row), _owners(row)) for row in rows
+    )
+    headings = ("protocol", "local", "remote", "state", "waits", "held by")
+    none = (("", "no socket", "", "", "", ""),)
+    return Table(f"The socket table of node {node}.", headings, cells or none, (8, 22, 22, 12, 8, 24))
+
+
+def _remote(endpoint: Endpoint) -> str:
+    return f"{endpoint}" if endpoint.port else "-"
+
+
+def _waiting(row: SocketRow) -> str:
+    return "?" if row.receive_queue is None else _queue(row).removesuffix(" bytes")
+
+
+def _owners(row: SocketRow) -> str:
+    if row.owners is None:
+        return "not told here"
+    return ", ".join(f"{owner.program}, process {owner.pid}" for owner in row.owners) or "no program"
+
+
+def programs(scene: Scene) -> Table:
+    """Show the programs of a machine: their settings, and what they have said."""
+    rows = tuple((_who(one), _settings(one), "\n".join(one.log) or "nothing") for one in scene.programs)
+    return Table("The programs, their settings, and their logs.", ("program", "settings", "log"), rows, (26, 34, 40))
+
+
+def _who(one: Seen) -> str:
+    state = "has ended" if one.pid is None else f"runs, process {one.pid}"
+    many = "" if one.descriptors is None else f"\n{one.descriptors} descriptors"
+    return f"{one.name} at {one.node}\n{state}{many}"
+
+
+def _settings(one: Seen) -> str:
+    return "\n".join(f"{name} = {value}" for name, value in one.settings.items()) or "not yours to change"
+
+
+def no_machine() -> Drawing:
+    """Draw that there is none."""
+    drawing = Drawing("A machine with its customers.", "No machine is there.", WIDTH, 60)
+    drawing.text(WIDTH / 2, 30, "no machine is there", "muted", anchor="middle")
+    return drawing
+
+
+def packets(scene: Scene, captured: Sequence[Captured] | None, differs: str = "") -> Drawing:
+    """Draw what crossed A's cable during a customer's visit.
+
+    Args: captured: None where nobody has asked; differs: why nothing can be captured here, "" where it can.
+    """
+    if captured is not None and not differs:
+        return ladder(captured, scene.addresses)
+    why = "no packets can be captured here" if differs else "nobody has asked since the machine was changed"
+    drawing = Drawing("Packets of a customer's visit.", f"{why[0].upper()}{why[1:]}. {differs}".strip(), WIDTH, 60)
+    drawing.text(WIDTH / 2, 30, why, "muted", anchor="middle")
+    return drawing
+
+
+VIEWS = ("the machine", "A's sockets", "B's sockets", "programs and logs", "B's rules", "packets")
+
+
+def view(name: str, seen: Scene | None, captured: Sequence[Captured] | None, differs: str) -> Drawing | Table:
+    """Return what is to be seen of a machine, None = there is none. Args: name: one of VIEWS; else as for `packets`."""
+    if seen is None:
+        return no_machine()
+    pictures: dict[str, Callable[[], Drawing | Table]] = {
+        "the machine": lambda: scene(seen), "A's sockets": lambda: sockets(seen, "A"),
+        "B's sockets": lambda: sockets(seen, "B"), "programs and logs": lambda: programs(seen),
+        "B's rules": lambda: figure.rules(seen.rules), "packets": lambda: packets(seen, captured, differs),
+    }  # fmt: skip
+    return pictures[name]()

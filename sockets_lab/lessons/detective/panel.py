@@ -1,0 +1,204 @@
+"""The panel of lesson 12: a broken machine of the learner's own, to look at, to repair, and to try."""
+
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as widgets
+
+from sockets_lab.errors import BadInput
+from sockets_lab.lab.capture import Captured
+from sockets_lab.lessons import detective
+from sockets_lab.lessons.detective import Case, Inspected, Scene, Visit, repairs
+from sockets_lab.lessons.detective import figure as figures
+from sockets_lab.lessons.detective.panel_controls import Controls
+from sockets_lab.panels.panel import inline
+from sockets_lab.panels.working import WorkingPanel
+
+GRACE = 30.0  # seconds in which what goes on has ended, when the machine was closed under it
+
+
+def make() -> "DetectivePanel":
+    """Make the panel, with the first place's machine as it is found."""
+    panel = DetectivePanel()
+    panel.begin()
+    return panel
+
+
+class DetectivePanel(WorkingPanel):
+    """A broken machine, beside the one that the learner has in the notebook."""
+
+    purpose = "take a case, look at the broken machine, repair it, and let customers say whether it works"
+
+    def __init__(self) -> None:
+        self.case: Case | None = None
+        self.scene: Scene | None = None
+        self.visit: Visit | None = None
+        self.packets: tuple[Captured, ...] | None = None  # of that visit
+        self.complaint, self.found = widgets.HTML(), widgets.HTML()
+        self.controls = Controls()
+        rows = self.controls.rows(self.button, lambda name: getattr(self, name))
+        super().__init__(*rows)
+        self.children = (rows[0], self.complaint, *rows[1:], self.line, self.found, self.canvas)
+        self.follow(self.controls.view, self.look)
+        self.follow(self.controls.program, self.controls.offer_settings)
+        self.follow(self.controls.setting, self.controls.offer_value)
+        self.controls.let_name(False)
+        self.refresh()
+
+    def begin(self) -> None:
+        """Take the first case at once: it is this panel's first picture."""
+        self.guarded(self.set_up)()
+
+    # What a click begins
+
+    def take(self) -> None:
+        self.do("The machine is being set up, broken", self.set_up)
+
+    def look(self) -> None:
+        """Look again; while something goes on, show what was seen last."""
+        if self.is_working:
+            self.refresh()
+        else:
+            self.found.value = ""
+            self.do("", lambda: self.see(self.opened()))
+
+    def ask(self) -> None:
+        self.do("A customer asks", self.be_customer)
+
+    def inspect(self) -> None:
+        self.do("Customers come: one, many, silent ones. Then the service is started again", self.try_all)
+
+    def end(self) -> None:
+        """End the chosen process."""
+        if self.controls.process.value is None:
+            raise BadInput("No process that was seen owns a socket here.")
+        pid, name = self.controls.process.value
+        self.repair(lambda case: case.end(pid), f"`{name}`, process {pid}, has ended.")
+
+    def restart(self) -> None:
+        """Start the chosen program again, with the chosen setting."""
+        name, changes = self.controls.program.value, self.controls.changes
+
+        def again(case: Case) -> str:
+            program = case.programs[name or case.name]
+            program.restart(**changes)
+            return f"`{program.name}` {'runs' if program.running else 'has ended'}. Its log: {'; '.join(program.log)}."
+
+        self.repair(again)
+
+    def put_rule(self) -> None:
+        verdict, port = self.controls.verdict.value, self.controls.port.value
+        self.repair(lambda case: repairs.put_first(case, verdict, port), f"B's first rule: {verdict}, port {port}.")
+
+    def take_rule(self) -> None:
+        place = self.controls.rule.value
+        self.repair(lambda case: repairs.take_out(case, place), f"Rule {place} is out; those behind it have moved up.")
+
+    def clear_rules(self) -> None:
+        self.repair(repairs.clear, "B has no rules now: everything passes.")
+
+    def usual_range(self) -> None:
+        self.repair(repairs.give_usual_range, "A's kernel has its usual range of ephemeral ports.")
+
+    def repair(self, action: Callable[[Case], Any], words: str = "") -> None:
+        """Change something, and look again. Args: words: what was done; "" = what the action tells."""
+
+        def work() -> None:
+            case = self.opened()
+            self.forget()
+            told = action(case)
+            self.see(case)
+            self.say(words or told)
+
+        self.do("The machine is being changed", work)
+
+    def name_it(self) -> None:
+        """Hear whether that was wrong."""
+        diagnosis = self.controls.diagnosis.value
+        if self.case is None or self.controls.naming.disabled:
+            raise BadInput("Repair the machine first. When it works, say what was wrong with it.")
+        if not diagnosis:
+            raise BadInput("Choose first what was wrong with the machine.")
+        right = diagnosis == detective.fault_of(self.case.name).diagnosis
+        no = "No: it works now, but that was not what kept the customers away. What did you change?"
+        self.say(f"**Yes.** That is what this machine had: {diagnosis}." if right else no)
+
+    # What a thread does
+
+    def set_up(self) -> None:
+        """Set up the chosen case's machine in the place of the one before."""
+        self.close_case()
+        self.case = case = detective.take(self.controls.place.value, aside=True)
+        if self.over.is_set():
+            self.close_case()
+            raise BadInput("The machine was given up.")
+        self.forget()
+        self.complaint.value = f'<div style="line-height:1.5;max-width:760px">{inline(case.complaint)}</div>'
+        self.controls.port.value = case.endpoint.port
+        self.see(case)
+        self.say(case.lab.differs)
+
+    def opened(self) -> Case:
+        """Return the machine; where there is none, set it up."""
+        if self.case is None:
+            self.set_up()
+        assert self.case
+        return self.case
+
+    def see(self, case: Case) -> None:
+        """Look at the machine, and offer what was seen."""
+        self.scene = detective.look(case, self.visit)
+        self.controls.offer(self.scene)
+        self.refresh()
+
+    def be_customer(self) -> None:
+        """Visit the service, and show the visit and its packets."""
+        case = self.opened()
+        self.visit, self.packets = detective.ask_and_listen(case)
+        self.see(case)
+        why = f", {self.visit.refused}" if self.visit.refused else ""
+        said = f", and hears: {self.visit.said}" if self.visit.said else ""
+        self.say(f"A customer finds: **{self.visit.outcome}**{why}{said}.")
+
+    def try_all(self) -> None:
+        """Let customers find out whether the machine works."""
+        case = self.opened()
+        self.forget()
+        steps = detective.inspect(case, self.tell)
+        self.see(case)
+        self.tell(steps)
+        failed = next((step for step in steps if not step.passed), None)
+        self.controls.let_name(failed is None)
+        asked = "**It works.** What was wrong with it? Choose, and hear whether that was it."
+        self.say(f"It does not work yet: {failed.because}." if failed else asked)
+
+    def tell(self, steps: tuple[Inspected, ...]) -> None:
+        """Show how far the inspection is."""
+        bar = self.controls.bar
+        bar.max, bar.value = len(steps), sum(step.passed is not None for step in steps)
+        self.found.value = figures.report(steps).html()
+
+    def forget(self) -> None:
+        """Put away what was found of the machine as it was before."""
+        self.visit = self.packets = None
+        self.found.value = ""
+        self.controls.let_name(False)
+
+    def refresh(self) -> None:
+        """Draw what was seen last, as it is to be looked at."""
+        differs = self.case.lab.differs if self.case else ""
+        self.draw(figures.view(self.controls.view.value, self.scene, self.packets, differs))
+
+    def close_case(self) -> None:
+        case, self.case = self.case, None
+        if case:
+            case.close()
+
+    def release(self) -> bool:
+        held = self.case is not None or self.is_working
+        self.give_up(self.close_case, GRACE)
+        self.scene, self.complaint.value = None, ""
+        self.forget()
+        self.controls.offer(None)
+        self.refresh()
+        return held

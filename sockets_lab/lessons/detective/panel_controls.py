@@ -1,0 +1,106 @@
+"""The choices of lesson 12's panel: what it offers follows the machine as it was seen last."""
+
+from collections.abc import Callable
+
+import ipywidgets as widgets
+
+from sockets_lab.lessons import detective
+from sockets_lab.lessons.detective import Scene, Seen, repairs
+from sockets_lab.lessons.detective.figure import VIEWS
+from sockets_lab.lessons.detective.settings import MEANINGS
+
+STYLE = {"description_width": "initial"}
+NOTHING = "nothing"  # is changed
+
+
+class Controls:
+    """Everything that the learner chooses from, without the buttons."""
+
+    def __init__(self) -> None:
+        self.place = _choice("Case", "170px", detective.PLACES)
+        self.view = widgets.ToggleButtons(options=VIEWS, style={"button_width": "max-content"},
+                                          layout={"width": "max-content"})  # fmt: skip
+        self.process = _choice("Process", "250px")
+        self.program = _choice("Program", "180px")
+        self.setting = _choice("change", "190px", [NOTHING])
+        self.value = widgets.Text(description="to", layout={"width": "200px"}, style=STYLE)
+        self.meaning = widgets.HTML()
+        self.verdict = _choice("First rule", "150px", ["accept", "drop"])
+        self.port = widgets.IntText(0, description="for port", layout={"width": "140px"}, style=STYLE)
+        self.rule = widgets.IntText(1, description="Rule", layout={"width": "100px"}, style=STYLE)
+        self.bar = widgets.IntProgress(0, 0, 1, layout={"width": "150px"})
+        diagnoses = sorted(fault.diagnosis for fault in detective.FAULTS)
+        self.diagnosis = _choice("What was wrong?", "560px", [("choose", ""), *((one, one) for one in diagnoses)])
+        self.naming = widgets.Button()
+        self.programs: dict[str, Seen] = {}
+
+    def rows(self, button: Callable[..., widgets.Button], does: Callable[[str], Callable]) -> list[widgets.HBox]:
+        """Lay the choices out, with their buttons. Args: does: the panel's action of that name."""
+        self.naming = button("That was it", does("name_it"), "Hear whether this machine had that")
+        rows = [
+            [self.place, button("Take this case", does("take"), "Set the machine up, broken")],
+            [widgets.HTML("<b>Look</b>"), self.view,
+             button("Ask as a customer", does("ask"), "Visit the service from A, and look at A's cable meanwhile")],
+            [widgets.HTML("<b>Repair</b>"), self.program, self.setting, self.value,
+             button("Restart it", does("restart"), "Start this program again, with this setting"), self.meaning],
+            [self.process, button("End it", does("end"), "End this process"),
+             button("Give A its usual ports", does("usual_range"), "The range of ephemeral ports of A's kernel")],
+            [self.verdict, self.port, button("Put it first", does("put_rule"), "Before B's other rules"),
+             self.rule, button("Take it out", does("take_rule"), "Take the rule with this number away"),
+             button("Take all out", does("clear_rules"), "Let everything come in to B")],
+            [button("Does it work now?", does("inspect"), "Let customers come, in many ways"), self.bar,
+             self.diagnosis, self.naming],
+        ]  # fmt: skip
+        return [widgets.HBox(row, layout={"flex_flow": "row wrap", "align_items": "center"}) for row in rows]
+
+    def let_name(self, works: bool) -> None:
+        """Offer the diagnoses once the machine works, and not before."""
+        self.diagnosis.disabled = self.naming.disabled = not works
+        if not works:
+            self.diagnosis.value, self.bar.value = "", 0
+
+    def offer(self, scene: Scene | None) -> None:
+        """Offer what was seen: processes that own sockets, programs that have settings."""
+        programs = scene.programs if scene else ()
+        owners = {
+            (owner.pid, owner.program, node)
+            for node, rows in (scene.rows.items() if scene else ()) for row in rows for owner in row.owners or ()
+        }  # fmt: skip
+        _offer(self.process, [
+            (f"{program} at {node}, process {pid}", (pid, program)) for pid, program, node in sorted(owners)
+        ])  # fmt: skip
+        self.programs = {one.name: one for one in programs if one.settings}
+        _offer(self.program, [(name, name) for name in self.programs])
+        self.offer_settings()
+
+    def offer_settings(self) -> None:
+        """Offer the settings of the chosen program."""
+        one = self.programs.get(self.program.value)
+        _offer(self.setting, [(NOTHING, NOTHING), *((name, name) for name in (one.settings if one else ()))])
+        self.offer_value()
+
+    def offer_value(self) -> None:
+        """Put into the field what the chosen setting is now."""
+        one, name = self.programs.get(self.program.value), self.setting.value
+        changes = one is not None and name in one.settings
+        self.value.value = repairs.spelled(one.settings[name]) if one and changes else ""
+        self.value.disabled = not changes
+        self.meaning.value = MEANINGS.get(name, "")
+
+    @property
+    def changes(self) -> dict[str, object]:
+        """The setting that is to be changed, as `restart` takes it. Raises: BadInput."""
+        name = self.setting.value
+        return {} if name == NOTHING else {name: repairs.setting(name, self.value.value)}
+
+
+def _offer(choice: widgets.Dropdown, options: list[tuple]) -> None:
+    """Give a choice other options; what was chosen stays chosen where it is still there, else it is the first."""
+    kept, values = choice.value, [value for _, value in options]
+    if list(choice.options) != options:
+        choice.options = options
+        choice.value = kept if kept in values else next(iter(values), None)
+
+
+def _choice(label: str, width: str, options: object = ()) -> widgets.Dropdown:
+    return widgets.Dropdown(options=options, description=label, layout={"width": width}, style=STYLE)

@@ -1,0 +1,82 @@
+"""The programs of a broken machine, as the node's own process has them: start, look, stop. These run in the node.
+
+They end with the node at the latest: a program ends with its standard input, which the node's process holds.
+"""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sockets_lab.kernel import HOME
+from sockets_lab.lessons.detective.program import READY
+
+PROGRAM = str(Path(__file__).with_name("program.py"))
+STARTING, STOPPING = 15.0, 5.0  # seconds, on a busy machine
+TICK = 0.005  # seconds
+
+_running: dict[str, "_Process"] = {}
+
+
+class _Process:
+    """A program, and the lines that it has said so far; a thread of this process takes them in."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.said: list[str] = []
+        self.popen = subprocess.Popen(
+            [sys.executable, "-I", "-S", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL, text=True, start_new_session=True,
+        )  # fmt: skip
+        assert self.popen.stdin
+        assert self.popen.stdout
+        self.lifeline, self.log = self.popen.stdin, self.popen.stdout
+        self.lifeline.write(json.dumps(settings | {"path": [HOME, *sys.path]}) + "\n")
+        self.lifeline.flush()
+        self.ears = threading.Thread(target=self._listen, daemon=True)
+        self.ears.start()
+
+    def _listen(self) -> None:
+        for line in self.log:
+            self.said.append(line.rstrip("\n"))
+
+    def at_work(self) -> bool:
+        return READY in self.said or not self.ears.is_alive()
+
+    def end(self) -> None:
+        self.popen.terminate()
+        try:
+            self.popen.wait(STOPPING)
+        except subprocess.TimeoutExpired:
+            self.popen.kill()
+            self.popen.wait(STOPPING)
+        self.ears.join(STOPPING)
+        self.lifeline.close()
+        self.log.close()
+
+
+def start(settings: dict[str, Any]) -> None:
+    """Start the program of these settings, in the place of the one of that name before; wait until it is at work."""
+    stop(settings["name"])
+    process = _running[settings["name"]] = _Process(settings)
+    deadline = time.monotonic() + STARTING
+    while not process.at_work() and time.monotonic() < deadline:
+        time.sleep(TICK)
+    if not process.ears.is_alive():  # its output has ended: it has given up, and is about to be gone
+        with suppress(subprocess.TimeoutExpired):
+            process.popen.wait(STOPPING)
+
+
+def look(name: str) -> tuple[bool, list[str]]:
+    """Tell whether a program of that name runs, and what it has said."""
+    process = _running[name]
+    return process.popen.poll() is None, process.said
+
+
+def stop(name: str) -> None:
+    """End a program; harmless where none of that name runs."""
+    if name in _running and not _running[name].log.closed:
+        _running[name].end()

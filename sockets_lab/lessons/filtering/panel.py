@@ -1,0 +1,181 @@
+"""The panel of lesson 09: a rule list that the learner edits, and clients that find out what it does to them."""
+
+import threading
+
+import ipywidgets as widgets
+
+from sockets_lab.errors import BadInput
+from sockets_lab.figures.ladder import ladder
+from sockets_lab.lab import firewall
+from sockets_lab.lab.firewall import Rule, Ruleset
+from sockets_lab.lessons.filtering.figure import rules
+from sockets_lab.lessons.filtering.model import PATIENCE, Asked, FilterModel
+from sockets_lab.panels.panel import Panel, told
+
+SHORT = {"description_width": "initial"}
+CLOSED = Ruleset()
+LABEL = "seen"  # what the kernel writes beside a packet that it logs
+ENDS = {"connected": "is connected", "answered": "is answered", "refused": "is refused", "forbidden": "may not send",
+        "unreachable": "is told that B cannot be reached", "impossible": "cannot ask"}  # fmt: skip
+
+
+def make() -> "FilteringPanel":
+    """Make the panel, with a rule that drops the web's port in node B."""
+    panel = FilteringPanel()
+    panel.begin()
+    return panel
+
+
+class FilteringPanel(Panel):
+    """Rules for what comes in to node B, and programs and clients that meet them."""
+
+    purpose = "give node B rules, let clients ask, and see what the rules have counted and which packets crossed"
+
+    def __init__(self) -> None:
+        self.bench: FilterModel | None = None
+        self.asking: threading.Thread | None = None
+        self.verdict = _choice("Rule", ("accept", "drop", "reject", "count"), "150px")
+        self.protocol = _choice("Protocol", ("tcp", "udp", "any"), "150px")
+        self.side = _choice("Port of the", ("destination", "source"), "210px")
+        self.port = widgets.IntText(80, description="Port (0 = any)", layout={"width": "180px"}, style=SHORT)
+        self.state = _choice("State", ("any", "new", "established"), "170px")
+        self.logs = widgets.Checkbox(False, description="Log", indent=False, layout={"width": "70px"})
+        self.place = widgets.IntText(1, description="Rule number", layout={"width": "150px"}, style=SHORT)
+        self.policy = _choice("All else", ("accept", "drop"), "150px")
+        self.question = widgets.Dropdown(description="Question", layout={"width": "330px"}, style=SHORT)
+        self.source = widgets.IntText(0, description="From port (0 = any)", layout={"width": "210px"}, style=SHORT)
+        self.ladder = widgets.HTML()
+        rows = [
+            widgets.HBox([
+                self.verdict, self.protocol, self.side, self.port, self.state, self.logs,
+                self.button("Add rule", self.add, "Put it behind the rules that B has"),
+            ]),
+            widgets.HBox([
+                self.place,
+                self.button("Remove rule", self.remove, "Take the rule with this number away"),
+                self.policy,
+                self.button("Remove all", self.clear, "Let everything in"),
+            ]),
+            widgets.HBox([
+                self.question, self.source,
+                self.button("Ask", self.ask, "Let the client ask, and look at B's cable meanwhile"),
+            ]),
+        ]  # fmt: skip
+        for row in rows:
+            row.layout.flex_flow = "row wrap"
+        super().__init__(*rows)
+        self.children = (*self.children, self.ladder)  # type: ignore[has-type]
+        self.follow(self.policy, self.change_policy)
+        self.draw(rules_of(None))
+
+    def begin(self) -> None:
+        """Open a bench, and give B the first rule."""
+        bench = self.opened()
+        bench.add(Rule("drop", "tcp", bench.questions[0].port))
+        self.refresh()
+        self.say(firewall.differs(bench.lab.B))
+
+    def opened(self) -> FilterModel:
+        """Return the bench; where there is none, a new one without rules."""
+        if self.bench is None:
+            self.bench = FilterModel()
+            keep = self.question.index
+            self.question.options = [(f"{one}", one) for one in self.bench.questions]
+            self.question.index = keep or 0
+            self.port.value = self.bench.questions[0].port
+            self.bench.set_policy(self.policy.value)
+        return self.bench
+
+    def add(self) -> None:
+        protocol = None if self.protocol.value == "any" else self.protocol.value
+        state = () if self.state.value == "any" else (self.state.value,)
+        port = self.port.value or None
+        port, source_port = (port, None) if self.side.value == "destination" else (None, port)
+        if protocol is None and self.port.value:
+            raise BadInput("Only TCP and UDP have ports: choose one of them, or port 0.")
+        label = LABEL if self.logs.value else None
+        self.opened().add(Rule(self.verdict.value, protocol, port, source_port, state=state, log=label))
+        self.refresh()
+        self.say("B's kernel holds the rule, behind those that it had.")
+
+    def remove(self) -> None:
+        self.opened().remove(self.place.value)
+        self.refresh()
+        self.say("It is gone, and the rules behind it have moved up.")
+
+    def clear(self) -> None:
+        self.policy.value = "accept"
+        self.opened().clear()
+        self.refresh()
+        self.say("B has no rules: everything passes.")
+
+    def change_policy(self) -> None:
+        if self.bench:
+            self.bench.set_policy(self.policy.value)
+            self.refresh()
+            self.say(f"What no rule decides, B's kernel will {self.policy.value}.")
+
+    def ask(self) -> None:
+        """Let a client ask, in a thread: a silence takes longer than a page may wait."""
+        bench = self.opened()
+        self.refresh()
+        if self.asking and self.asking.is_alive():
+            raise BadInput("The client still waits for an answer: ask again when its question has ended.")
+        question, port = self.question.value or bench.questions[0], self.source.value
+        self.say(f"**{question.asker}** asks, and waits {PATIENCE:g} seconds at most ...")
+        before = counts(bench.held())
+
+        def work() -> None:
+            try:
+                asked = bench.ask(question, port)
+                if self.bench is bench:
+                    self.show(asked, before, bench)
+            except Exception as error:  # noqa: BLE001  shown, or nobody sees it; but not of a bench that was closed
+                if self.bench is bench:
+                    self.say(told(error), trouble=True)
+
+        self.asking = threading.Thread(target=work, name="a client asks", daemon=True)
+        self.asking.start()
+
+    def show(self, asked: Asked, before: list[int], bench: FilterModel) -> None:
+        """Show how a question ended, what was counted, and what crossed B's cable."""
+        answer, asker = asked.answer, asked.question.asker
+        end = ENDS.get(answer.outcome) or f"hears nothing for {PATIENCE:g} seconds"
+        name = f" ({answer.refused.name})" if answer.refused and answer.outcome != "silence" else ""
+        now = counts(asked.rules)
+        met = [f"{place}" for place, (old, new) in enumerate(zip(before, now, strict=False), 1) if new > old]
+        which = f"Rule {' and '.join(met)} met packets of it." if met else "No rule met a packet of it."
+        logged = f" Logged: {len(asked.logged)}." if asked.logged else ""
+        by = "" if answer.by == "kernel" else " A stand-in decided."
+        self.draw(rules(asked.rules))
+        self.ladder.value = "" if asked.packets is None else ladder(asked.packets, bench.lab.addresses).html()
+        heard = f" and hears {answer.said.decode(errors='replace').splitlines()[0]}" if answer.said else ""
+        self.say(f"**{asker}** {end}{name}{heard}. {which}{logged}{by}")
+
+    def refresh(self) -> None:
+        """Read B's rules anew, and show them."""
+        self.draw(rules_of(self.bench))
+
+    def release(self) -> bool:
+        bench, self.bench = self.bench, None
+        if bench:
+            bench.close()
+        if self.asking:
+            self.asking.join(2 * PATIENCE)
+        self.asking, self.ladder.value = None, ""
+        self.draw(rules_of(None))
+        return bench is not None
+
+
+def rules_of(bench: FilterModel | None):  # type: ignore[no-untyped-def]
+    """Show the rules that node B of a bench holds."""
+    return rules(bench.held() if bench else CLOSED)
+
+
+def counts(held: Ruleset) -> list[int]:
+    """List what each rule of B has counted."""
+    return [rule.packets or 0 for rule in held.chain("input").rules]
+
+
+def _choice(label: str, options: tuple[str, ...], width: str) -> widgets.Dropdown:
+    return widgets.Dropdown(options=options, description=label, layout={"width": width}, style=SHORT)

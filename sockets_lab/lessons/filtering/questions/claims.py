@@ -1,0 +1,101 @@
+"""What the text claims about port numbers on the way: firewalls and port forwarding, measured."""
+
+from collections.abc import Callable
+
+from sockets_lab.course.questions import Claim
+from sockets_lab.errors import Refused
+from sockets_lab.lab import Lab, firewall
+from sockets_lab.lab.firewall import Rule, incoming
+from sockets_lab.lessons import filtering
+from sockets_lab.lessons.filtering import forwarding
+from sockets_lab.lessons.filtering.trials import DEADLINE
+
+Measured = tuple[str, str]
+
+
+def in_lab(measure: Callable[[Lab], Measured]) -> Callable[[], Measured]:
+    """Measure in a lab of three nodes that is opened for it."""
+
+    def measured() -> Measured:
+        with filtering.three_nodes() as lab:
+            return measure(lab)
+
+    return measured
+
+
+def _decider(lab: Lab) -> str:
+    return "" if lab.kind == "namespaces" else "by a stand-in: "
+
+
+def _on_the_way(lab: Lab) -> Measured:
+    found = filtering.forwarded(lab)
+    if isinstance(found, Refused):
+        return f"could not be tried here: {found.name}", "unknown"
+    if not found.tracked or found.gateway:
+        return "the node between does not know the connection", "not so"
+    return f"B has no socket of it, and its kernel names all four: {found.tracked.original}", "so"
+
+
+def _by_destination(lab: Lab) -> Measured:
+    client, server = lab.nodes[:2]
+    with firewall.Service(server) as one, firewall.Service(server) as other:
+        if isinstance(one.endpoint, Refused) or isinstance(other.endpoint, Refused):
+            return "no port could be had", "unknown"
+        refused = firewall.apply(server, incoming(Rule("drop", "tcp", one.endpoint.port)))
+        answers = [firewall.ask(client, there, deadline=DEADLINE) for there in (one.endpoint, other.endpoint)]
+        firewall.clear(server)
+        ports = (one.endpoint.port, other.endpoint.port)
+    ends = [answer.outcome for answer in answers if not isinstance(answer, Refused)]
+    if refused or len(ends) < 2:
+        return "no filter can be had here", "unknown"
+    text = _decider(lab) + f"a rule drops port {ports[0]}: {ends[0]}; port {ports[1]} beside it: {ends[1]}"
+    return text, "so" if ends == ["silence", "connected"] else "not so"
+
+
+def _by_source(lab: Lab) -> Measured:
+    found = filtering.try_replies(lab)
+    if isinstance(found, Refused):
+        return f"could not be tried here: {found.name}", "unknown"
+    by_port, by_state = found[2:]
+    text = f"{_decider(lab)}answers let in by their source port: {by_port.own.outcome}; but so is a stranger who takes "
+    text += f"that port: {by_port.disguised.outcome}. Let in by the connection's state instead: {by_state.own.outcome}"
+    return f"{text}, and the stranger: {by_state.disguised.outcome}", "so, but no protection"
+
+
+def _forwarding(lab: Lab) -> Measured:
+    found = forwarding.between(lab)
+    if isinstance(found, Refused) or not found.server or not found.client:
+        return "no connection was forwarded", "unknown"
+    text = f"A is connected to {found.client.remote}, and the program behind it is at {found.target}"
+    by_rules = filtering.forwarded(lab)
+    if not isinstance(by_rules, Refused) and by_rules.server:
+        return f"{text}; the same by a rule of B's kernel, without any program", "so"
+    return f"{text}; by a program: a rule of the kernel could not be tried here", "so"
+
+
+def _program(lab: Lab) -> Measured:
+    found = filtering.behind_ports(lab)
+    if isinstance(found, Refused):
+        return f"could not be tried here: {found.name}", "unknown"
+    heard = (f"port {one.port}: {one.answer.outcome} {one.answer.said[:7]!r}".replace(" b''", "") for one in found[1])
+    text = "only the web's port is let in, and the programs are swapped: " + "; ".join(heard)
+    return _decider(lab) + text, "left out"
+
+
+def _seen(lab: Lab) -> Measured:
+    found = forwarding.between(lab)
+    if isinstance(found, Refused) or not found.server or not found.client:
+        return "no connection was forwarded", "unknown"
+    return f"the client is {found.client.local}; the server's table says {found.server.remote}", "left out"
+
+
+CLAIMS = (
+    Claim("Not only the two ends can read the ports, but also what stands between them.", in_lab(_on_the_way),
+          "RFC 9293 section 3.1, RFC 3022"),
+    Claim("Firewalls tell packets apart by their destination port.", in_lab(_by_destination), "nft(8)"),
+    Claim("And also by their source port.", in_lab(_by_source), "nft(8), conntrack(8)"),
+    Claim("Port forwarding is an example of that.", in_lab(_forwarding), "nft(8), RFC 3022"),
+    Claim("(The text leaves out:) a port number is no proof of the service behind it.", in_lab(_program),
+          "IANA service name registry"),
+    Claim("(The text leaves out:) behind a forwarder the server sees another client.", in_lab(_seen), "RFC 3022"),
+)  # fmt: skip

@@ -1,0 +1,137 @@
+"""The queue between `connect` and `accept`: what waits in it, how long it is, and what a full one does to a client.
+
+Nothing here blocks. Where the queue is full, Linux leaves a client without an answer, and the client's kernel asks
+again about a second later; other systems may refuse it. Both are results. Source: listen(2), tcp(7).
+"""
+
+import time
+from dataclasses import dataclass
+
+from sockets_lab.errors import BadInput, Refused
+from sockets_lab.kernel.connecting import WAIT
+from sockets_lab.lessons.fourtuples.ends import Connection, Delivery
+from sockets_lab.lessons.fourtuples.listener import Listener
+
+LARGEST = 64  # connections; the lesson needs two or three
+SPARE = 8  # systems add something of their own to the backlog that was asked for
+EARLY = b"sent before accept"
+PATIENCE = 8.0  # seconds; a client that got no answer asks again after 1, and then after 2 or 3 (RFC 6298)
+
+
+@dataclass(frozen=True)
+class QueueStep:
+    """One thing done to the queue, and how things stood right after it.
+
+    did: "listen", "connect", "accept" or "ask again"; number: the connection's, None for "listen".
+    outcome: the state of its client, or what refused it.
+    waiting, limit: connections in the queue, and allowed to be; None where this system does not tell.
+    seconds: since the first step.
+    """
+
+    did: str
+    number: int | None
+    outcome: str | Refused | None
+    waiting: int | None
+    limit: int | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class BacklogRun:
+    """How one queue was filled until a client found no room, and what became of that client.
+
+    asked: the backlog passed to `listen`. early: bytes sent along the first connection before anybody accepted it.
+    before_accept, after_accept: that connection, once without and once with a descriptor at the server's end.
+    held_back: the connection that found no room, as it stood then; None where that client was refused outright, or
+    every client found room. steps: in the order of time.
+    """
+
+    asked: int
+    early: Delivery
+    before_accept: Connection
+    after_accept: Connection
+    held_back: Connection | None
+    steps: tuple[QueueStep, ...]
+
+    @property
+    def limit(self) -> int | None:
+        """The limit that the kernel keeps: the backlog, unless the system allows less (somaxconn); None = not told."""
+        return self.steps[0].limit
+
+    @property
+    def held(self) -> int:
+        """How many connections were made before a client found no room."""
+        return sum(step.did == "connect" and step.outcome == "ESTABLISHED" for step in self.steps)
+
+    @property
+    def no_room(self) -> bool:
+        """Tell whether a client was left without an answer, or refused."""
+        return any(step.did == "connect" and step.outcome != "ESTABLISHED" for step in self.steps)
+
+    @property
+    def went_on(self) -> bool:
+        """Tell whether the client that found no room was connected after another connection was accepted."""
+        return self.steps[-1].did == "ask again" and self.steps[-1].outcome == "ESTABLISHED"
+
+
+def fill_queue(backlog: int = 2, wait: float = WAIT, patience: float = PATIENCE) -> BacklogRun | Refused:
+    """Let clients connect and accept none until one finds no room; then accept one, and watch the other go on.
+
+    Args: backlog: 0-64 connections; wait: seconds for a connect; patience: seconds for the client that found no room.
+    Returns: what happened, step by step; Refused where not even the first client got in.
+    """
+    if isinstance(backlog, bool) or not isinstance(backlog, int) or not 0 <= backlog <= LARGEST:
+        raise BadInput(f"{backlog!r} will not do as a backlog here: pass 0 to {LARGEST} connections.")
+    with Listener(backlog=backlog) as listener:
+        diary = _Diary(listener)
+        diary.write("listen", None, None)
+        first = _connect(listener, diary, wait)
+        if isinstance(first, Refused):
+            return first
+        early = listener.send(first.number, EARLY, wait=0)
+        if isinstance(early, Refused):
+            return early
+        held_back = _connect_until_full(listener, diary, wait, most=2 * backlog + SPARE)
+        before = listener.connection(first.number)
+        accepted = listener.accept(wait)
+        if isinstance(accepted, Refused):
+            return accepted
+        diary.write("accept", accepted.number, accepted.server.state)
+        if held_back is not None:
+            there = listener.is_connected(held_back.number, patience)
+            state = listener.connection(held_back.number).client.state
+            diary.write("ask again", held_back.number, there if isinstance(there, Refused) else state)
+        return BacklogRun(backlog, early, before, accepted, held_back, tuple(diary.steps))
+
+
+class _Diary:
+    """The steps so far, each with the listener's queue as the kernel shows it right after."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener, self.started = listener, time.monotonic()
+        self.steps: list[QueueStep] = []
+
+    def write(self, did: str, number: int | None, outcome: str | Refused | None) -> None:
+        row = self.listener.row()
+        waiting, limit = (row.receive_queue, row.send_queue) if row else (None, None)
+        self.steps.append(QueueStep(did, number, outcome, waiting, limit, time.monotonic() - self.started))
+
+
+def _connect(listener: Listener, diary: _Diary, wait: float) -> Connection | Refused:
+    client = listener.add_client(wait=wait)
+    if isinstance(client, Refused):
+        diary.write("connect", None, client)
+    else:
+        diary.write("connect", client.number, client.client.state)
+    return client
+
+
+def _connect_until_full(listener: Listener, diary: _Diary, wait: float, most: int) -> Connection | None:
+    """Return the first connection that found no room, None where a client was refused instead or `most` got in."""
+    for _ in range(most):
+        client = _connect(listener, diary, wait)
+        if isinstance(client, Refused):
+            return None
+        if not listener.is_connected(client.number):
+            return client
+    return None

@@ -1,0 +1,148 @@
+"""The knock daemon: an ear that hears knocks, a lock that judges them, a gate that moves."""
+
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Protocol, Self
+
+from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.kernel.connecting import ready
+from sockets_lab.lessons.knocking.gate import Gate
+from sockets_lab.lessons.knocking.knocks import OPENED, SHUT, TCP, Event, Heard
+from sockets_lab.lessons.knocking.openings import Openings
+from sockets_lab.model import Endpoint
+
+PATIENCE = 5.0  # seconds to wait for an event, unless told otherwise
+TURN = 0.1  # seconds until the daemon looks whether it is to end
+MOST_EVENTS = 10_000  # kept; a lesson has a few
+
+
+class Ear(Protocol):
+    """What hears: sockets that wake it, and what came since the last time."""
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]: ...
+    def hear(self) -> tuple[Heard, ...]: ...
+    def close(self) -> None: ...
+
+
+class Judge(Protocol):
+    """What judges: a lock with a sequence or with a key. None: that was no matter of this lock."""
+
+    openings: Openings
+
+    def hear(self, heard: Heard) -> Event | None: ...
+    def expire(self, now: float) -> tuple[Event, ...]: ...
+    def next_time(self) -> float | None: ...
+
+
+class Daemon:
+    """Hears, judges, opens and shuts, in a thread of its own for as long as the `with` lasts. Owns ear and gate.
+
+    Without `with`, each `step` does what is to be done, and `close` ends it.
+    Args: door: the endpoint before which the gate stands; clock: seconds since 1970, the clock of the ear.
+    """
+
+    def __init__(
+        self, ear: Ear, lock: Judge, gate: Gate, door: Endpoint, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.ear, self.lock, self.gate, self.door = ear, lock, gate, door
+        self._clock = clock
+        self._events: list[Event] = []
+        self._news = threading.Condition()
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.failed: Exception | None = None  # what ended the thread before its time, such as the end of the lab
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All that came so far, in its order."""
+        with self._news:
+            return tuple(self._events)
+
+    def step(self, wait: float = 0.0) -> tuple[Event, ...]:
+        """Wait until something comes or is due, at most `wait` seconds; do what is to be done. Returns: the events."""
+        due = self.lock.next_time()
+        if due is not None:
+            wait = min(wait, max(due - self._clock(), 0.0))
+        ready((*self.ear.sockets, *self.gate.sockets), selectors.EVENT_READ, wait)
+        found: list[Event] = []
+        for heard in self.ear.hear():
+            if (heard.knock.protocol, heard.knock.port) == (TCP, self.door.port):
+                continue  # who tries the door does not knock: a client that tries again would spoil his own knocks
+            found += self._follow(self.lock.expire(heard.time))
+            event = self.lock.hear(heard)
+            found += self._follow([event] if event else [])
+        found += self._follow(self.lock.expire(self._clock()))
+        self.gate.attend()
+        return tuple(found)
+
+    def wait_for(
+        self, what: str | None = None, source: str | None = None, count: int = 1, patience: float = PATIENCE
+    ) -> Event | None:
+        """Wait for an event, also one that has been: the first, or the one with that `count`, of its kind.
+
+        Args: what: "opened", "shut", "step", "wrong", "late", "refused", None: any; source: whose, None: anybody's.
+        Returns: None, where it did not come in `patience` seconds. Raises: BadInput, where the daemon does not run;
+        what it ended with, where it ended before its time.
+        """
+
+        def come() -> list[Event]:
+            return [one for one in self._events if what in (None, one.what) and source in (None, one.source)]
+
+        if self._thread is None:
+            raise BadInput("this daemon does not run, so nothing will come: use it in a `with`, or call step().")
+        with self._news:
+            self._news.wait_for(lambda: self.failed or len(come()) >= count, patience)
+            found = come()
+            if self.failed and len(found) < count:
+                raise self.failed
+        return found[count - 1] if 0 < count <= len(found) else None
+
+    def _follow(self, events: Iterable[Event]) -> list[Event]:
+        """Let the gate follow what the lock said, and write it down."""
+        done = []
+        for event in events:
+            answer = None
+            if event.what == OPENED:
+                answer = attempt(self.gate.open_for, event.source, self.door.port)
+            elif event.what == SHUT:
+                answer = attempt(self.gate.shut, event.source)
+            if isinstance(answer, Refused):
+                event = replace(event, refused=answer)
+            done.append(event)
+        with self._news:
+            self._events += done
+            del self._events[:-MOST_EVENTS]
+            self._news.notify_all()
+        return done
+
+    def _run(self) -> None:
+        try:
+            while not self._ending.is_set():
+                self.step(TURN)
+        except Exception as error:  # noqa: BLE001  whoever waits for this thread is told, instead of a lone traceback
+            with self._news:
+                self.failed = error
+                self._news.notify_all()
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._run, name="knock daemon", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the thread, and close ear and gate; harmless when done twice."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self.ear.close()
+        self.gate.close()
+

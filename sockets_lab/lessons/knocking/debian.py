@@ -1,0 +1,181 @@
+"""Debian's knock and knockd in a lab's nodes: others' programs, with which ours have to get along.
+
+Where they are not installed, or nothing can be captured, the answer is a `Refused`. Source: knock(1), knockd(1).
+"""
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Self
+
+from sockets_lab import guard
+from sockets_lab.errors import Refused
+from sockets_lab.lab import Lab, Node
+from sockets_lab.lessons.knocking.knocks import Knock, sequence_of
+from sockets_lab.lessons.knocking.sequence import WINDOW
+from sockets_lab.model import Endpoint
+from sockets_lab.netns.cables import INTERFACE
+
+PATIENCE = 10.0  # seconds for a program to begin, to end, or to be done
+CONFIGURATION = """
+[options]
+    logfile = /dev/fd/{log}
+[door]
+    sequence = {sequence}
+    seq_timeout = {window}
+    tcpflags = syn
+    command = echo %IP% >>/dev/fd/{said}
+"""
+MOST = 1 << 20  # bytes that are read of what it wrote
+
+
+def installed(program: str) -> str | Refused:
+    """Return where a program is, also where only administrators look; "ENOENT" where it is not installed."""
+    found = shutil.which(program) or shutil.which(program, path="/usr/sbin:/usr/local/sbin:/sbin")
+    return found or Refused("ENOENT", f"{program} is not installed here: on Debian, `apt install knockd` brings it")
+
+
+def knock(address: str, sequence: str | Iterable[Knock | str | int], delay: float = 0.0) -> Refused | None:
+    """Let the program knock(1) knock, from the network of this process. Args: delay: seconds between two knocks.
+
+    Returns: None, or why it could not. Raises: BadInput, before anything is sent.
+    """
+    wanted = sequence_of(sequence)
+    for one in wanted:
+        guard.destination(Endpoint(address, one.port))
+    program = installed("knock")
+    if isinstance(program, Refused):
+        return program
+    command = [program, "-d", str(round(delay * 1000)), address, *map(str, wanted)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE + 60)
+    return Refused("unknown", done.stderr.strip() or "knock failed") if done.returncode else None
+
+
+class Knockd:
+    """Debian's knock daemon at work in a node. What it does when a sequence is right is harmless: it says for whom.
+
+    refused: None, or why there is none here. Use it in a `with`, or close it.
+    """
+
+    def __init__(
+        self, lab: Lab, node: Node, sequence: str | Iterable[Knock | str | int], window: float = WINDOW
+    ) -> None:
+        self._node, self._number = node, 0
+        self.refused: Refused | None = None
+        self.sequence = sequence_of(sequence)
+        found = installed("knockd")
+        if lab.kind != "namespaces":
+            self.refused = Refused("ENOSYS", "knockd reads a cable, and nodes on loopback have none")
+        elif isinstance(found, Refused):
+            self.refused = found
+        else:
+            self._begin(found, window)
+
+    def opened_for(self, source: str, patience: float = PATIENCE) -> bool:
+        """Wait until it has opened for a source, and tell whether it did within `patience` seconds."""
+        return self.refused is None and _until(lambda: source in self.sources, patience)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """All for whom it opened."""
+        return tuple(sorted(set(self._wrote("said").split())))
+
+    @property
+    def log(self) -> str:
+        """What it wrote down."""
+        return self._wrote("log")
+
+    def _begin(self, program: str, window: float) -> None:
+        sequence, seconds = ",".join(map(str, self.sequence)), max(round(window), 1)
+        try:
+            self._number = self._node.run(_start, [program, "-4", "-i", INTERFACE], sequence, seconds)
+            if not _until(lambda: "listening" in self.log or self._node.run(_ended, self._number), PATIENCE):
+                self.refused = Refused("DEADLINE", "knockd did not begin to listen in time")
+            elif "listening" not in self.log:
+                self.refused = Refused("unknown", f"knockd ended at once: {self.log.strip()}")
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the program; harmless when done twice."""
+        if self._number:
+            self._node.run(_stop, self._number)
+            self._number = 0
+
+    def _wrote(self, which: str) -> str:
+        text: str = self._node.run(_written, self._number, which) if self._number else ""
+        return text
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _until(condition: Callable[[], object], patience: float) -> bool:
+    end = time.monotonic() + patience
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+# These run in the node's process, and end with it at the latest: the lab takes all its processes with it. The program's
+# files have no name in any folder, so a notebook that is killed leaves none. Source: memfd_create(2)
+
+
+@dataclass(frozen=True)
+class _Running:
+    """The program, and the descriptors of its log and of what its command said."""
+
+    process: subprocess.Popen
+    log: int
+    said: int
+
+
+_running: dict[int, _Running] = {}  # by process id
+
+
+def _start(command: list[str], sequence: str, window: int) -> int:
+    configuration, log, said = (os.memfd_create(name) for name in ("configuration", "log", "said"))
+    try:
+        text = CONFIGURATION.format(log=log, said=said, sequence=sequence, window=window)
+        os.write(configuration, text.encode())
+        process = subprocess.Popen(
+            [*command, "-c", f"/dev/fd/{configuration}"], pass_fds=[configuration, log, said],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except BaseException:
+        os.close(log)
+        os.close(said)
+        raise
+    finally:
+        os.close(configuration)
+    _running[process.pid] = _Running(process, log, said)
+    return process.pid
+
+
+def _written(number: int, which: str) -> str:
+    return os.pread(getattr(_running[number], which), MOST, 0).decode(errors="replace")
+
+
+def _ended(number: int) -> bool:
+    return _running[number].process.poll() is not None
+
+
+def _stop(number: int) -> None:
+    running = _running.pop(number)
+    running.process.terminate()
+    try:
+        running.process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        running.process.kill()
+        running.process.wait(PATIENCE)
+    os.close(running.log)
+    os.close(running.said)

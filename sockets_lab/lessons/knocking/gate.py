@@ -1,0 +1,126 @@
+"""What a lock moves: a gate before one port, open for some sources and shut for all others."""
+
+import contextlib
+import socket
+from dataclasses import dataclass
+from typing import Protocol
+
+from sockets_lab.errors import BadInput
+from sockets_lab.kernel.linger import reset_on_close
+from sockets_lab.lessons.knocking.place import Place
+
+MOST_INSIDE = 64  # connections at once
+ROOM = 4096  # bytes
+
+
+class Gate(Protocol):
+    """What every gate can do. A gate that the kernel keeps has no sockets, and nothing to attend to."""
+
+    about: str
+
+    def open_for(self, source: str, port: int) -> None:
+        """Let a source through to the port. Raises: OSError, where the system refuses."""
+
+    def shut(self, source: str) -> None:
+        """Let a source through no more; what is open already stays. Raises: OSError."""
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """Return the sockets that wake the gate."""
+
+    def attend(self) -> None:
+        """See to those who stand before the gate. Never waits."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Somebody who stood before a gate, and whether they were let in."""
+
+    source: str
+    let_in: bool
+
+
+class UserspaceGate:
+    """A gate without a firewall: a program that holds the port, listens only while somebody may come in, and throws
+    everybody else out.
+
+    Shut for all, the port is closed as the kernel sees it, and refuses. Open for one, others are connected for a
+    moment, because a listener cannot choose whose handshake the kernel completes; then they are thrown out unheard.
+    That is what a firewall does better. Who is let in hears a greeting, and stays until they leave.
+    Args: port: where it is taken, the kernel chooses another: see `port`. Raises: OSError.
+    """
+
+    about = "a gate in userspace: its program accepts, looks who it is, and throws strangers out"
+
+    def __init__(self, place: Place, port: int = 0) -> None:
+        self._place = place
+        self._door = place.bound(socket.SOCK_STREAM, port)  # bound, and not listening: nobody else gets the port
+        self.port: int = self._door.getsockname()[1]
+        self.admitted: set[str] = set()
+        self.callers: list[Caller] = []
+        self._inside: list[socket.socket] = []
+        self._listening = False
+
+    def open_for(self, source: str, port: int) -> None:
+        if port != self.port:
+            raise BadInput(f"this gate stands before port {self.port}, not {port}: pass {self.port}.")
+        if not self._listening:
+            self._door.listen()
+            self._listening = True
+        self.admitted.add(source)
+
+    def shut(self, source: str) -> None:
+        self.admitted.discard(source)
+        if self._listening and not self.admitted:
+            self._listening = False
+            self._door.close()
+            self._door = self._place.bound(socket.SOCK_STREAM, self.port, exact=True)
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        return (self._door, *self._inside) if self._listening else tuple(self._inside)
+
+    def attend(self) -> None:
+        for connection in list(self._inside):
+            if _has_left(connection):
+                self._inside.remove(connection)
+                connection.close()
+        while self._listening:
+            try:
+                connection, (source, _) = self._door.accept()
+            except OSError:  # nobody is there, or nobody any more
+                return
+            self._meet(connection, source)
+
+    def _meet(self, connection: socket.socket, source: str) -> None:
+        let_in = source in self.admitted and len(self._inside) < MOST_INSIDE
+        self.callers.append(Caller(source, let_in))
+        with contextlib.ExitStack() as held:
+            held.enter_context(connection)
+            if not let_in:
+                reset_on_close(connection)
+                return
+            connection.setblocking(False)
+            with contextlib.suppress(OSError):  # gone already
+                connection.send(f"welcome, {source}\n".encode())
+                self._inside.append(connection)
+                held.pop_all()
+
+    def close(self) -> None:
+        for sock in (self._door, *self._inside):
+            sock.close()
+        self._inside.clear()
+        self._listening = False
+
+
+def _has_left(connection: socket.socket) -> bool:
+    """Whether the other end closed, or gave up. What it says is read and thrown away."""
+    try:
+        return not connection.recv(ROOM)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True

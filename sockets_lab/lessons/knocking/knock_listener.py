@@ -1,0 +1,113 @@
+"""How knocks are heard: read off the cable, so that ports stay closed; or, where nothing can be captured, at sockets.
+
+Source: knockd(1), "listens at the link-layer level"; packet(7).
+"""
+
+import selectors
+import socket
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+
+from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.headers.brief import ACK, SYN, brief
+from sockets_lab.lab.capture import Capture, Captured
+from sockets_lab.lessons.knocking import knocks
+from sockets_lab.lessons.knocking.knocks import Heard, Knock
+from sockets_lab.lessons.knocking.place import RING, Place
+
+MOST = 10_000  # knocks that are heard at a time: whoever knocks without end does not keep us
+KINDS = {knocks.TCP: socket.SOCK_STREAM, knocks.UDP: socket.SOCK_DGRAM}
+
+
+def knock_in(one: Captured, address: str) -> Heard | None:
+    """Return the knock that a captured packet is to this address; None where it is none.
+
+    A knock is the first segment of a connection (SYN without ACK), or a datagram; to whatever port. A SYN that a kernel
+    repeats because nobody answered is one more, as it is for knockd.
+    """
+    packet = brief(one.octets)
+    if packet is None or packet.destination != address or not packet.destination_port:
+        return None
+    if packet.protocol == "udp":
+        return Heard(one.time, packet.source, Knock(packet.destination_port, knocks.UDP), packet.payload)
+    if packet.flags & (SYN | ACK) == SYN:
+        return Heard(one.time, packet.source, Knock(packet.destination_port, knocks.TCP))
+    return None
+
+
+class CableEar:
+    """Hears every knock that crosses a host's cable, at whatever port, by the time that the kernel wrote beside it."""
+
+    about = "reads packets off the cable: no port needs to be open"
+
+    def __init__(self, place: Place) -> None:
+        if place.tap is None:
+            raise BadInput(f"nothing can be captured at {place.address}: listen with a SocketEar there.")
+        self._address = place.address
+        self._tap = place.tap()
+        self._capture = Capture(self._tap, RING)
+        self.sockets: tuple[socket.socket, ...] = (self._tap,)
+
+    def hear(self) -> tuple[Heard, ...]:
+        """Return what came since the last call, in the order in which it crossed the cable. Never waits."""
+        self._tap.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)  # else an interface that went down wakes us for ever
+        found = (knock_in(one, self._address) for one in self._capture.packets() if not one.outgoing)
+        return tuple(one for one in found if one)
+
+    def close(self) -> None:
+        self._capture.close()
+
+
+class SocketEar:
+    """A stand-in where nothing can be captured: a socket at each port of the sequence takes the knocks.
+
+    What differs: these ports are open, so that a TCP knock is a whole connection; knocks at other ports are not heard,
+    so none of them is wrong; and the order is sure only where each knock is heard before the same port gets another.
+    Args: sequence: where a port is taken, the kernel chooses another: see `sequence`. Raises: OSError.
+    """
+
+    about = "a stand-in: sockets wait at the knocks' ports, which are therefore open"
+
+    def __init__(self, place: Place, sequence: Iterable[Knock], clock: Callable[[], float] = time.time) -> None:
+        self._clock, chosen, opened = clock, {}, []
+        with ExitStack() as held:
+            selector = held.enter_context(selectors.DefaultSelector())
+            for one in dict.fromkeys(wanted := tuple(sequence)):
+                sock = held.enter_context(place.bound(KINDS[one.protocol], one.port))
+                if one.protocol == knocks.TCP:
+                    sock.listen()
+                opened.append(sock)
+                chosen[one] = Knock(sock.getsockname()[1], one.protocol)
+                selector.register(sock, selectors.EVENT_READ, chosen[one])
+            self._held, self._selector = held.pop_all(), selector
+        self.sequence = tuple(chosen[one] for one in wanted)
+        self.sockets: tuple[socket.socket, ...] = tuple(opened)
+
+    def hear(self) -> tuple[Heard, ...]:
+        """Return what came since the last call. Never waits.
+
+        One knock at a time from each socket that is ready: Linux names them in the order in which they became so.
+        """
+        found: list[Heard] = []
+        while len(found) < MOST and (ready := self._selector.select(0)):
+            for key, _ in ready:
+                heard = attempt(self._take, key.fileobj, key.data)
+                found += [] if isinstance(heard, Refused) else [heard]  # refused: gone before we looked
+        return tuple(found)
+
+    def _take(self, sock: socket.socket, knock: Knock) -> Heard:
+        if knock.protocol == knocks.UDP:
+            payload, sender = sock.recvfrom(65536)
+            return Heard(self._clock(), sender[0], knock, payload)
+        connection, sender = sock.accept()
+        connection.close()
+        return Heard(self._clock(), sender[0], knock)
+
+    def close(self) -> None:
+        self._held.close()
+
+
+def ear_at(place: Place, sequence: Iterable[Knock]) -> CableEar | SocketEar:
+    """Return the best ear that can be had at a place. Raises: OSError."""
+    return CableEar(place) if place.tap else SocketEar(place, sequence)

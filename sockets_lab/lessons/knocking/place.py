@@ -1,0 +1,88 @@
+"""Where a daemon lives: the address of a host, and how sockets are made in its network stack.
+
+A daemon in a node can run in the notebook, with sockets that the node handed over, or in the node's own process.
+"""
+
+import socket as sockets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sockets_lab import guard
+from sockets_lab.errors import Refused, attempt
+from sockets_lab.lab import Lab, Node, NodeError, firewall
+from sockets_lab.lab.capture import make_socket
+from sockets_lab.lab.firewall import Ruleset
+from sockets_lab.netns.cables import INTERFACE
+
+RING = 1 << 20  # bytes: 512 packets wait until somebody looks
+
+
+def _no_filter(_: Ruleset | None) -> Refused:
+    return Refused("ENOSYS", "nodes on loopback share this machine's packet filter, which is not yours to change")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A host to live on.
+
+    socket: makes sockets of its stack. tap: makes a socket that gets a copy of what crosses its cable, with a ring of
+    RING bytes; None where nothing can be captured. filter: gives its kernel's packet filter a ruleset, or takes it away
+    (None); it returns what the kernel refused.
+    """
+
+    address: str
+    socket: Callable[[int, int], sockets.socket]
+    tap: Callable[[], sockets.socket] | None = None
+    filter: Callable[[Ruleset | None], Refused | None] = _no_filter
+
+    def bound(self, kind: int, port: int, exact: bool = False) -> sockets.socket:
+        """Make a socket that never blocks, bound to this port, or where it is taken, to one that the kernel chooses.
+
+        Args: kind: SOCK_STREAM or SOCK_DGRAM; exact: no other port will do. Raises: OSError.
+        """
+        sock = self.socket(sockets.AF_INET, kind)
+        try:
+            sock.setblocking(False)
+            if kind == sockets.SOCK_STREAM:
+                sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+            try:
+                sock.bind((self.address, port))
+            except OSError:
+                if exact:
+                    raise
+                sock.bind((self.address, 0))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+
+def place_of(lab: Lab, node: Node) -> Place:
+    """Return the place of a node, for a daemon that runs in the notebook."""
+    if lab.kind != "namespaces":
+        return Place(node.address, node.socket)
+
+    def tap() -> sockets.socket:
+        return node.call(make_socket, INTERFACE, RING)
+
+    def give_rules(ruleset: Ruleset | None) -> Refused | None:
+        try:
+            return firewall.apply(node, ruleset) if ruleset else firewall.clear(node)
+        except NodeError as gone:
+            return Refused("unknown", str(gone))
+
+    return Place(node.address, node.socket, tap, give_rules)
+
+
+def here() -> Place:
+    """Return the place of the process that calls: the node in which it runs, or else 127.0.0.1."""
+    if guard.interface() == guard.INTERFACE:
+        return Place(guard.INTERFACE, sockets.socket)
+    from sockets_lab.lab import capture
+    from sockets_lab.lab.firewall import kernel
+
+    def give_rules(ruleset: Ruleset | None) -> Refused | None:
+        refused: Refused | None = attempt(kernel.install, ruleset) if ruleset else attempt(kernel.remove)
+        return refused
+
+    return Place(guard.interface(), sockets.socket, lambda: capture.make_socket(INTERFACE, RING), give_rules)

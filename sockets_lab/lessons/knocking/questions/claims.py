@@ -1,0 +1,55 @@
+"""What the text claims about port knocking, measured."""
+
+from sockets_lab.course.questions import Claim
+from sockets_lab.lessons import knocking
+from sockets_lab.lessons.knocking import debian
+from sockets_lab.lessons.knocking.door import SEQUENCE
+
+LET_IN = "let in"
+
+
+def _opens() -> tuple[str, str]:
+    with knocking.three_nodes() as lab:
+        found = knocking.opening(lab)
+    came = {(when, who): visit.answer for when, who, visit in found.visits}
+    knocks = f"the ports of the knocks: {' or '.join(sorted({sent.answer for sent in found.sent}))}"
+    if found.differs:
+        knocks = "sockets wait at the ports of the knocks, because nothing can be captured here"
+    before, a, c = (came.get(key, "not tried") for key in (("before", "A"), ("open", "A"), ("open", "C")))
+    text = f"{knocks}; the door, before: {before}; after {len(found.sent)} knocks of A, A: {a}, C: {c}"
+    return f"{text}; later: {came['after', 'A']}", "so" if a == LET_IN not in (before, c) else "not so"
+
+
+def _nobody() -> tuple[str, str]:
+    here = [name for name in ("knock", "knockd", "fwknop") if isinstance(debian.installed(name), str)]
+    text = f"installed here: {', '.join(here) or 'none of knock, knockd, fwknop'}"
+    with knocking.three_nodes() as lab, knocking.Knockd(lab, lab.nodes[1], SEQUENCE) as theirs:
+        if not theirs.refused:
+            one = lab.nodes[0]
+            one.run(knocking.knock, lab.nodes[1].address, SEQUENCE)
+            done = "opened" if theirs.opened_for(one.address) else "did not open"
+            text += f"; knockd at B {done} to A's knocks"
+    return f"{text}. Debian has packages of both kinds", "a niche, but maintained"
+
+
+def _replay() -> tuple[str, str]:
+    with knocking.three_nodes() as lab:
+        found = knocking.replays(lab)
+    came = dict(found.as_itself.visits)["C"].answer
+    return f"C sent A's {len(found.knocked.events)} knocks again, and was {came}", "left out"
+
+
+def _cure() -> tuple[str, str]:
+    with knocking.three_nodes() as lab:
+        found = knocking.cure(lab)
+    first, again = found.asked[:2]
+    others = sum(not one.opened for one in found.asked[2:])
+    return f"A's request: {first.verdict}; sent again: {again.verdict}; {others} bad ones refused", "left out"
+
+
+CLAIMS = (
+    Claim("The right series of knocks at closed ports opens the real port, for your address.", _opens, "knockd(1)"),
+    Claim("Nobody uses it in the real world.", _nobody, "Debian; jvinet/knock issue 88"),
+    Claim("(The text leaves out:) who overhears the knocks can repeat them.", _replay, "jvinet/knock issue 88"),
+    Claim("(The text leaves out:) one authenticated datagram cannot be repeated.", _cure, "RFC 2104, fwknop(8)"),
+)

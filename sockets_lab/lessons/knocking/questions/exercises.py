@@ -1,0 +1,135 @@
+"""What the learner builds in lesson 11, and what B's kernel and real connections must then say."""
+
+import time
+import weakref
+from hashlib import sha256
+
+from sockets_lab.course.peek import waiting
+from sockets_lab.course.questions import Exercise, Found, personal_number
+from sockets_lab.errors import Refused
+from sockets_lab.kernel.machine import learner
+from sockets_lab.lab import Lab, Node, firewall, opened
+from sockets_lab.lab.firewall import Rule
+from sockets_lab.lessons import knocking
+from sockets_lab.lessons.knocking import knocker
+from sockets_lab.lessons.knocking.authorization import ACCEPTED
+from sockets_lab.model import Endpoint
+
+DOOR = personal_number("11/door", 2300, 2999)
+SAFE = personal_number("11/safe", 3000, 3999)
+SEQUENCE = " ".join(
+    f"{personal_number(f'11/knock/{place}', low, low + 900)}:{protocol}"
+    for place, (low, protocol) in enumerate([(7000, "tcp"), (5000, "udp"), (9000, "tcp"), (6000, "udp")])
+)
+KEY = sha256(f"{learner()}/11/key".encode()).digest()  # 32 bytes; for a lesson: a real key is random
+ENOUGH = 3.0  # seconds for a connection that should come about
+BRIEF = 0.5  # and for one that should not
+AGE = 3600.0  # seconds: a request may wait for its check for so long
+
+_knocked: weakref.WeakSet[Lab] = weakref.WeakSet()  # labs in which the check has opened the door for C
+
+
+def _lab() -> Lab | Found:
+    """Return the open lab, or why there is nothing to check."""
+    lab = opened()
+    if lab is None or not {"A", "B", "C"} <= {node.name for node in lab.nodes}:
+        return Found(False, "no lab with nodes A, B and C is open.")
+    return lab
+
+
+def _comes_in(lab: Lab, node: Node, wait: float) -> bool:
+    """Try the door until a node is let in, or the time is over: what was knocked a moment ago may not be heard yet."""
+    door, end = Endpoint(lab["B"].address, DOOR), time.monotonic() + wait
+    while True:
+        if node.run(knocking.visit, door, node.address, max(end - time.monotonic(), 0.1)).answer == "let in":
+            return True
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+
+
+def _admits(lab: Lab, node: Node) -> bool | None:
+    """Whether B's kernel has a rule that lets this node in at the door, and one that drops all others.
+
+    None: nobody can tell, because on loopback, and with a kernel that has no nf_tables, another gate keeps the door.
+    """
+    held = firewall.held(lab["B"])
+    if lab.kind != "namespaces" or isinstance(held, Refused):
+        return None
+    rules = [rule for chain in held.chains if chain.hook == "input" for rule in chain.rules]
+    return Rule("accept", "tcp", DOOR, source=node.address) in rules and Rule("drop", "tcp", DOOR) in rules
+
+
+def _check_door() -> Found:
+    lab = _lab()
+    if isinstance(lab, Found):
+        return lab
+    if _admits(lab, lab["A"]) is False:
+        return Found(False, f"B's kernel has no rules that let A, and nobody else, in at port {DOOR}.")
+    if not _comes_in(lab, lab["A"], ENOUGH if _admits(lab, lab["A"]) else BRIEF):
+        return Found(False, f"A is not let in at B's port {DOOR}.")
+    admitted = _admits(lab, lab["C"])
+    if lab["C"].address != lab["A"].address and not (admitted and lab in _knocked):
+        if admitted or _comes_in(lab, lab["C"], BRIEF):
+            return Found(False, f"C is let in at port {DOOR} too: put up a fresh door, and open it for A only.")
+        lab["C"].run(knocking.knock, lab["B"].address, SEQUENCE, knocker.PACE, lab["C"].address)
+        if not _comes_in(lab, lab["C"], ENOUGH):
+            return Found(False, "A is let in; but C knocked your sequence too, and was not.")
+        _knocked.add(lab)
+    return Found(True, f"A is let in at port {DOOR}; so is C since it knocked your sequence, and not before.")
+
+
+def _check_request() -> Found:
+    lab = _lab()
+    if isinstance(lab, Found):
+        return lab
+    a, b = lab["A"].address, lab["B"].address
+    seen = []
+    for data, who in waiting(b):
+        verdict = knocking.Verifier(KEY, AGE).verify(data, who.address, time.time())
+        seen.append(verdict.name)
+        if verdict.name != ACCEPTED or verdict.request is None or who.address != a:
+            continue
+        if verdict.request.port == SAFE:
+            return Found(True, f"a request for port {SAFE} waits at B, it came from A, and the verifier accepted it.")
+        seen[-1] = "it asks for another port"
+    if not seen:
+        return Found(False, "no datagram waits at a socket that `lab.B.socket` gave.")
+    return Found(False, "what waits first at a socket in B is no good request of A's. The verifier says: "
+                        f"{seen[-1]}. To try again, make a new socket.")  # fmt: skip
+
+
+EXERCISES = (
+    Exercise(
+        "door",
+        f"Your own door: at B's port **{DOOR}**, open to the sequence **{SEQUENCE}** (yours; others get others). Put "
+        "it up, keep it up, and knock it open for A. The check reads the rules of B's kernel and connects from A; then "
+        "it knocks from C, to see whether your sequence is what opens it.",
+        _check_door,
+        (
+            "`knocking.knock_daemon(place, sequence, port)` makes the daemon; `place` is "
+            "`knocking.place_of(lab, lab.B)`. It works for as long as a `with` lasts: do everything inside, the check "
+            "too. Or keep it: `daemon = knocking.knock_daemon(...).__enter__()`, and `daemon.close()` at the end.",
+            "A knocks in its own process: `lab.A.run(knocking.knock, lab.B.address, sequence)`.",
+            "`daemon.wait_for(\"opened\")` waits until the last knock was heard. The door shuts after 30 seconds, "
+            "unless `open_for` says otherwise.",
+        ),
+    ),
+    Exercise(
+        "request",
+        f"Write a request by hand, without `knocking.compose`: it asks B to open port **{SAFE}** (yours) for A, and is "
+        "signed with **your key**, `KEY` of `lessons.knocking.questions`. Make a datagram socket in B, send the "
+        "request to it from A, and let it wait there: do not receive it. The check gives it to a verifier that has "
+        "your key.",
+        _check_request,
+        (
+            "The 31 bytes to sign are the version (1), the milliseconds since 1970, 16 random bytes, A's address and "
+            "the port: `struct.pack(\"!BQ16s4sH\", ...)`. Milliseconds: `int(time.time() * 1000)`; an address as 4 "
+            "bytes: `socket.inet_aton`.",
+            "The tag is `hmac.new(KEY, fields, hashlib.sha256).digest()`; it stands behind the fields.",
+            "`lab.B.socket(type=socket.SOCK_DGRAM)`, bound to `(lab.B.address, 0)`, is where it waits; "
+            "`lab.A.socket(type=socket.SOCK_DGRAM)`, bound to `(lab.A.address, 0)`, sends it. The verifier names what "
+            "it does not like.",
+        ),
+    ),
+)  # fmt: skip

@@ -1,0 +1,161 @@
+"""The lesson's experiments, whole: a door that knocks open, and the replay. A is let in, C is not, B has the door.
+
+Each takes a lab of three nodes. On loopback each does what can be done there: see `hearing`, `replaying`.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from sockets_lab.errors import BadInput, Refused
+from sockets_lab.kernel.connecting import WAIT
+from sockets_lab.lab import Lab, Node
+from sockets_lab.lab.capture import Captured
+from sockets_lab.lessons.knocking import knocker
+from sockets_lab.lessons.knocking.daemon import PATIENCE, Daemon
+from sockets_lab.lessons.knocking.door import PORT, SEQUENCE, MakeGate, knock_daemon
+from sockets_lab.lessons.knocking.firewall import gate_at
+from sockets_lab.lessons.knocking.knocker import PACE, Sent, Visit
+from sockets_lab.lessons.knocking.knocks import OPENED, SHUT, Event, Knock, sequence_of
+from sockets_lab.lessons.knocking.place import place_of
+from sockets_lab.lessons.knocking.replaying import overheard, replay
+
+SHORT = 2.0  # seconds that the door stays open where the reader waits for it to shut
+LONG = 300.0  # seconds: it stays open for the whole experiment
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A door before and after some knocks, and after it shut again.
+
+    sequence: the right one. sent: what A knocked. visits: (when, name of the node, what came of trying the door).
+    """
+
+    sequence: tuple[Knock, ...]
+    sent: tuple[Sent, ...]
+    events: tuple[Event, ...]
+    visits: tuple[tuple[str, str, Visit], ...]
+    differs: str
+
+
+@dataclass(frozen=True)
+class Try:
+    """Somebody's attempt at a door: for which nodes it is open after that, by name, and what each came upon there."""
+
+    by: str
+    opened_for: tuple[str, ...]
+    visits: tuple[tuple[str, Visit], ...]
+    events: tuple[Event, ...]
+    refused: Refused | None = None
+
+
+@dataclass(frozen=True)
+class Replays:
+    """What A knocked, and what C made of it.
+
+    knocked: by A. as_itself: C sent it again with its own address; as_owner: with A's, byte for byte.
+    overheard: A's packets on the cable; none on loopback.
+    """
+
+    knocked: Try
+    as_itself: Try
+    as_owner: Try
+    overheard: tuple[Captured, ...]
+    differs: str
+
+
+def three_nodes() -> Lab:
+    """Open a lab of one who knocks, one with a door, and a third; on loopback addresses where need be."""
+    return Lab(A="10.20.30.40", B="50.60.70.80", C="90.100.110.120", fallback=True)
+
+
+def opening(
+    lab: Lab, knocks: str | Iterable[Knock | str | int] | None = None, sequence: str | Iterable[Knock] = SEQUENCE,
+    open_for: float = SHORT, pace: float = PACE, make_gate: MakeGate = gate_at,
+) -> Opening:  # fmt: skip
+    """Knock from A at B's door; let A and C try it before, after, and once it is shut again.
+
+    Args: knocks: what A knocks, None = the right sequence. Raises: BadInput.
+    """
+    knocker_, third = ends_of(lab)
+    visits = []
+    with knock_daemon(place_of(lab, lab.nodes[1]), sequence, PORT, open_for=open_for, make_gate=make_gate) as daemon:
+        right = _sequence(daemon)
+        wanted = right if knocks is None else sequence_of(knocks)
+        visits.append(("before", knocker_.name, tried(knocker_, daemon)))
+        sent = knocker_.run(knocker.knock, lab.nodes[1].address, wanted, pace, knocker_.address)
+        daemon.wait_for(source=knocker_.address, count=_heard(daemon, wanted))
+        if any(event.what == OPENED for event in daemon.events):
+            visits += [("open", *each) for each in all_tried((knocker_, third), daemon)]
+            daemon.wait_for(SHUT, knocker_.address, patience=open_for + 5)
+        visits += [("after", *each) for each in all_tried((knocker_, third), daemon)]
+        return Opening(right, sent, daemon.events, tuple(visits), lab.differs)
+
+
+def replays(lab: Lab, sequence: str | Iterable[Knock] = SEQUENCE) -> Replays:
+    """Let A knock, C overhear it, and C send it again: with its own address, and with A's; each at a fresh door."""
+    owner, thief = ends_of(lab)
+    door = lab.nodes[1]
+    wanted = sequence_of(sequence)
+
+    def knock(by: Node, as_whom: Node) -> Try:
+        def act(daemon: Daemon) -> None:
+            by.run(knocker.knock, door.address, _sequence(daemon), PACE, as_whom.address)
+
+        return _try(lab, by, wanted, act)
+
+    def send_again(own_address: bool) -> Try:
+        return _try(lab, thief, wanted, lambda _: replay(lab, thief, frames, own_address))
+
+    if lab.kind != "namespaces":
+        return Replays(knock(owner, owner), knock(thief, thief), knock(thief, owner), (), lab.differs)
+    with door.capture() as cable:
+        first = knock(owner, owner)
+        frames = overheard(cable.packets(), owner.address, door.address)[: len(wanted)]  # after these, A tried the door
+    return Replays(first, send_again(own_address=True), send_again(own_address=False), frames, lab.differs)
+
+
+def _try(lab: Lab, by: Node, sequence: tuple[Knock, ...], act: Callable[[Daemon], Refused | None]) -> Try:
+    """Put up a fresh door, let somebody act, and look who can come in."""
+    owner, thief = ends_of(lab)
+    with knock_daemon(place_of(lab, lab.nodes[1]), sequence, open_for=LONG) as daemon:
+        refused = act(daemon)
+        if refused is None:
+            daemon.wait_for(count=len(sequence))
+        events = daemon.events
+        visits = all_tried((owner, thief), daemon)
+    opened = {event.source for event in events if event.what == OPENED}
+    return Try(by.name, tuple(one.name for one in lab.nodes if one.address in opened), visits, events, refused)
+
+
+def ends_of(lab: Lab) -> tuple[Node, Node]:
+    """Return who knocks, and the third; the second has the door."""
+    if len(lab.nodes) < 3:
+        raise BadInput("this takes a lab of three nodes: one who knocks, one with a door, and a third.")
+    return lab.nodes[0], lab.nodes[2]
+
+
+def _heard(daemon: Daemon, knocks: tuple[Knock, ...]) -> int:
+    """Return how many of these knocks a daemon can hear: sockets hear only those at their own ports."""
+    ports = getattr(daemon.ear, "sequence", knocks)
+    return sum(one in ports and one != Knock(daemon.door.port) for one in knocks)
+
+
+def _sequence(daemon: Daemon) -> tuple[Knock, ...]:
+    sequence: tuple[Knock, ...] = daemon.lock.sequence  # type: ignore[attr-defined]
+    return sequence
+
+
+def tried(node: Node, daemon: Daemon) -> Visit:
+    """Let a node try the door. Who should be let in waits longer: a busy machine is not to look like a shut door."""
+    is_open = daemon.lock.openings.is_open(node.address, time.time())
+    visit: Visit = node.run(knocker.visit, daemon.door, node.address, PATIENCE if is_open else WAIT)
+    return visit
+
+
+def all_tried(those: tuple[Node, ...], daemon: Daemon) -> tuple[tuple[str, Visit], ...]:
+    """Let nodes try the door at the same time, so that a silence is waited for once. Returns: each with its name."""
+    with ThreadPoolExecutor(len(those)) as pool:
+        came = pool.map(lambda node: tried(node, daemon), those)
+        return tuple(zip((node.name for node in those), came, strict=True))

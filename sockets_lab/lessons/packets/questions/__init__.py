@@ -1,0 +1,5 @@
+"""The questions of lesson 08."""
+
+from sockets_lab.lessons.packets.questions.claims import CLAIMS
+from sockets_lab.lessons.packets.questions.exercises import EXERCISES, LENGTH, PORT
+from sockets_lab.lessons.packets.questions.predictions import PREDICTIONS

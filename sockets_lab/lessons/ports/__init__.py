@@ -1,0 +1,19 @@
+"""Port numbers: 16 bits, three ranges, services' names, the ports that the kernel hands out, a map, and a probe."""
+
+from sockets_lab.lessons.ports.ephemeral import TEXT_EPHEMERAL, Handout, Measured, hand_out, measure_ephemeral
+from sockets_lab.lessons.ports.portmap import (
+    EPHEMERAL,
+    NAMED,
+    OCCUPIED,
+    RANGE,
+    SIDE,
+    WAITING,
+    PortMap,
+    occupied,
+    port_map,
+)
+from sockets_lab.lessons.ports.probing import Probe, probe
+from sockets_lab.lessons.ports.ranges import DYNAMIC, RANGES, SYSTEM, USER, PortRange, range_of
+from sockets_lab.lessons.ports.services import PROTOCOLS, Service, named_ports, names_known, port_of, service
+from sockets_lab.lessons.ports.sixteen_bits import NumberTrial, try_number
+from sockets_lab.lessons.ports.text import TEXT_TABLE, NameCheck, TextRow, compare_names, misplaced

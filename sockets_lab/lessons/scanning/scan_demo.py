@@ -1,0 +1,110 @@
+"""The whole scene: A scans B, C is an ordinary client of B's services meanwhile, and B watches its ports."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
+
+from sockets_lab.errors import Refused
+from sockets_lab.lab import Lab, Node
+from sockets_lab.lab.firewall import Service
+from sockets_lab.lessons.scanning.background_traffic import visit
+from sockets_lab.lessons.scanning.detecting import Attempt, Visit
+from sockets_lab.lessons.scanning.outcome import Progress, Scan
+from sockets_lab.lessons.scanning.remote import scan_from
+from sockets_lab.lessons.scanning.scan_options import Ports, Stop, checked_seconds, chosen_ports
+from sockets_lab.lessons.scanning.sources import SPREAD
+from sockets_lab.lessons.scanning.tcp import source_towards
+from sockets_lab.lessons.scanning.watching import watch
+
+SERVICES = (2222, 5900, 6667, 8080, 8443, 9000)
+LISTENERS = 200  # at most, where they stand in for a capture
+QUIET = 0.3  # seconds before and after all scans
+SETTLED = 1.0  # seconds in which what was sent last must have been seen
+VISITS, PAUSE = 5, 0.04  # of the client at a stretch; seconds between two
+
+
+@dataclass(frozen=True)
+class Round:
+    """One scan: its ports, how many a second (None: as fast as it goes), and its order, as for `scan`."""
+
+    ports: Ports
+    rate: float | None = None
+    order: str = "shuffled"
+
+
+@dataclass(frozen=True)
+class Observed:
+    """What B saw, and what really was. missed: packets that came too fast to be read. differs: "" where all is seen."""
+
+    attempts: tuple[Attempt, ...] = field(repr=False)
+    truth: tuple[Visit, ...]
+    scans: tuple[Scan | Refused, ...]
+    missed: int
+    differs: str
+
+
+def observe(
+    lab: Lab, rounds: Iterable[Round], services: Ports = SERVICES, client: bool = True,
+    between: float = 1.2, progress: Callable[[Progress], object] | None = None, stop: Stop | None = None,
+) -> Observed:  # fmt: skip
+    """Let A scan B once for each round, C use B's services meanwhile, and B watch.
+
+    Args: lab: with nodes A, B, C; services: which B offers for so long; client: whether C comes; between:
+        seconds between two scans, 0-60; progress, stop: as for `scan`.
+    Raises: BadInput; NodeError, where the lab is closed meanwhile.
+    """
+    plan, offered = tuple(rounds), chosen_ports(services)
+    checked_seconds(between, "pause between scans", 0, 60)
+    asked = list(islice(dict.fromkeys([*offered, *(port for one in plan for port in chosen_ports(one.ports))]),
+                        LISTENERS + 1))  # fmt: skip
+    places = asked if len(asked) <= LISTENERS else [*offered, *SPREAD]
+    over = threading.Event()
+    with ExitStack() as held:
+        log = held.enter_context(watch(lab.B, places))
+        if log.kind == "capture":  # listeners that stand in are services already
+            for port in offered:
+                held.enter_context(Service(lab.B, port))
+        pool = held.enter_context(ThreadPoolExecutor(1))
+        held.callback(over.set)
+        coming = pool.submit(_come, lab.C, lab.B.address, offered, over) if client else None
+        source = lab.A.run(source_towards, lab.B.address)
+        scans: list[Scan | Refused] = []
+        truth = []
+        time.sleep(QUIET)
+        for one in plan:
+            if scans:
+                time.sleep(between)
+            began = time.time()
+            scans.append(scan_from(lab.A, lab.B.address, one.ports, progress=progress, stop=stop, rate=one.rate,
+                                   order=one.order))  # fmt: skip
+            truth.append(Visit(source, began, time.time()))
+            if stop is not None and stop.is_set():
+                break
+        time.sleep(QUIET)
+        over.set()
+        if coming:
+            coming.result()
+        seen = _settled(log.attempts)
+    return Observed(seen, tuple(truth), tuple(scans), log.missed, log.differs)
+
+
+def _come(node: Node, address: str, services: list[int], over: threading.Event) -> None:
+    while not over.is_set():
+        node.run(partial(visit, times=VISITS, pause=PAUSE, source=node.address), address, services)
+
+
+def _settled(look: Callable[[], tuple[Attempt, ...]]) -> tuple[Attempt, ...]:
+    """Look until nothing more comes."""
+    end = time.monotonic() + SETTLED
+    seen = look()
+    while time.monotonic() < end:
+        time.sleep(0.05)
+        before, seen = seen, look()
+        if len(seen) == len(before):
+            break
+    return seen

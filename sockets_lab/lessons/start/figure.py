@@ -1,0 +1,71 @@
+"""The pictures of lesson 00: this machine's passport, and the map of the course with what is done so far."""
+
+import textwrap
+from collections.abc import Sequence
+
+from sockets_lab.course.progress_summary import Standing
+from sockets_lab.figures.drawing import Drawing
+from sockets_lab.kernel.machine import Ability
+
+ROW = 46  # pixels from one ability to the next
+TOP = 40
+MARKS = {True: ("yes", "connection"), False: ("no", "refused"), None: ("?", "quiet")}
+STATION, GAP = (236, 112), 26  # one lesson on the map, and the way to the next
+IN_A_ROW = 3
+
+
+def passport_card(abilities: Sequence[Ability], chosen: str = "") -> Drawing:
+    """Draw what this machine can do, a line each. Args: chosen, the name of the ability to frame."""
+    drawing = Drawing("This machine's passport.", "", 760, TOP + ROW * len(abilities) + 6)
+    for x, heading, anchor in ((70, "ability", "start"), (330, "here", "start"), (748, "needed in", "end")):
+        drawing.text(x, 18, heading, "muted", anchor=anchor)
+    said = []
+    for number, ability in enumerate(abilities):
+        y = TOP + number * ROW
+        drawing.line(8, y, 752, y, "quiet")
+        if ability.name == chosen:
+            drawing.box(62, y + 3, 694, ROW - 6, "ink", dashed=True)
+        mark, role = MARKS[ability.present]
+        drawing.box(8, y + 9, 46, ROW - 18, role, mark, mono=False)
+        drawing.text(70, y + 15, ability.name, bold=True)
+        drawing.text(70, y + 33, ability.how, "muted", size=11)
+        drawing.text(330, y + 15, ability.value, mono=True)
+        drawing.text(748, y + 15, ability.lesson, "muted", size=11, anchor="end")
+        without = "" if ability.present else ability.without
+        drawing.text(330, y + 33, without, "muted", size=11)
+        said.append(f"{ability.name}: {mark}, {ability.value}; {ability.how}; needed in {ability.lesson}"
+                    + (f"; without it, {without}." if without else "."))  # fmt: skip
+    drawing.alt = " ".join(said)
+    return drawing
+
+
+def course_map(standings: Sequence[Standing]) -> Drawing:
+    """Draw the lessons in their order, each with its minutes and what the learner has done of it."""
+    wide, high = STATION
+    rows = -(-len(standings) // IN_A_ROW)
+    drawing = Drawing("The map of the course, and what you have done so far.", "", 760, rows * (high + GAP))
+    for number, standing in enumerate(standings):
+        x, y = number % IN_A_ROW * (wide + GAP), number // IN_A_ROW * (high + GAP) + 2
+        drawing.box(x + 1, y, wide - 2, high, _role(standing), dashed=_begun(standing))
+        title = textwrap.wrap(f"{standing.lesson.name[:2]}  {standing.lesson.title}", 27)
+        for line, text in enumerate(title):
+            drawing.text(x + 14, y + 18 + line * 18, text, bold=True)
+        drawing.text(x + 14, y + 58, f"about {standing.lesson.minutes} minutes", "muted")
+        drawing.text(x + 14, y + 77, f"predictions: {standing.predicted} of {standing.predictions}")
+        drawing.text(x + 14, y + 95, f"exercises: {standing.solved} of {standing.exercises}")
+        if number + 1 < len(standings) and (number + 1) % IN_A_ROW:
+            drawing.line(x + wide + 2, y + high / 2, x + wide + GAP - 2, y + high / 2, arrow=True)
+    drawing.alt = " ".join(
+        f"{one.lesson.name[:2]} {one.lesson.title}: {one.predicted} of {one.predictions} predictions made, "
+        f"{one.solved} of {one.exercises} exercises solved." for one in standings
+    )  # fmt: skip
+    return drawing
+
+
+def _role(standing: Standing) -> str:
+    return "connection" if standing.predicted + standing.solved else "quiet"
+
+
+def _begun(standing: Standing) -> bool:
+    whole = (standing.predictions, standing.exercises)
+    return standing.predicted + standing.solved > 0 and (standing.predicted, standing.solved) != whole

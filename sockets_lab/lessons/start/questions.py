@@ -1,0 +1,110 @@
+"""The questions of lesson 00: one of each kind, so that a learner meets them all."""
+
+import os
+import select
+import socket
+
+from sockets_lab import guard
+from sockets_lab.course.questions import Claim, Exercise, Found, Prediction
+from sockets_lab.errors import Refused, attempt
+from sockets_lab.kernel import table
+from sockets_lab.kernel.machine import home_address
+from sockets_lab.model import Endpoint, FourTuple
+
+DEADLINE = 5.0  # seconds
+
+
+def _connect_to_nobody() -> str:
+    with socket.socket() as quiet, socket.socket() as client:
+        quiet.bind(("127.0.0.1", 0))  # it keeps the port from everybody else, and does not listen
+        client.settimeout(DEADLINE)
+        answer = attempt(client.connect, guard.destination(Endpoint.of(quiet.getsockname())).sockaddr)
+        if not isinstance(answer, Refused):
+            return "you are connected"
+        return "nothing, until you stop waiting" if answer.name in ("DEADLINE", "ETIMEDOUT") else "the kernel refuses"
+
+
+PREDICTIONS = (
+    Prediction(
+        "nobody-listens",
+        "You connect to a port of your own machine where no program listens. What happens?",
+        ("you are connected", "nothing, until you stop waiting", "the kernel refuses"),
+        _connect_to_nobody,
+        {
+            "the kernel refuses": "The kernel knows that nobody listens there, so it says so instead of letting you "
+            "wait. No program had to be there to refuse: the protocol stack answers by itself.",
+            "nothing, until you stop waiting": "On this machine something, perhaps a firewall, drops the request "
+            "without an answer. A kernel left to itself refuses.",
+            "you are connected": "On this machine something else accepts connections for every port.",
+        },
+    ),
+)
+
+
+def _check_own_address() -> Found:
+    home, own = home_address(), []
+    for row in table.snapshot(owners=True):
+        if any(owner.pid == os.getpid() for owner in row.owners or ()):
+            own.append(row)
+    if any(row.protocol == "udp" and row.local.address == home for row in own):
+        return Found(True, "the kernel's table has a UDP socket of this process at your own address.")
+    if any(row.protocol == "tcp" and row.local.address == home and home != "127.0.0.1" for row in own):
+        return Found(False, "the socket at your own address is a TCP socket; the task asks for UDP.")
+    if any(row.protocol == "udp" for row in own):
+        return Found(False, "this process has a UDP socket, but not at your own address.")
+    return Found(False, "the kernel's table has no UDP socket of this process at your own address.")
+
+
+EXERCISES = (
+    Exercise(
+        "own-address",
+        "Open a UDP socket at your own loopback address, with a port that the kernel chooses, and keep it open. "
+        "`machine.home_address()` tells your address; other learners have others.",
+        _check_own_address,
+        (
+            "The first cell of code in this lesson opens a UDP socket and binds it. Yours differs in the address.",
+            "`bind` takes a pair: the address, and the port. Port 0 lets the kernel choose.",
+            '`mine = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)`, then `mine.bind((machine.home_address(), 0))`.',
+        ),
+    ),
+)
+
+
+def _socket_at_each_end() -> tuple[str, str]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        name = guard.destination(Endpoint.of(listener.getsockname())).sockaddr
+        with socket.create_connection(name, DEADLINE) as client:
+            listener.settimeout(DEADLINE)
+            with listener.accept()[0]:
+                here = FourTuple.of(client)
+                ends = [table.find(here), table.find(here.reversed())]
+    found = [end for end in ends if end is not None]
+    said = " and ".join(str(end.local) for end in found) or "no row"
+    return f"for one connection the kernel's table has {len(found)} rows: {said}", "so" if len(found) == 2 else "not so"
+
+
+def _the_one_with_the_port() -> tuple[str, str]:
+    receivers = [socket.socket(type=socket.SOCK_DGRAM) for _ in range(2)]
+    with receivers[0], receivers[1], socket.socket(type=socket.SOCK_DGRAM) as sender:
+        for one in receivers:
+            one.bind(("127.0.0.1", 0))
+        sender.sendto(b"for the second", guard.destination(Endpoint.of(receivers[1].getsockname())).sockaddr)
+        readable, _, _ = select.select(receivers, [], [], DEADLINE)
+    got = [number for number, one in enumerate(receivers, 1) if one in readable]
+    if got == [2]:
+        return "of two sockets at one address, the one whose port was named got the message", "so"
+    return f"the message came to {len(got)} of the two sockets", "not so"
+
+
+CLAIMS = (
+    Claim(
+        "What is sent to an address and a port reaches the socket that is bound to them.",
+        _the_one_with_the_port,
+        "RFC 768: the destination port",
+    ),
+    Claim(
+        "A connection has a socket at each of its two ends.",
+        _socket_at_each_end,
+        "RFC 9293 section 3.3.1: each end keeps its own record of the connection",
+    ),
+)

@@ -1,0 +1,83 @@
+"""The socket options that can be set on a playground: how each is called in Python, and what it takes."""
+
+import errno
+import socket
+import struct
+from dataclasses import dataclass
+
+from sockets_lab.errors import BadInput
+
+LARGEST = 1 << 24  # bytes; more than any kernel gives
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option. level: the name of its level; takes: what its number is; sample: a value to begin with."""
+
+    name: str
+    level: str
+    takes: str
+    sample: int
+
+    @property
+    def code(self) -> str:
+        """Level and name, as Python spells them."""
+        return f"socket.{self.level}, socket.{self.name}"
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Raises: OSError (ENOPROTOOPT), where this system does not have it."""
+        level, number = getattr(socket, self.level, None), getattr(socket, self.name, None)
+        if level is None or number is None:
+            raise OSError(errno.ENOPROTOOPT, f"this system has no {self.name}")
+        return int(level), int(number)
+
+
+OPTIONS = {
+    option.name: option
+    for option in (
+        Option("SO_REUSEADDR", "SOL_SOCKET", "1 = on, 0 = off", 1),
+        Option("SO_REUSEPORT", "SOL_SOCKET", "1 = on, 0 = off", 1),
+        Option("SO_RCVBUF", "SOL_SOCKET", "bytes", 4096),
+        Option("SO_SNDBUF", "SOL_SOCKET", "bytes", 4096),
+        Option("SO_LINGER", "SOL_SOCKET", "seconds; 0 = close resets the connection", 0),
+        Option("SO_KEEPALIVE", "SOL_SOCKET", "1 = on, 0 = off", 1),
+        Option("TCP_NODELAY", "IPPROTO_TCP", "1 = on, 0 = off", 1),
+        Option("TCP_DEFER_ACCEPT", "IPPROTO_TCP", "seconds", 1),
+        Option("IPV6_V6ONLY", "IPPROTO_IPV6", "1 = on, 0 = off", 1),
+    )
+}
+
+
+def found(name: object) -> Option:
+    """Find an option by its name. Raises: BadInput."""
+    if not isinstance(name, str) or name not in OPTIONS:
+        raise BadInput(f"{name!r} is no option of this playground: pass one of {', '.join(OPTIONS)}.")
+    return OPTIONS[name]
+
+
+def checked(option: Option, value: object) -> int:
+    """Return the value. Raises: BadInput, where it is no number that an option takes."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
+        raise BadInput(f"{option.name} does not take {value!r} here: pass a whole number from 0 ({option.takes}).")
+    return value
+
+
+def packed(option: Option, value: int) -> tuple[int | bytes, str]:
+    """Return what `setsockopt` takes, and the Python that makes it. Source: socket(7), struct linger."""
+    if option.name == "SO_LINGER":
+        return struct.pack("ii", 1, value), f'struct.pack("ii", 1, {value})'
+    return value, str(value)
+
+
+def apply(sock: socket.socket, option: Option, value: int | bytes) -> int:
+    """Set an option; return what the kernel made of it. Raises: OSError."""
+    sock.setsockopt(*option.numbers, value)
+    return read_back(sock, option)
+
+
+def read_back(sock: socket.socket, option: Option) -> int:
+    """Ask the kernel what it made of an option. Raises: OSError."""
+    if option.name == "SO_LINGER":
+        return int(struct.unpack("ii", sock.getsockopt(*option.numbers, 8))[1])
+    return sock.getsockopt(*option.numbers)

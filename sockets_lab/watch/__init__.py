@@ -1,0 +1,1 @@
+"""Look on while code runs: recorded socket calls, and the live sockets of a process."""

@@ -173,12 +173,6 @@ def test_release_lets_go_and_the_next_click_begins_anew(hand):
     assert "granted" in hand.click("Bind")
 
 
-@pytest.mark.parametrize("question", course.PREDICTIONS, ids=lambda question: question.key)
-def test_predictions_are_measured_and_explained(question):
-    assert question.experiment() in question.choices
-    assert set(question.because) == set(question.choices)
-
-
 @pytest.mark.parametrize("claim", course.CLAIMS, ids=lambda claim: claim.text)
 def test_claims_are_measured(claim):
     measured, verdict = claim.measure()

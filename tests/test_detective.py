@@ -23,7 +23,7 @@ from sockets_lab.lab.firewall import Rule, apply, incoming
 from sockets_lab.lessons import detective
 from sockets_lab.lessons.detective.faults.fault import has_stacks
 from sockets_lab.lessons.detective.programs import Program
-from sockets_lab.lessons.detective.questions import CLAIMS, EXERCISES, PREDICTIONS
+from sockets_lab.lessons.detective.questions import CLAIMS, EXERCISES
 
 SEEDS = int(os.environ.get("SOCKETS_LAB_SEEDS", "2"))  # learners; the whole: 20
 AT_ONCE = 3
@@ -319,11 +319,6 @@ def test_symptoms_are_as_they_were_seen():
         ((_, row),) = found["backlog"].listeners
         assert row.receive_queue > row.send_queue
         assert found["leak"].log == "accept: EMFILE"
-
-
-@pytest.mark.parametrize("question", PREDICTIONS, ids=lambda question: question.key)
-def test_predictions_have_a_reason_for_what_is_measured(question):
-    assert question.experiment() in question.because
 
 
 def test_claims_are_measured():

@@ -142,10 +142,10 @@ def test_a_result_is_sealed_in_its_moment_and_not_made_true_afterwards(with_tick
 def test_what_is_kept_without_evidence_is_named_and_left_out(kept, tmp_path, value):
     progress.remember(NAME, "exercises", KEY, value)
     progress.remember(NAME, "predictions", "next-number", ["no choice of this question", None])
-    progress.remember(NAME, "predictions", "stale-number", ["nobody", None])
+    progress.remember(NAME, "predictions", "stale-number", ["new-program", None])
     done = handing_in.hand_in(tmp_path)
     assert done.content.parts[NAME].results == {}
-    assert done.content.parts[NAME].predictions == {"stale-number": ("nobody", None)}
+    assert done.content.parts[NAME].predictions == {"stale-number": ("new-program", None)}
     assert len(done.left_out) == 2
 
 

@@ -20,16 +20,7 @@ from sockets_lab.lessons import scanning
 from sockets_lab.lessons.scanning import Attempt, Judgement, Level, Round, Scan, Visit
 from sockets_lab.lessons.scanning import figure as figures
 from sockets_lab.lessons.scanning import panel as panels
-from sockets_lab.lessons.scanning.questions import (
-    CLAIMS,
-    EXERCISES,
-    FIRST,
-    LAST,
-    PREDICTIONS,
-    THRESHOLD,
-    exercises,
-    hide,
-)
+from sockets_lab.lessons.scanning.questions import CLAIMS, EXERCISES, FIRST, LAST, THRESHOLD, exercises, hide
 from sockets_lab.model import Endpoint
 
 PLAN = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
@@ -330,14 +321,6 @@ def test_on_loopback_the_panel_says_what_differs(monkeypatch: pytest.MonkeyPatch
 
 
 # The questions
-
-
-@kinds
-@pytest.mark.parametrize("question", PREDICTIONS, ids=lambda question: question.key)
-def test_what_is_measured_is_one_of_the_choices_and_has_its_reason(question, kind, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
-    assert set(question.because) == set(question.choices)
-    assert question.experiment() in question.choices
 
 
 @kinds

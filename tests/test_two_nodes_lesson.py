@@ -18,7 +18,7 @@ from sockets_lab.lessons import two_nodes
 from sockets_lab.lessons.two_nodes import Host, View, ends
 from sockets_lab.lessons.two_nodes import figure as figures
 from sockets_lab.lessons.two_nodes import panel as panels
-from sockets_lab.lessons.two_nodes.questions import AT_A, AT_B, CLAIMS, COMMON, EXERCISES, PORT, PREDICTIONS
+from sockets_lab.lessons.two_nodes.questions import AT_A, AT_B, CLAIMS, COMMON, EXERCISES, PORT
 from sockets_lab.model import Endpoint, SocketRow
 
 many = pytest.mark.skipif(descriptor_limits()[1] < 1024, reason="no descriptor can have the number 922 here")
@@ -235,14 +235,6 @@ def test_release_ends_the_lab_and_the_next_click_begins_anew(panel: panels.Nodes
 
 
 # The questions
-
-
-@pytest.mark.parametrize("kind", [pytest.param("namespaces", marks=needs_namespaces), "loopback"])
-@pytest.mark.parametrize("question", PREDICTIONS, ids=lambda question: question.key)
-def test_what_is_measured_is_one_of_the_choices_and_has_its_reason(question, kind, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
-    assert set(question.because) == set(question.choices)
-    assert question.experiment() in question.choices
 
 
 @pytest.mark.parametrize("kind", [pytest.param("namespaces", marks=needs_namespaces), "loopback"])

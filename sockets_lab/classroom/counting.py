@@ -57,14 +57,14 @@ def share_done(one: HandIn) -> float:
 class Answers:
     """One prediction, and what the class answered.
 
-    right, wrong: choice to the number of learners who predicted it and whose machine did so, or did otherwise;
-    measured: choice to the number of machines that did it, of all who measured.
+    choices: key to text; right, wrong: key to the number of learners who predicted it and whose machine did so, or did
+    otherwise; measured: key to the number of machines that did it, of all who measured.
     """
 
     lesson: Lesson
     key: str
     question: str
-    choices: tuple[str, ...]
+    choices: Mapping[str, str]
     right: Mapping[str, int]
     wrong: Mapping[str, int]
     measured: Mapping[str, int]
@@ -94,12 +94,13 @@ def answers(hand_ins: Iterable[HandIn]) -> tuple[Answers, ...]:
             parts = [one.parts[lesson.name].predictions for one in everybody if lesson.name in one.parts]
             pairs = [part[asked.key] for part in parts if asked.key in part]
             both = Counter(pair for pair in pairs if None not in pair)
-            right = {choice: both[choice, choice] for choice in asked.choices}
+            choices = {answer.key: answer.text for answer in asked.answers}
+            right = {choice: both[choice, choice] for choice in choices}
             wrong = {choice: sum(count for (predicted, _), count in both.items() if predicted == choice) - right[choice]
-                     for choice in asked.choices}  # fmt: skip
+                     for choice in choices}  # fmt: skip
             measured = Counter(did for _, did in pairs if did is not None)
-            found.append(Answers(lesson, asked.key, asked.question, asked.choices, right, wrong,
-                                 {choice: measured[choice] for choice in asked.choices}))  # fmt: skip
+            found.append(Answers(lesson, asked.key, asked.question, choices, right, wrong,
+                                 {choice: measured[choice] for choice in choices}))  # fmt: skip
     return tuple(found)
 
 

@@ -103,14 +103,14 @@ def missed(axes: Axes, counted: Sequence[Answers]) -> str:
 def choices(axes: Axes, one: Answers) -> str:
     """Plot how often each choice was predicted, apart by whether the learner's own machine did so."""
     labels, said = [], []
-    for place, choice in enumerate(one.choices):
+    for place, (choice, text) in enumerate(one.choices.items()):
         right, wrong = one.right[choice], one.wrong[choice]
         axes.barh(place, right, 0.6, color=ROLES["connection"], label="the machine did so" * (not place))
         axes.barh(place, wrong, 0.6, right, color=ROLES["refused"], hatch="//", edgecolor="white", linewidth=0,
                   label="it did otherwise" * (not place))  # fmt: skip
         axes.text(right + wrong, place, f"  {right + wrong}", va="center", fontsize=9)
-        labels.append(f"{_wrapped(choice)}\n(measured: {one.measured[choice]})")
-        said.append(f"{choice!r}: predicted by {right + wrong}, borne out for {right}, "
+        labels.append(f"{_wrapped(text)}\n(measured: {one.measured[choice]})")
+        said.append(f"{text!r}: predicted by {right + wrong}, borne out for {right}, "
                     f"measured {one.measured[choice]} times.")  # fmt: skip
     axes.set_yticks(range(len(labels)), labels, fontsize=9)
     axes.set_ylim(len(labels) - 0.4, -0.6)
@@ -139,7 +139,7 @@ def answers_table(counted: Iterable[Answers]) -> Table:
     rows = []
     for one in counted:
         given = {choice: one.right[choice] + one.wrong[choice] for choice in one.choices}
-        lines = "\n".join(f"{given[choice]} / {one.measured[choice]}: {choice}" for choice in one.choices)
+        lines = "\n".join(f"{given[choice]} / {one.measured[choice]}: {text}" for choice, text in one.choices.items())
         rows.append((_name(one), _unmarked(one.question), lines, f"{one.missed} of {one.given}"))
     headings = ("prediction", "question", "predicted / measured: choice", "missed by")
     return Table("The class's predictions, choice by choice.", headings, tuple(rows), (18, 36, 34, 10), mono=False)

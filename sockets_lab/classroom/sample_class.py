@@ -120,14 +120,15 @@ def _evidence(own: Ticket, lesson: Lesson, key: str, moment: datetime, here: str
 
 
 def _predictions(lesson: Lesson, lot: random.Random, diligent: float) -> dict[str, list[str | None]]:
-    """Draw answers: of each question one choice is what most machines did; how many miss it differs by question."""
+    """Draw answers: most machines did what is explained at most length; how many miss it differs by question."""
     made: dict[str, list[str | None]] = {}
     for asked in lesson.questions().PREDICTIONS:
         steady = random.Random(f"{lesson.name}/{asked.key}")
-        did, hard, tempting = next(iter(asked.because)), steady.uniform(0.05, 0.8), steady.choice(asked.choices)
+        usual, keys = max(asked.choices, key=lambda one: len(one.because)), [one.key for one in asked.answers]
+        did, hard, tempting = usual.key, steady.uniform(0.05, 0.8), steady.choice(keys)
         if lot.random() < 0.03:
-            did = lot.choice(asked.choices)
-        guess = lot.choice([tempting, lot.choice(asked.choices)]) if lot.random() < hard else did
+            did = lot.choice(keys)
+        guess = lot.choice([tempting, lot.choice(keys)]) if lot.random() < hard else did
         if lot.random() < diligent:
             made[asked.key] = [None if lot.random() < 0.05 else guess, None if lot.random() < 0.03 else did]
     return made

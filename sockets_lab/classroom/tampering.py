@@ -9,7 +9,7 @@ from copy import deepcopy
 from typing import Any
 
 from sockets_lab.classroom.reading import LARGEST
-from sockets_lab.course.handing_in.schema import KIND
+from sockets_lab.course.handing_in.schema import KIND, VERSION
 from sockets_lab.course.handing_in.sealing import key_of, seal
 from sockets_lab.course.lessons import LESSONS
 
@@ -17,6 +17,7 @@ Data = dict[str, Any]
 Manner = Callable[[Data, Data, str], bytes]
 FIRST = LESSONS[0]
 KEY = FIRST.questions().EXERCISES[0].key
+VERSIONED = f'"version": {VERSION}'.encode()
 
 
 def _edit(change: Callable[[Data], object], again: bool = False) -> Manner:
@@ -87,9 +88,9 @@ MANNERS: dict[str, Manner] = {
     "nested without end": _text(lambda text: b"[" * 100_000),
     "far too large": _text(lambda text: text + b" " * LARGEST),
     "one thing said twice": _text(lambda text: text.replace(b'"kind"', b'"seal": "", "kind"', 1)),
-    "no number": _text(lambda text: text.replace(b'"version": 1', b'"version": NaN', 1)),
-    "a huge number": _text(lambda text: text.replace(b'"version": 1', b'"version": 1' + b"0" * 10_000, 1)),
-    "another version": _edit(lambda data: data.update(version=2)),
+    "no number": _text(lambda text: text.replace(VERSIONED, b'"version": NaN', 1)),
+    "a huge number": _text(lambda text: text.replace(VERSIONED, VERSIONED + b"0" * 10_000, 1)),
+    "another version": _edit(lambda data: data.update(version=VERSION + 1)),
     "true for a number": _edit(lambda data: data.update(version=True)),
     "a list for a table": _edit(lambda data: data.update(lessons=[])),
     "a field too many": _edit(lambda data: data.update(marks="A")),

@@ -9,7 +9,7 @@ from sockets_lab.kernel import descriptors
 from sockets_lab.model import Endpoint
 
 
-def waiting(address: str) -> Iterator[tuple[bytes, Endpoint]]:
+def peek(address: str) -> Iterator[tuple[bytes, Endpoint]]:
     """Yield the first datagram that waits at each datagram socket of this process with that address; it stays there."""
     for entry in descriptors.table():
         if entry.type == "UDP" and entry.local and entry.local.address == address:

@@ -10,10 +10,12 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sockets_lab.course.lessons import lesson
+from sockets_lab.course.lessons import LESSONS, Lesson, lesson
+from sockets_lab.course.questions import OLD_ANSWERS
 from sockets_lab.kernel.machine import folder
 
 Kept = dict[str, dict[str, Any]]  # {"predictions": {key: [predicted, measured]}, "exercises": {key: evidence}}
@@ -34,8 +36,9 @@ def _read(name: str) -> Kept:
         path = place / f"{name}.json"
         try:
             kept = json.loads(path.read_text(encoding="utf-8"))
-            return {kind: dict(kept[kind]) for kind in KINDS}
-        except (ValueError, TypeError, KeyError):
+            made = {key: [OLD_ANSWERS.get(one, one) for one in pair] for key, pair in kept["predictions"].items()}
+            return {"predictions": made, "exercises": dict(kept["exercises"])}
+        except (ValueError, TypeError, KeyError, AttributeError):
             with suppress(OSError):
                 path.replace(path.with_suffix(".unreadable"))
         except OSError:
@@ -94,3 +97,28 @@ def _write(name: str, kept: Kept) -> bool:
         with suppress(OSError):  # where it was written in part only, or nobody waited for the rest
             draft.unlink(missing_ok=True)
     return True
+
+
+@dataclass(frozen=True)
+class LessonProgress:
+    """One lesson, and how many of its predictions were made and of its exercises solved."""
+
+    lesson: Lesson
+    predicted: int
+    predictions: int
+    solved: int
+    exercises: int
+
+
+def summary() -> tuple[LessonProgress, ...]:
+    """Count what was kept of every lesson, in the order of the lessons."""
+    return tuple(_counted(one) for one in LESSONS)
+
+
+def _counted(one: Lesson) -> LessonProgress:
+    kept, questions = load(one.name), one.questions()
+    made = {key for key, (predicted, _) in kept["predictions"].items() if predicted is not None}
+    solved = {key for key, done in kept["exercises"].items() if done}
+    asked = {question.key for question in questions.PREDICTIONS}
+    tasks = {task.key for task in questions.EXERCISES}
+    return LessonProgress(one, len(made & asked), len(asked), len(solved & tasks), len(tasks))

@@ -1,26 +1,63 @@
 """The three kinds of question that a lesson asks. No answer is written down: the kernel is asked each time."""
 
-from collections.abc import Callable, Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel.machine import learner
+
+OTHER, IMPOSSIBLE = "other", "impossible"  # the keys of what is set apart from a prediction's choices
+# Progress and hand-ins of version 0.1.0 hold a choice's sentence: its key, where the sentence was no key already
+OLD_ANSWERS: dict[str, str] = json.loads(Path(__file__).with_name("old_answers.json").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One answer to a prediction: its text, and why a kernel may give it.
+
+    key: what progress and hand-ins keep, so that the text may be edited; it never changes, and has no spaces.
+    """
+
+    key: str
+    text: str
+    because: str
+
+
+def other(because: str) -> Choice:
+    """Return the answer of a kernel that does none of the choices."""
+    return Choice(OTHER, "something else", because)
+
+
+def impossible(text: str, because: str) -> Choice:
+    """Return the answer of a machine that cannot run the experiment."""
+    return Choice(IMPOSSIBLE, text, because)
 
 
 @dataclass(frozen=True)
 class Prediction:
     """A question to answer before the experiment.
 
-    experiment: measures here and now and returns one of `choices`; because: why, for each choice a kernel may give.
+    experiment: measures here and now and returns the key of one of `answers`; apart: `other` and `impossible`.
     """
 
     key: str
     question: str
-    choices: tuple[str, ...]
+    choices: tuple[Choice, ...]
     experiment: Callable[[], str]
-    because: Mapping[str, str]
+    apart: tuple[Choice, ...] = ()
+
+    @property
+    def answers(self) -> tuple[Choice, ...]:
+        """Return the choices, and after them what is set apart."""
+        return self.choices + self.apart
+
+    def text(self, key: str) -> str:
+        """Return the text of an answer; of one that another edition of the course had, its key."""
+        return {one.key: one.text for one in self.answers}.get(key, key)
 
 
 @dataclass(frozen=True)

@@ -54,23 +54,23 @@ class LessonPage:
         """Ask for a prediction. The answer is kept; the verdict comes from the kernel."""
         question = pick(self.questions.PREDICTIONS, key)
         display(Markdown(f"**Predict.** {question.question}"))
-        show_widget(PredictionBox(self.about.name, question), "\n".join(f"( ) {choice}" for choice in question.choices))
+        show_widget(PredictionBox(self.about.name, question), "\n".join(f"( ) {one.text}" for one in question.answers))
 
     def verdict(self, key: str) -> None:
         """Measure, and hold the prediction against what this kernel did."""
         question = pick(self.questions.PREDICTIONS, key)
         try:
-            measured = question.experiment()
+            measured = pick(question.answers, question.experiment())
         except MISSED as error:
             display(Markdown(f"**Verdict.** This could not be measured here. {_why(error)}."))
             return
         predicted = progress.load(self.about.name)["predictions"].get(key, [None])[0]
-        progress.remember(self.about.name, "predictions", key, [predicted, measured])
+        progress.remember(self.about.name, "predictions", key, [predicted, measured.key])
         compared = (
-            "" if predicted is None else "\n\nThat is what you predicted." if predicted == measured
-            else f"\n\nYou predicted: {predicted}. The kernel decides."
+            "" if predicted is None else "\n\nThat is what you predicted." if predicted == measured.key
+            else f"\n\nYou predicted: {question.text(predicted)}. The kernel decides."
         )  # fmt: skip
-        display(Markdown(f"**Verdict.** This kernel: **{measured}**.\n\n{question.because[measured]}{compared}"))
+        display(Markdown(f"**Verdict.** This kernel: **{measured.text}**.\n\n{measured.because}{compared}"))
 
     def exercise(self, key: str) -> None:
         """Show a task, with its hints one step at a time."""

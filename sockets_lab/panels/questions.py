@@ -12,7 +12,8 @@ class PredictionBox(widgets.VBox):
 
     def __init__(self, lesson: str, question: Prediction) -> None:
         self.lesson, self.question = lesson, question
-        self.choices = widgets.RadioButtons(options=question.choices, value=None, layout={"width": "auto"})
+        options = [(one.text, one.key) for one in question.answers]
+        self.choices = widgets.RadioButtons(options=options, value=None, layout={"width": "auto"})
         self.commit = widgets.Button(description="Commit", tooltip="Keep this prediction", disabled=True)
         self.line = widgets.HTML()
         super().__init__([self.choices, widgets.HBox([self.commit, self.line])])

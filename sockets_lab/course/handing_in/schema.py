@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Any
 
 from sockets_lab.course.lessons import LESSONS, Lesson
+from sockets_lab.course.questions import OLD_ANSWERS
 from sockets_lab.kernel.machine import is_name
 from sockets_lab.kernel.machine.passport import LINES
 
-KIND, VERSION = "sockets_lab hand-in", 1
+KIND, VERSION = "sockets_lab hand-in", 2  # version 1 holds sentences, and 2 keys, as answers to predictions
 TEXT = 300  # characters of a text, at most
 NUMBERS = 40  # personal numbers of a lesson, at most
 LARGEST = 2**53  # of a whole number: what every reader of JSON can hold
@@ -41,7 +42,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Part:
-    """What was handed in of one lesson. Predictions: key to (predicted, measured), each None where it was left out."""
+    """What was handed in of one lesson. Predictions: key to the keys of (predicted, measured), None where left out."""
 
     predictions: Mapping[str, tuple[str | None, str | None]]
     results: Mapping[str, Result]
@@ -63,7 +64,7 @@ def shaped(data: Any) -> HandIn:
     """Read what a file says, field by field. Raises: NotBelieved."""
     need(isinstance(data, dict) and data.get("kind") == KIND, "it is no hand-in of this course")
     version = data.get("version")
-    need(type(version) is int and version == VERSION, f"its format is not version {VERSION}, the one that is read here")
+    need(type(version) is int and 1 <= version <= VERSION, f"its format is not version 1 to {VERSION}, which are read")
     _fields(data, {"kind", "version", "course", "learner", "moment", "passport", "lessons", "seal"}, "the file")
     need(is_name(data["learner"]), "the learner's name is none: 1 to 64 characters that can be seen")
     lessons = {one.name: one for one in LESSONS}
@@ -96,13 +97,14 @@ def result(seen: Any, live: bool = False) -> Result:
 
 def prediction(lesson: Lesson, key: Any, pair: Any) -> tuple[str | None, str | None]:
     """Read one prediction of a lesson. Raises: NotBelieved."""
-    choices = {one.key: one.choices for one in lesson.questions().PREDICTIONS}
-    need(key in choices, f"it answers a question that {lesson.name} does not ask")
+    known = {one.key: {answer.key for answer in one.answers} for one in lesson.questions().PREDICTIONS}
+    need(key in known, f"it answers a question that {lesson.name} does not ask")
     need(isinstance(pair, list | tuple) and len(pair) == 2, "a prediction is not a pair: predicted, measured")
-    for one in pair:
-        need(one is None or (isinstance(one, str) and one in choices[key]),
+    predicted, measured = (OLD_ANSWERS.get(one, one) if isinstance(one, str) else one for one in pair)
+    for one in (predicted, measured):
+        need(one is None or (isinstance(one, str) and one in known[key]),
              f"an answer to {lesson.name}, {key}, is none of its choices")  # fmt: skip
-    return pair[0], pair[1]
+    return predicted, measured
 
 
 def _part(lesson: Lesson, part: Any) -> Part:

@@ -1,6 +1,6 @@
 """The questions of lesson 02."""
 
-from sockets_lab.course.questions import Claim, Exercise, Found, Prediction
+from sockets_lab.course.questions import OTHER, Choice, Claim, Exercise, Found, Prediction, other
 from sockets_lab.errors import Refused
 from sockets_lab.kernel import descriptors
 from sockets_lab.kernel.machine import home_address
@@ -18,29 +18,29 @@ def _other_loopback() -> str:
     for _ in range(TRIES):
         (reach,) = binding.audience(binding.PLACES[0], destinations=("127.0.0.2",)).reaches
         if reach.reached:
-            return "it reaches the server"
+            return "reached"
         if reach.refused and reach.refused.name == "ECONNREFUSED":
-            return "it is refused"
-    return "no answer comes"
+            return "refused"
+    return "silence"
 
 
 def _accepted_name() -> str:
     local = binding.conversation(server_at="0.0.0.0").of("accepted", "accept").local
-    words = {"0.0.0.0": "0.0.0.0, as the listener", LOOPBACK: "127.0.0.1, which the client asked for"}
-    return words.get(getattr(local, "address", ""), "something else")
+    words = {"0.0.0.0": "wildcard", LOOPBACK: "specific"}
+    return words.get(getattr(local, "address", ""), OTHER)
 
 
 def _sent_unbound() -> str:
     local = binding.conversation("udp").of("client", "sendto").local
     if isinstance(local, Refused) or local.port == 0:
-        return "it has none, as before"
-    return "0.0.0.0 and a port" if local.is_wildcard else "127.0.0.1 and a port"
+        return "unbound"
+    return "wildcard" if local.is_wildcard else "specific"
 
 
 def _low_port() -> str:
     low = binding.low_port()
     specific, wildcard = (bool(one.refused and one.refused.name == "EACCES") for one in (low.specific, low.wildcard))
-    return "it is refused" if specific and wildcard else "only the wildcard is granted" if specific else "it is granted"
+    return "refused" if specific and wildcard else "only-wildcard" if specific else "granted"
 
 
 PREDICTIONS = (
@@ -48,57 +48,57 @@ PREDICTIONS = (
         "other-loopback",
         "A server is bound to 127.0.0.1. A client on the same machine connects to 127.0.0.2, to the same port. "
         "What happens?",
-        ("it reaches the server", "it is refused", "no answer comes"),
+        (
+            Choice("reached", "it reaches the server", "Something on this machine leads one address to the other."),
+            Choice("refused", "it is refused", "127.0.0.2 leads to this machine too, but to no socket: the server's "
+                   "name is another one. A name fits only when both its parts do, address and port."),
+            Choice("silence", "no answer comes", "This machine has 127.0.0.1 alone (macOS, for one), so nobody is "
+                   "there to refuse."),
+        ),
         _other_loopback,
-        {
-            "it is refused": "127.0.0.2 leads to this machine too, but to no socket: the server's name is another one. "
-            "A name fits only when both its parts do, address and port.",
-            "it reaches the server": "Something on this machine leads one address to the other.",
-            "no answer comes": "This machine has 127.0.0.1 alone (macOS, for one), so nobody is there to refuse.",
-        },
     ),
     Prediction(
         "accepted-name",
         "A server is bound to the wildcard 0.0.0.0. A client connects to 127.0.0.1, and the server accepts. "
         "What address stands in the local name of the *accepted* socket?",
-        ("0.0.0.0, as the listener", "127.0.0.1, which the client asked for", "something else"),
+        (
+            Choice("wildcard", "0.0.0.0, as the listener", "On this system the accepted socket keeps the listener's "
+                   "address."),
+            Choice("specific", "127.0.0.1, which the client asked for", "The wildcard is good for waiting. A "
+                   "connection runs between two definite addresses, so the accepted socket has the one that the "
+                   "client used."),
+        ),
         _accepted_name,
-        {
-            "127.0.0.1, which the client asked for": "The wildcard is good for waiting. A connection runs between two "
-            "definite addresses, so the accepted socket has the one that the client used.",
-            "0.0.0.0, as the listener": "On this system the accepted socket keeps the listener's address.",
-            "something else": "Something on this machine rewrites addresses.",
-        },
+        (other("Something on this machine rewrites addresses."),),
     ),
     Prediction(
         "sent-unbound",
         "You make a UDP socket, never call `bind`, and send a datagram. What is its local name now?",
-        ("it has none, as before", "0.0.0.0 and a port", "127.0.0.1 and a port"),
+        (
+            Choice("unbound", "it has none, as before", "This system sends without binding."),
+            Choice("wildcard", "0.0.0.0 and a port", "The kernel gives every datagram socket a port before it sends, "
+                   "so that an answer can come back. (UDP itself would allow none: lesson 03.) The address stays "
+                   "open: the next datagram may leave by another way."),
+            Choice("specific", "127.0.0.1 and a port", "This system fixes the address, too, with the first datagram."),
+        ),
         _sent_unbound,
-        {
-            "0.0.0.0 and a port": "The kernel gives every datagram socket a port before it sends, so that an answer "
-            "can come back. (UDP itself would allow none: lesson 03.) The address stays open: the next datagram may "
-            "leave by another way.",
-            "127.0.0.1 and a port": "This system fixes the address, too, with the first datagram.",
-            "it has none, as before": "This system sends without binding.",
-        },
     ),
     Prediction(
         "low-port",
         "The text says that ports below 1024 need special privileges. Will this kernel let *you* bind one?",
-        ("it is granted", "it is refused", "only the wildcard is granted"),
+        (
+            Choice("granted", "it is granted", "Either you have the privilege (root has it), or this system has "
+                   "given the rule up: on Linux a setting says where unprivileged ports begin, and containers often "
+                   "set it to 0; Windows has no such rule."),
+            Choice("refused", "it is refused", "On Linux that takes the capability CAP_NET_BIND_SERVICE, or the "
+                   "setting ip_unprivileged_port_start. The kernel says EACCES before it even looks whether the port "
+                   "is free."),
+            Choice("only-wildcard", "only the wildcard is granted", "So it is on macOS since 10.14: anyone may bind "
+                   "a low port on the wildcard address, and nobody but root on a specific one."),
+        ),
         _low_port,
-        {
-            "it is granted": "Either you have the privilege (root has it), or this system has given the rule up: on "
-            "Linux a setting says where unprivileged ports begin, and containers often set it to 0; Windows has no "
-            "such rule.",
-            "it is refused": "On Linux that takes the capability CAP_NET_BIND_SERVICE, or the setting "
-            "ip_unprivileged_port_start. The kernel says EACCES before it even looks whether the port is free.",
-            "only the wildcard is granted": "So it is on macOS since 10.14: anyone may bind a low port on the "
-            "wildcard address, and nobody but root on a specific one.",
-        },
     ),
-)
+)  # fmt: skip
 
 
 def _sockets(kind: str) -> list[tuple[Endpoint, Endpoint | None]]:

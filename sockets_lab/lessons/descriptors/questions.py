@@ -3,7 +3,7 @@
 import os
 import socket
 
-from sockets_lab.course.questions import Claim, Exercise, Found, Prediction, personal_number
+from sockets_lab.course.questions import Choice, Claim, Exercise, Found, Prediction, personal_number
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import descriptor_limits
@@ -21,8 +21,7 @@ def _next_number() -> str:
             freed = second.fileno()
         with socket.socket() as another:
             number = another.fileno()
-        return "the number just given back" if number == freed else "the next higher number" if (
-            number > third.fileno()) else "some other number"  # fmt: skip
+        return "lowest-free" if number == freed else "next-higher" if number > third.fileno() else "another"
 
 
 def _close_one_of_two() -> str:
@@ -31,14 +30,14 @@ def _close_one_of_two() -> str:
         client.close()
         with again:
             again.sendall(b"still here")
-            return "it lives on" if server.recv(64) else "it is closed"
+            return "open" if server.recv(64) else "closed"
 
 
 def _stale_number() -> str:
     result = descriptors.use_stale_number()
-    return "the kernel refuses" if isinstance(result, Refused) else {
-        "the first peer": "the program that the number once led to",
-        "the second peer": "the program behind the new socket",
+    return "refused" if isinstance(result, Refused) else {
+        "the first peer": "old-program",
+        "the second peer": "new-program",
         "nobody": "nobody",
     }[result.reached]  # fmt: skip
 
@@ -47,42 +46,42 @@ PREDICTIONS = (
     Prediction(
         "next-number",
         "You open three sockets and close the middle one. Which number does the next socket get?",
-        ("the number just given back", "the next higher number", "some other number"),
+        (
+            Choice("lowest-free", "the number just given back", "A new descriptor is always the lowest number that "
+                   "is free in this process. That is a rule of POSIX; a shell's redirections, for one, are built on "
+                   "it."),
+            Choice("next-higher", "the next higher number", "This system has a rule of its own; POSIX would give the "
+                   "lowest."),
+            Choice("another", "some other number", "Another thread of this process took the lowest free number "
+                   "first, or this system hands out handles by a rule of its own."),
+        ),
         _next_number,
-        {
-            "the number just given back": "A new descriptor is always the lowest number that is free in this process. "
-            "That is a rule of POSIX; a shell's redirections, for one, are built on it.",
-            "the next higher number": "This system has a rule of its own; POSIX would give the lowest.",
-            "some other number": "Another thread of this process took the lowest free number first, or this system "
-            "hands out handles by a rule of its own.",
-        },
     ),
     Prediction(
         "close-one-of-two",
         "Two descriptors stand for one connected socket. You close one of them. What becomes of the connection?",
-        ("it is closed", "it lives on"),
+        (
+            Choice("closed", "it is closed", "On this system closing one number closed the socket."),
+            Choice("open", "it lives on", "`close` gives a *number* back. The socket goes when its last number is "
+                   "gone."),
+        ),
         _close_one_of_two,
-        {
-            "it lives on": "`close` gives a *number* back. The socket goes when its last number is gone.",
-            "it is closed": "On this system closing one number closed the socket.",
-        },
     ),
     Prediction(
         "stale-number",
         "Your program remembers a descriptor, closes the socket, and opens another one, which gets the same number. "
         "Now an old piece of code writes to the number. Who receives it?",
         (
-            "the program that the number once led to", "the program behind the new socket", "the kernel refuses",
-            "nobody",
+            Choice("old-program", "the program that the number once led to", "This system kept the old meaning of "
+                   "the number."),
+            Choice("new-program", "the program behind the new socket", "The kernel looks at the number alone, and "
+                   "the number is good. Data of one connection ends up in another: this is why a closed descriptor "
+                   "must be forgotten."),
+            Choice("refused", "the kernel refuses", "On this system a number cannot be chosen, so it could not be "
+                   "made to come back."),
+            Choice("nobody", "nobody", "Nothing arrived at either program."),
         ),
         _stale_number,
-        {
-            "the program behind the new socket": "The kernel looks at the number alone, and the number is good. "
-            "Data of one connection ends up in another: this is why a closed descriptor must be forgotten.",
-            "the program that the number once led to": "This system kept the old meaning of the number.",
-            "the kernel refuses": "On this system a number cannot be chosen, so it could not be made to come back.",
-            "nobody": "Nothing arrived at either program.",
-        },
     ),
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 
-from sockets_lab.course.progress_summary import Standing
+from sockets_lab.course.progress import LessonProgress
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.kernel.machine import Ability
 
@@ -39,33 +39,33 @@ def passport_card(abilities: Sequence[Ability], chosen: str = "") -> Drawing:
     return drawing
 
 
-def course_map(standings: Sequence[Standing]) -> Drawing:
+def course_map(lessons: Sequence[LessonProgress]) -> Drawing:
     """Draw the lessons in their order, each with its minutes and what the learner has done of it."""
     wide, high = STATION
-    rows = -(-len(standings) // IN_A_ROW)
+    rows = -(-len(lessons) // IN_A_ROW)
     drawing = Drawing("The map of the course, and what you have done so far.", "", 760, rows * (high + GAP))
-    for number, standing in enumerate(standings):
+    for number, one in enumerate(lessons):
         x, y = number % IN_A_ROW * (wide + GAP), number // IN_A_ROW * (high + GAP) + 2
-        drawing.box(x + 1, y, wide - 2, high, _role(standing), dashed=_begun(standing))
-        title = textwrap.wrap(f"{standing.lesson.name[:2]}  {standing.lesson.title}", 27)
+        drawing.box(x + 1, y, wide - 2, high, _role(one), dashed=_begun(one))
+        title = textwrap.wrap(f"{one.lesson.name[:2]}  {one.lesson.title}", 27)
         for line, text in enumerate(title):
             drawing.text(x + 14, y + 18 + line * 18, text, bold=True)
-        drawing.text(x + 14, y + 58, f"about {standing.lesson.minutes} minutes", "muted")
-        drawing.text(x + 14, y + 77, f"predictions: {standing.predicted} of {standing.predictions}")
-        drawing.text(x + 14, y + 95, f"exercises: {standing.solved} of {standing.exercises}")
-        if number + 1 < len(standings) and (number + 1) % IN_A_ROW:
+        drawing.text(x + 14, y + 58, f"about {one.lesson.minutes} minutes", "muted")
+        drawing.text(x + 14, y + 77, f"predictions: {one.predicted} of {one.predictions}")
+        drawing.text(x + 14, y + 95, f"exercises: {one.solved} of {one.exercises}")
+        if number + 1 < len(lessons) and (number + 1) % IN_A_ROW:
             drawing.line(x + wide + 2, y + high / 2, x + wide + GAP - 2, y + high / 2, arrow=True)
     drawing.alt = " ".join(
         f"{one.lesson.name[:2]} {one.lesson.title}: {one.predicted} of {one.predictions} predictions made, "
-        f"{one.solved} of {one.exercises} exercises solved." for one in standings
+        f"{one.solved} of {one.exercises} exercises solved." for one in lessons
     )  # fmt: skip
     return drawing
 
 
-def _role(standing: Standing) -> str:
-    return "connection" if standing.predicted + standing.solved else "quiet"
+def _role(one: LessonProgress) -> str:
+    return "connection" if one.predicted + one.solved else "quiet"
 
 
-def _begun(standing: Standing) -> bool:
-    whole = (standing.predictions, standing.exercises)
-    return standing.predicted + standing.solved > 0 and (standing.predicted, standing.solved) != whole
+def _begun(one: LessonProgress) -> bool:
+    whole = (one.predictions, one.exercises)
+    return one.predicted + one.solved > 0 and (one.predicted, one.solved) != whole

@@ -5,7 +5,7 @@ import select
 import socket
 
 from sockets_lab import guard
-from sockets_lab.course.questions import Claim, Exercise, Found, Prediction
+from sockets_lab.course.questions import Choice, Claim, Exercise, Found, Prediction
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import home_address
@@ -20,25 +20,26 @@ def _connect_to_nobody() -> str:
         client.settimeout(DEADLINE)
         answer = attempt(client.connect, guard.destination(Endpoint.of(quiet.getsockname())).sockaddr)
         if not isinstance(answer, Refused):
-            return "you are connected"
-        return "nothing, until you stop waiting" if answer.name in ("DEADLINE", "ETIMEDOUT") else "the kernel refuses"
+            return "connected"
+        return "silence" if answer.name in ("DEADLINE", "ETIMEDOUT") else "refused"
 
 
 PREDICTIONS = (
     Prediction(
         "nobody-listens",
         "You connect to a port of your own machine where no program listens. What happens?",
-        ("you are connected", "nothing, until you stop waiting", "the kernel refuses"),
+        (
+            Choice("connected", "you are connected", "On this machine something else accepts connections for every "
+                   "port."),
+            Choice("silence", "nothing, until you stop waiting", "On this machine something, perhaps a firewall, "
+                   "drops the request without an answer. A kernel left to itself refuses."),
+            Choice("refused", "the kernel refuses", "The kernel knows that nobody listens there, so it says so "
+                   "instead of letting you wait. No program had to be there to refuse: the protocol stack answers by "
+                   "itself."),
+        ),
         _connect_to_nobody,
-        {
-            "the kernel refuses": "The kernel knows that nobody listens there, so it says so instead of letting you "
-            "wait. No program had to be there to refuse: the protocol stack answers by itself.",
-            "nothing, until you stop waiting": "On this machine something, perhaps a firewall, drops the request "
-            "without an answer. A kernel left to itself refuses.",
-            "you are connected": "On this machine something else accepts connections for every port.",
-        },
     ),
-)
+)  # fmt: skip
 
 
 def _check_own_address() -> Found:

@@ -1,18 +1,14 @@
 """The predictions of lesson 12: what a fault looks like from a customer's side. Each makes the machine, and asks."""
 
-from sockets_lab.course.questions import Prediction
+from functools import partial
+
+from sockets_lab.course.questions import OTHER, Choice, Prediction, other
 from sockets_lab.lessons import detective
 
-SUSPECTS = {
-    "the service listens at another address": "address",
-    "the service speaks the other protocol": "protocol",
-    "a firewall drops what is for its port": "firewall",
-}
-NONE, SEVERAL = "all three are possible", "two of them are impossible"
-REFUSED, SILENCE, MUTE, OTHER = (
-    "its connection is refused", "no connection comes about", "a connection, and never an answer", "something else"
-)  # fmt: skip
-WORDS = {"refused": REFUSED, "silence": SILENCE, "no answer": MUTE}
+FOUND = {"refused": "refused", "silence": "silence", "no answer": "mute"}
+REFUSED = partial(Choice, "refused", "its connection is refused")
+SILENCE = partial(Choice, "silence", "no connection comes about")
+MUTE = partial(Choice, "mute", "a connection, and never an answer")
 ODD = "This system does it in another way than the ones we know; the table of symptoms shows how."
 
 
@@ -26,61 +22,59 @@ def _finds(key: str) -> str:
 
 
 def _cleared() -> str:
-    innocent = [words for words, key in SUSPECTS.items() if _finds(key) not in ("refused", "")]
-    return innocent[0] if len(innocent) == 1 else SEVERAL if innocent else NONE
+    innocent = [key for key in ("address", "protocol", "firewall") if _finds(key) not in ("refused", "")]
+    return innocent[0] if len(innocent) == 1 else "several" if innocent else "none"
 
 
 def _used_up() -> str:
-    return WORDS.get(_finds("leak"), OTHER)
+    return FOUND.get(_finds("leak"), OTHER)
 
 
 def _full() -> str:
-    return WORDS.get(_finds("backlog"), OTHER)
+    return FOUND.get(_finds("backlog"), OTHER)
 
-
-ADDRESS, PROTOCOL, FIREWALL = SUSPECTS
 
 PREDICTIONS = (
     Prediction(
         "refused",
         "A customer's connection is refused at once. Which suspect can you let go?",
-        (ADDRESS, PROTOCOL, FIREWALL, SEVERAL, NONE),
+        (
+            Choice("address", "the service listens at another address", ODD),
+            Choice("protocol", "the service speaks the other protocol", ODD),
+            Choice("firewall", "a firewall drops what is for its port", "A refusal is an answer: B's kernel received "
+                   "the segment, found no TCP socket that listens there, and sent a reset. A rule that drops answers "
+                   "nothing. (A rule that rejects may answer just so: only the list of rules tells.)"),
+            Choice("several", "two of them are impossible", ODD),
+            Choice("none", "all three are possible", ODD),
+        ),
         _cleared,
-        {
-            FIREWALL: "A refusal is an answer: B's kernel received the segment, found no TCP socket that listens "
-            "there, and sent a reset. A rule that drops answers nothing. (A rule that rejects may answer just so: only "
-            "the list of rules tells.)",
-            ADDRESS: ODD, PROTOCOL: ODD, SEVERAL: ODD, NONE: ODD,
-        },
     ),
     Prediction(
         "used-up",
         "A service has used up all its descriptors, so that its `accept` fails with EMFILE. What does the next "
         "customer find?",
-        (REFUSED, SILENCE, MUTE, OTHER),
+        (
+            REFUSED("This system turns away whom the program cannot accept."),
+            SILENCE("The queue was full already, so that no further connection came about."),
+            MUTE("The kernel completes the handshake by itself and puts the connection into the listener's queue, "
+                 "where it needs no descriptor yet (lesson 05). The program would need one to take it out. So "
+                 "`connect` succeeds, and nobody ever answers."),
+        ),
         _used_up,
-        {
-            MUTE: "The kernel completes the handshake by itself and puts the connection into the listener's queue, "
-            "where it needs no descriptor yet (lesson 05). The program would need one to take it out. So `connect` "
-            "succeeds, and nobody ever answers.",
-            REFUSED: "This system turns away whom the program cannot accept.",
-            SILENCE: "The queue was full already, so that no further connection came about.",
-            OTHER: ODD,
-        },
+        (other(ODD),),
     ),
     Prediction(
         "full",
         "Now the queue itself is full: as many connections wait as the backlog allows, and nobody takes them. What "
         "does the next customer find?",
-        (REFUSED, SILENCE, MUTE, OTHER),
+        (
+            REFUSED("This system answers a full queue with a reset, as Windows does."),
+            SILENCE("Linux drops the customer's SYN, hoping that there will be room when it comes again. From "
+                    "outside this is the same silence as a firewall's: what tells them apart is the queue in B's "
+                    "table, and a filter without such a rule."),
+            MUTE("This system completes one handshake more than it has room for."),
+        ),
         _full,
-        {
-            SILENCE: "Linux drops the customer's SYN, hoping that there will be room when it comes again. From outside "
-            "this is the same silence as a firewall's: what tells them apart is the queue in B's table, and a filter "
-            "without such a rule.",
-            REFUSED: "This system answers a full queue with a reset, as Windows does.",
-            MUTE: "This system completes one handshake more than it has room for.",
-            OTHER: ODD,
-        },
+        (other(ODD),),
     ),
-)
+)  # fmt: skip

@@ -2,7 +2,7 @@
 
 import statistics
 
-from sockets_lab.course.questions import Prediction
+from sockets_lab.course.questions import IMPOSSIBLE, Choice, Prediction, impossible
 from sockets_lab.errors import Refused
 from sockets_lab.lessons import fourtuples
 from sockets_lab.lessons.fourtuples import Delivery, Listener
@@ -16,21 +16,21 @@ def _local_ports() -> str:
             listener.add_client()
             listener.accept()
         ports = {connection.server.four_tuple.local.port for connection in listener.connections()}
-        return "one" if ports == {listener.endpoint.port} else "three" if len(ports) == 3 else "some other number"
+        return "one" if ports == {listener.endpoint.port} else "three" if len(ports) == 3 else "another"
 
 
 def _before_accept() -> str:
     with Listener() as listener:
         client = listener.add_client()
         if isinstance(client, Refused) or not listener.is_connected(client.number):
-            return "connect waits for accept"
+            return "connect-waits"
         sent = listener.send(client.number, b"early", wait=0)
         if isinstance(sent, Refused):
-            return "connect returns, send is refused"
+            return "send-refused"
         listener.accept()
         answer = listener.send(client.number, b".", wait=QUICK)
         kept = isinstance(answer, Delivery) and isinstance(answer.received, bytes) and b"early" in answer.received
-        return "both return, and the kernel keeps the bytes" if kept else "both return, and the bytes are lost"
+        return "kept" if kept else "lost"
 
 
 def _full_queue() -> str:
@@ -38,23 +38,23 @@ def _full_queue() -> str:
         for _ in range(16):
             client = listener.add_client(wait=QUICK)
             if isinstance(client, Refused):
-                return "it is refused"
+                return "refused"
             if not listener.is_connected(client.number):
-                return "it gets no answer yet"
-        return "it is connected"
+                return "silence"
+        return "connected"
 
 
 def _same_local_name() -> str:
     found = fourtuples.trials()
     trial = found if isinstance(found, Refused) else found.trial("remote port").outcome
-    return "the kernel refuses" if isinstance(trial, Refused) else "both connections are made"
+    return "refused" if isinstance(trial, Refused) else "connected"
 
 
 def _ninth() -> str:
     found = fourtuples.exhaust(8)
     if isinstance(found, Refused):  # no range for one socket alone here: then with one port, which one client has
-        return "it is made" if _same_local_name() == "both connections are made" else "it is refused too"
-    return "it is refused too" if isinstance(found.to_other_listener, Refused) else "it is made"
+        return "connected" if _same_local_name() == "connected" else "refused"
+    return "refused" if isinstance(found.to_other_listener, Refused) else "connected"
 
 
 def _heavier() -> str:
@@ -65,8 +65,8 @@ def _heavier() -> str:
     python = [crowd.python_bytes for crowd in crowds if crowd.python_bytes is not None]
     kernel = [crowd.kernel_bytes for crowd in crowds if crowd.kernel_bytes is not None]
     if not kernel or not python:
-        return "it cannot be told"
-    return "the program" if statistics.median(python) > statistics.median(kernel) else "the kernel"
+        return IMPOSSIBLE
+    return "program" if statistics.median(python) > statistics.median(kernel) else "kernel"
 
 
 PREDICTIONS = (
@@ -74,80 +74,81 @@ PREDICTIONS = (
         "local-ports",
         "Three clients are connected to one listener, and all three are accepted: the server has three new sockets. "
         "How many different local ports do these three have?",
-        ("one", "three", "some other number"),
+        (
+            Choice("one", "one", "Each accepted socket keeps the listener's port. No port is used up by accepting: a "
+                   "server with ten thousand clients still has one."),
+            Choice("three", "three", "This system gave each accepted socket a port of its own; TCP as we know it "
+                   "does not."),
+            Choice("another", "some other number", "A client was refused, or this system has a rule of its own."),
+        ),
         _local_ports,
-        {
-            "one": "Each accepted socket keeps the listener's port. No port is used up by accepting: a server with "
-            "ten thousand clients still has one.",
-            "three": "This system gave each accepted socket a port of its own; TCP as we know it does not.",
-            "some other number": "A client was refused, or this system has a rule of its own.",
-        },
     ),
     Prediction(
         "before-accept",
         "A server listens, but its program sleeps and never calls `accept`. A client calls `connect`, then `send`. "
         "What happens?",
         (
-            "connect waits for accept", "connect returns, send is refused",
-            "both return, and the kernel keeps the bytes", "both return, and the bytes are lost",
+            Choice("connect-waits", "connect waits for accept", "On this system the connection was not complete "
+                   "before `accept`."),
+            Choice("send-refused", "connect returns, send is refused", "This system made the connection, and took no "
+                   "data for it yet."),
+            Choice("kept", "both return, and the kernel keeps the bytes", "The two kernels make the connection "
+                   "between them. `accept` only gives your program a descriptor for one that is there already, with "
+                   "what has arrived on it."),
+            Choice("lost", "both return, and the bytes are lost", "The bytes were taken and did not arrive: no TCP "
+                   "should do that."),
         ),
         _before_accept,
-        {
-            "both return, and the kernel keeps the bytes": "The two kernels make the connection between them. `accept` "
-            "only gives your program a descriptor for one that is there already, with what has arrived on it.",
-            "connect waits for accept": "On this system the connection was not complete before `accept`.",
-            "connect returns, send is refused": "This system made the connection, and took no data for it yet.",
-            "both return, and the bytes are lost": "The bytes were taken and did not arrive: no TCP should do that.",
-        },
     ),
     Prediction(
         "full-queue",
         "More clients connect than may wait for `accept`. What does the next one see?",
-        ("it is refused", "it gets no answer yet", "it is connected"),
+        (
+            Choice("refused", "it is refused", "This system answers that nobody listens (Windows does so, and Linux "
+                   "if `tcp_abort_on_overflow` is set)."),
+            Choice("silence", "it gets no answer yet", "The server's kernel drops the request in silence, and the "
+                   "client's kernel asks again, about a second later. If there is room by then, the client notices "
+                   "nothing but a delay."),
+            Choice("connected", "it is connected", "This system had room for many more than were asked for."),
+        ),
         _full_queue,
-        {
-            "it gets no answer yet": "The server's kernel drops the request in silence, and the client's kernel asks "
-            "again, about a second later. If there is room by then, the client notices nothing but a delay.",
-            "it is refused": "This system answers that nobody listens (Windows does so, and Linux if "
-            "`tcp_abort_on_overflow` is set).",
-            "it is connected": "This system had room for many more than were asked for.",
-        },
     ),
     Prediction(
         "same-local-name",
         "Two sockets of yours have the same local address *and* the same local port. The first is connected to one "
         "listener. The second connects to another listener. What happens?",
-        ("both connections are made", "the kernel refuses"),
+        (
+            Choice("connected", "both connections are made", "Their names differ in one part of four, the remote "
+                   "port, and that is enough."),
+            Choice("refused", "the kernel refuses", "On this system two sockets could not share the local name to "
+                   "begin with."),
+        ),
         _same_local_name,
-        {
-            "both connections are made": "Their names differ in one part of four, the remote port, and "
-            "that is enough.",
-            "the kernel refuses": "On this system two sockets could not share the local name to begin with.",
-        },
     ),
     Prediction(
         "ninth",
         "A program may use eight local ports, and all eight are connected to one listener. The ninth connection goes "
         "to *another* listener on the same machine.",
-        ("it is refused too", "it is made"),
+        (
+            Choice("refused", "it is refused too", "On this system a port that is in use toward one listener cannot "
+                   "be used for another."),
+            Choice("connected", "it is made", "A port is not used up as such. What must be new is the whole "
+                   "four-tuple, and with another remote port every local port is new again."),
+        ),
         _ninth,
-        {
-            "it is made": "A port is not used up as such. What must be new is the whole four-tuple, and with another "
-            "remote port every local port is new again.",
-            "it is refused too": "On this system a port that is in use toward one listener cannot be used for another.",
-        },
     ),
     Prediction(
         "heavier",
         "A thousand clients are connected to your Python program, and not one says anything. Who keeps more memory for "
         "them?",
-        ("the program", "the kernel", "it cannot be told"),
+        (
+            Choice("program", "the program", "This kernel was thriftier than Python, or others gave memory back to "
+                   "it meanwhile."),
+            Choice("kernel", "the kernel", "Your program has a small object for each, the kernel the connection "
+                   "itself: its states, its timers, its place in several lists. Nothing waits in the queues, or "
+                   "there would be far more."),
+        ),
         _heavier,
-        {
-            "the kernel": "Your program has a small object for each, the kernel the connection itself: its states, its "
-            "timers, its place in several lists. Nothing waits in the queues, or there would be far more.",
-            "the program": "This kernel was thriftier than Python, or others gave memory back to it meanwhile.",
-            "it cannot be told": "This system does not tell how much memory its kernel holds.",
-        },
+        (impossible("it cannot be told", "This system does not tell how much memory its kernel holds."),),
     ),
 )  # fmt: skip

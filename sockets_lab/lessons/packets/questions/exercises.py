@@ -1,6 +1,6 @@
 """What the learner builds in lesson 08, and what the kernels of A and B must then say."""
 
-from sockets_lab.course.peek import waiting
+from sockets_lab.course.peek import peek
 from sockets_lab.course.questions import Exercise, Found, personal_number
 from sockets_lab.lab import Lab, opened
 from sockets_lab.model import Endpoint
@@ -24,7 +24,7 @@ def _check_by_hand() -> Found:
     if isinstance(lab, Found):
         return lab
     here, there = lab.nodes[:2]
-    if any(len(data) == LENGTH and who == Endpoint(here.address, 0) for data, who in waiting(there.address)):
+    if any(len(data) == LENGTH and who == Endpoint(here.address, 0) for data, who in peek(there.address)):
         return Found(True, f"a datagram of {LENGTH} bytes from {here.address}, port 0, waits at a socket in B.")
     return Found(False, f"no socket that `lab.B.socket` gave has, as its first, a datagram of {LENGTH} bytes from A's "
                         "address and port 0.")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Progress and hand-ins of version 0.1.0, which hold sentences where keys belong (`samples/`): they are still read.
+"""Progress and hand-ins (version 1) from before choices had keys (`samples/`) are still read: they hold sentences.
 
 The learner of sample n gave the answers n and n + 1, counted round, of each question's answers, in the order of
 `samples/keys.json`; the last one left some of them out, and has no ticket. The first has solved every exercise.

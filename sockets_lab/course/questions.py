@@ -11,7 +11,7 @@ from sockets_lab.errors import BadInput
 from sockets_lab.kernel.machine import learner
 
 OTHER, IMPOSSIBLE = "other", "impossible"  # the keys of what is set apart from a prediction's choices
-# Progress and hand-ins of version 0.1.0 hold a choice's sentence: its key, where the sentence was no key already
+# Before choices had keys, progress and hand-ins (version 1) held their sentences: the key of each that is no key itself
 OLD_ANSWERS: dict[str, str] = json.loads(Path(__file__).with_name("old_answers.json").read_text(encoding="utf-8"))
 
 

@@ -64,7 +64,7 @@ def shaped(data: Any) -> HandIn:
     """Read what a file says, field by field. Raises: NotBelieved."""
     need(isinstance(data, dict) and data.get("kind") == KIND, "it is no hand-in of this course")
     version = data.get("version")
-    need(type(version) is int and 1 <= version <= VERSION, f"its format is not version 1 to {VERSION}, which are read")
+    need(type(version) is int and 1 <= version <= VERSION, f"its format is none of the versions 1 to {VERSION}")
     _fields(data, {"kind", "version", "course", "learner", "moment", "passport", "lessons", "seal"}, "the file")
     need(is_name(data["learner"]), "the learner's name is none: 1 to 64 characters that can be seen")
     lessons = {one.name: one for one in LESSONS}

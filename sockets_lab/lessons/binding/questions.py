@@ -48,54 +48,44 @@ PREDICTIONS = (
         "other-loopback",
         "A server is bound to 127.0.0.1. A client on the same machine connects to 127.0.0.2, to the same port. "
         "What happens?",
-        (
-            Choice("reached", "it reaches the server", "Something on this machine leads one address to the other."),
-            Choice("refused", "it is refused", "127.0.0.2 leads to this machine too, but to no socket: the server's "
-                   "name is another one. A name fits only when both its parts do, address and port."),
-            Choice("silence", "no answer comes", "This machine has 127.0.0.1 alone (macOS, for one), so nobody is "
-                   "there to refuse."),
-        ),
+        (Choice("reached", "it reaches the server", "Something on this machine leads one address to the other."),
+         Choice("refused", "it is refused", "127.0.0.2 leads to this machine too, but to no socket: the server's "
+                "name is another one. A name fits only when both its parts do, address and port."),
+         Choice("silence", "no answer comes", "This machine has 127.0.0.1 alone (macOS, for one), so nobody is there "
+                "to refuse.")),
         _other_loopback,
     ),
     Prediction(
         "accepted-name",
         "A server is bound to the wildcard 0.0.0.0. A client connects to 127.0.0.1, and the server accepts. "
         "What address stands in the local name of the *accepted* socket?",
-        (
-            Choice("wildcard", "0.0.0.0, as the listener", "On this system the accepted socket keeps the listener's "
-                   "address."),
-            Choice("specific", "127.0.0.1, which the client asked for", "The wildcard is good for waiting. A "
-                   "connection runs between two definite addresses, so the accepted socket has the one that the "
-                   "client used."),
-        ),
+        (Choice("wildcard", "0.0.0.0, as the listener", "On this system the accepted socket keeps the listener's "
+                "address."),
+         Choice("specific", "127.0.0.1, which the client asked for", "The wildcard is good for waiting. A connection "
+                "runs between two definite addresses, so the accepted socket has the one that the client used.")),
         _accepted_name,
         (other("Something on this machine rewrites addresses."),),
     ),
     Prediction(
         "sent-unbound",
         "You make a UDP socket, never call `bind`, and send a datagram. What is its local name now?",
-        (
-            Choice("unbound", "it has none, as before", "This system sends without binding."),
-            Choice("wildcard", "0.0.0.0 and a port", "The kernel gives every datagram socket a port before it sends, "
-                   "so that an answer can come back. (UDP itself would allow none: lesson 03.) The address stays "
-                   "open: the next datagram may leave by another way."),
-            Choice("specific", "127.0.0.1 and a port", "This system fixes the address, too, with the first datagram."),
-        ),
+        (Choice("unbound", "it has none, as before", "This system sends without binding."),
+         Choice("wildcard", "0.0.0.0 and a port", "The kernel gives every datagram socket a port before it sends, so "
+                "that an answer can come back. (UDP itself would allow none: lesson 03.) The address stays open: the "
+                "next datagram may leave by another way."),
+         Choice("specific", "127.0.0.1 and a port", "This system fixes the address, too, with the first datagram.")),
         _sent_unbound,
     ),
     Prediction(
         "low-port",
         "The text says that ports below 1024 need special privileges. Will this kernel let *you* bind one?",
-        (
-            Choice("granted", "it is granted", "Either you have the privilege (root has it), or this system has "
-                   "given the rule up: on Linux a setting says where unprivileged ports begin, and containers often "
-                   "set it to 0; Windows has no such rule."),
-            Choice("refused", "it is refused", "On Linux that takes the capability CAP_NET_BIND_SERVICE, or the "
-                   "setting ip_unprivileged_port_start. The kernel says EACCES before it even looks whether the port "
-                   "is free."),
-            Choice("only-wildcard", "only the wildcard is granted", "So it is on macOS since 10.14: anyone may bind "
-                   "a low port on the wildcard address, and nobody but root on a specific one."),
-        ),
+        (Choice("granted", "it is granted", "Either you have the privilege (root has it), or this system has given "
+                "the rule up: on Linux a setting says where unprivileged ports begin, and containers often set it to "
+                "0; Windows has no such rule."),
+         Choice("refused", "it is refused", "On Linux that takes the capability CAP_NET_BIND_SERVICE, or the setting "
+                "ip_unprivileged_port_start. The kernel says EACCES before it even looks whether the port is free."),
+         Choice("only-wildcard", "only the wildcard is granted", "So it is on macOS since 10.14: anyone may bind a "
+                "low port on the wildcard address, and nobody but root on a specific one.")),
         _low_port,
     ),
 )  # fmt: skip

@@ -46,41 +46,33 @@ PREDICTIONS = (
     Prediction(
         "next-number",
         "You open three sockets and close the middle one. Which number does the next socket get?",
-        (
-            Choice("lowest-free", "the number just given back", "A new descriptor is always the lowest number that "
-                   "is free in this process. That is a rule of POSIX; a shell's redirections, for one, are built on "
-                   "it."),
-            Choice("next-higher", "the next higher number", "This system has a rule of its own; POSIX would give the "
-                   "lowest."),
-            Choice("another", "some other number", "Another thread of this process took the lowest free number "
-                   "first, or this system hands out handles by a rule of its own."),
-        ),
+        (Choice("lowest-free", "the number just given back", "A new descriptor is always the lowest number that is "
+                "free in this process. That is a rule of POSIX; a shell's redirections, for one, are built on it."),
+         Choice("next-higher", "the next higher number", "This system has a rule of its own; POSIX would give the "
+                "lowest."),
+         Choice("another", "some other number", "Another thread of this process took the lowest free number first, "
+                "or this system hands out handles by a rule of its own.")),
         _next_number,
     ),
     Prediction(
         "close-one-of-two",
         "Two descriptors stand for one connected socket. You close one of them. What becomes of the connection?",
-        (
-            Choice("closed", "it is closed", "On this system closing one number closed the socket."),
-            Choice("open", "it lives on", "`close` gives a *number* back. The socket goes when its last number is "
-                   "gone."),
-        ),
+        (Choice("closed", "it is closed", "On this system closing one number closed the socket."),
+         Choice("open", "it lives on", "`close` gives a *number* back. The socket goes when its last number is gone.")),
         _close_one_of_two,
     ),
     Prediction(
         "stale-number",
         "Your program remembers a descriptor, closes the socket, and opens another one, which gets the same number. "
         "Now an old piece of code writes to the number. Who receives it?",
-        (
-            Choice("old-program", "the program that the number once led to", "This system kept the old meaning of "
-                   "the number."),
-            Choice("new-program", "the program behind the new socket", "The kernel looks at the number alone, and "
-                   "the number is good. Data of one connection ends up in another: this is why a closed descriptor "
-                   "must be forgotten."),
-            Choice("refused", "the kernel refuses", "On this system a number cannot be chosen, so it could not be "
-                   "made to come back."),
-            Choice("nobody", "nobody", "Nothing arrived at either program."),
-        ),
+        (Choice("old-program", "the program that the number once led to", "This system kept the old meaning of the "
+                "number."),
+         Choice("new-program", "the program behind the new socket", "The kernel looks at the number alone, and the "
+                "number is good. Data of one connection ends up in another: this is why a closed descriptor must be "
+                "forgotten."),
+         Choice("refused", "the kernel refuses", "On this system a number cannot be chosen, so it could not be made "
+                "to come back."),
+         Choice("nobody", "nobody", "Nothing arrived at either program.")),
         _stale_number,
     ),
 )  # fmt: skip

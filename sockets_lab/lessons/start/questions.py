@@ -28,15 +28,11 @@ PREDICTIONS = (
     Prediction(
         "nobody-listens",
         "You connect to a port of your own machine where no program listens. What happens?",
-        (
-            Choice("connected", "you are connected", "On this machine something else accepts connections for every "
-                   "port."),
-            Choice("silence", "nothing, until you stop waiting", "On this machine something, perhaps a firewall, "
-                   "drops the request without an answer. A kernel left to itself refuses."),
-            Choice("refused", "the kernel refuses", "The kernel knows that nobody listens there, so it says so "
-                   "instead of letting you wait. No program had to be there to refuse: the protocol stack answers by "
-                   "itself."),
-        ),
+        (Choice("connected", "you are connected", "On this machine something else accepts connections for every port."),
+         Choice("silence", "nothing, until you stop waiting", "On this machine something, perhaps a firewall, drops "
+                "the request without an answer. A kernel left to itself refuses."),
+         Choice("refused", "the kernel refuses", "The kernel knows that nobody listens there, so it says so instead "
+                "of letting you wait. No program had to be there to refuse: the protocol stack answers by itself.")),
         _connect_to_nobody,
     ),
 )  # fmt: skip

@@ -38,28 +38,24 @@ PREDICTIONS = (
     Prediction(
         "refused",
         "A customer's connection is refused at once. Which suspect can you let go?",
-        (
-            Choice("address", "the service listens at another address", ODD),
-            Choice("protocol", "the service speaks the other protocol", ODD),
-            Choice("firewall", "a firewall drops what is for its port", "A refusal is an answer: B's kernel received "
-                   "the segment, found no TCP socket that listens there, and sent a reset. A rule that drops answers "
-                   "nothing. (A rule that rejects may answer just so: only the list of rules tells.)"),
-            Choice("several", "two of them are impossible", ODD),
-            Choice("none", "all three are possible", ODD),
-        ),
+        (Choice("address", "the service listens at another address", ODD),
+         Choice("protocol", "the service speaks the other protocol", ODD),
+         Choice("firewall", "a firewall drops what is for its port", "A refusal is an answer: B's kernel received "
+                "the segment, found no TCP socket that listens there, and sent a reset. A rule that drops answers "
+                "nothing. (A rule that rejects may answer just so: only the list of rules tells.)"),
+         Choice("several", "two of them are impossible", ODD),
+         Choice("none", "all three are possible", ODD)),
         _cleared,
     ),
     Prediction(
         "used-up",
         "A service has used up all its descriptors, so that its `accept` fails with EMFILE. What does the next "
         "customer find?",
-        (
-            REFUSED("This system turns away whom the program cannot accept."),
-            SILENCE("The queue was full already, so that no further connection came about."),
-            MUTE("The kernel completes the handshake by itself and puts the connection into the listener's queue, "
-                 "where it needs no descriptor yet (lesson 05). The program would need one to take it out. So "
-                 "`connect` succeeds, and nobody ever answers."),
-        ),
+        (REFUSED("This system turns away whom the program cannot accept."),
+         SILENCE("The queue was full already, so that no further connection came about."),
+         MUTE("The kernel completes the handshake by itself and puts the connection into the listener's queue, where "
+              "it needs no descriptor yet (lesson 05). The program would need one to take it out. So `connect` "
+              "succeeds, and nobody ever answers.")),
         _used_up,
         (other(ODD),),
     ),
@@ -67,13 +63,11 @@ PREDICTIONS = (
         "full",
         "Now the queue itself is full: as many connections wait as the backlog allows, and nobody takes them. What "
         "does the next customer find?",
-        (
-            REFUSED("This system answers a full queue with a reset, as Windows does."),
-            SILENCE("Linux drops the customer's SYN, hoping that there will be room when it comes again. From "
-                    "outside this is the same silence as a firewall's: what tells them apart is the queue in B's "
-                    "table, and a filter without such a rule."),
-            MUTE("This system completes one handshake more than it has room for."),
-        ),
+        (REFUSED("This system answers a full queue with a reset, as Windows does."),
+         SILENCE("Linux drops the customer's SYN, hoping that there will be room when it comes again. From outside "
+                 "this is the same silence as a firewall's: what tells them apart is the queue in B's table, and a "
+                 "filter without such a rule."),
+         MUTE("This system completes one handshake more than it has room for.")),
         _full,
         (other(ODD),),
     ),

@@ -75,12 +75,10 @@ PREDICTIONS = (
         "drop",
         "A program listens at B's port 8000, and B's rule drops every TCP packet that comes for it. A client "
         "connects. What does the client find?",
-        (
-            Choice("connected", "connected", "The packets passed: this filter did not hold them."),
-            TOLD,
-            SILENCE("A dropped packet is gone, and nobody is told. The client's kernel sends its SYN again and "
-                    "again; how long a program waits for that is its own business."),
-        ),
+        (Choice("connected", "connected", "The packets passed: this filter did not hold them."),
+         TOLD,
+         SILENCE("A dropped packet is gone, and nobody is told. The client's kernel sends its SYN again and again; "
+                 "how long a program waits for that is its own business.")),
         _drop,
         (NO_FILTER,),
     ),
@@ -88,13 +86,10 @@ PREDICTIONS = (
         "reject",
         "Now B's rule rejects with a reset, at a port where a program listens. By what can the client tell this "
         "from a port where nobody listens?",
-        (
-            Choice("error", "by the error that the kernel tells it", "Here the errors differ."),
-            Choice("packet", "by the packet that comes back", "The errors are the same, but the packets differ here."),
-            Choice("nothing", "by nothing", "ECONNREFUSED in both cases, after a segment with RST in both cases "
-                   "(where a cable lets you look). The filter answers what B's kernel would answer without a "
-                   "program."),
-        ),
+        (Choice("error", "by the error that the kernel tells it", "Here the errors differ."),
+         Choice("packet", "by the packet that comes back", "The errors are the same, but the packets differ here."),
+         Choice("nothing", "by nothing", "ECONNREFUSED in both cases, after a segment with RST in both cases (where "
+                "a cable lets you look). The filter answers what B's kernel would answer without a program.")),
         _reject,
         (NO_FILTER,),
     ),
@@ -102,13 +97,11 @@ PREDICTIONS = (
         "programs",
         "Somebody at B has swapped two programs: the web server listens at port 22, and the SSH server at port 80. "
         "The rules accept port 80, for the web, and drop all other TCP. Who can be reached from A?",
-        (
-            Choice("web", "the web server", "This filter looked at more than the port."),
-            Choice("SSH", "the SSH server", "The rule reads two bytes in the header, and these say 80. Which program "
-                   "is behind port 80 is not written there."),
-            Choice("both", "both", "Both got through."),
-            Choice("neither", "neither", "Neither got through."),
-        ),
+        (Choice("web", "the web server", "This filter looked at more than the port."),
+         Choice("SSH", "the SSH server", "The rule reads two bytes in the header, and these say 80. Which program is "
+                "behind port 80 is not written there."),
+         Choice("both", "both", "Both got through."),
+         Choice("neither", "neither", "Neither got through.")),
         _programs,
         (NO_FILTER,),
     ),
@@ -116,12 +109,10 @@ PREDICTIONS = (
         "replies",
         "A drops everything that comes in, and has no rule for what goes out. Now a client in A connects to B's open "
         "port. What does it find?",
-        (
-            Choice("connected", "connected", "This filter lets answers in by itself."),
-            TOLD,
-            SILENCE("The question went out, and B answered. But the answer is a packet that comes in, and A's filter "
-                    "drops it before the client can hear of it."),
-        ),
+        (Choice("connected", "connected", "This filter lets answers in by itself."),
+         TOLD,
+         SILENCE("The question went out, and B answered. But the answer is a packet that comes in, and A's filter "
+                 "drops it before the client can hear of it.")),
         _replies,
         (NO_FILTER,),
     ),
@@ -129,26 +120,22 @@ PREDICTIONS = (
         "forwarder",
         "A client in A connects to the forwarder, a program in B, which takes the connection on to C. Whose address "
         "does C's program see as its client's?",
-        (
-            Choice("A", "A's", "Here the forwarder passes on its client's address."),
-            Choice("B", "B's", "C was connected by the forwarder's second socket, which lives in B. C's kernel has "
-                   "never met a packet with A's address."),
-            Choice("C", "C's", "The kernel gave the forwarder's socket another address than B's."),
-            Choice("nobody", "C has no client", "The connection did not come through."),
-        ),
+        (Choice("A", "A's", "Here the forwarder passes on its client's address."),
+         Choice("B", "B's", "C was connected by the forwarder's second socket, which lives in B. C's kernel has "
+                "never met a packet with A's address."),
+         Choice("C", "C's", "The kernel gave the forwarder's socket another address than B's."),
+         Choice("nobody", "C has no client", "The connection did not come through.")),
         _forwarder,
     ),
     Prediction(
         "masquerade",
         "B's kernel writes C's address and port into each packet that comes for its port 8080, and leaves the source "
         "as it is. A connects to B's port 8080. What becomes of it?",
-        (
-            Choice("A", "connected, and C sees A's address", "C's answers came back through B, which put its own "
-                   "address in."),
-            Choice("B", "connected, and C sees B's address", "B wrote its own address in as well."),
-            Choice("silence", "no connection", "The packet reaches C, and its source is A. So C answers A, straight, "
-                   "as C. A waits for an answer from B, and knows nothing of C."),
-        ),
+        (Choice("A", "connected, and C sees A's address", "C's answers came back through B, which put its own "
+                "address in."),
+         Choice("B", "connected, and C sees B's address", "B wrote its own address in as well."),
+         Choice("silence", "no connection", "The packet reaches C, and its source is A. So C answers A, straight, as "
+                "C. A waits for an answer from B, and knows nothing of C.")),
         _masquerade,
         (replace(NO_FILTER, because="Nodes on loopback share this machine's own filter, which is not yours to change. "
                  "Between real nodes no connection comes to be: C answers A straight, and A waits for B."),),

@@ -49,49 +49,40 @@ PREDICTIONS = (
     Prediction(
         "too-large",
         "Your program binds to port 65536, one more than the largest. Who says no?",
-        (
-            Choice("another", "nobody: the kernel gives another port", "This Python cut the number down to 16 bits."),
-            Choice("refused", "the kernel refuses", "This Python passed the number on."),
-            Choice("python-refuses", "Python refuses, and the kernel is never asked", "The structure that carries an "
-                   "address to the kernel has 16 bits for the port. Python checks before it fills them in; a C "
-                   "program that does not check asks for port 0 without knowing it."),
-        ),
+        (Choice("another", "nobody: the kernel gives another port", "This Python cut the number down to 16 bits."),
+         Choice("refused", "the kernel refuses", "This Python passed the number on."),
+         Choice("python-refuses", "Python refuses, and the kernel is never asked", "The structure that carries an "
+                "address to the kernel has 16 bits for the port. Python checks before it fills them in; a C program "
+                "that does not check asks for port 0 without knowing it.")),
         _too_large,
     ),
     Prediction(
         "port-zero",
         "For `bind`, port 0 means: kernel, choose one. What does `connect` to port 0 do?",
-        (
-            Choice("answered", "somebody answers", "Something on this machine, such as a proxy, answers for port 0."),
-            Choice("refused", "it is refused at once", "No socket can be bound to port 0, so nobody can listen "
-                   "there: zero is a wish that only `bind` understands."),
-            Choice("silence", "nobody answers, and it waits", "Something on this machine swallows what goes to port "
-                   "0."),
-        ),
+        (Choice("answered", "somebody answers", "Something on this machine, such as a proxy, answers for port 0."),
+         Choice("refused", "it is refused at once", "No socket can be bound to port 0, so nobody can listen there: "
+                "zero is a wish that only `bind` understands."),
+         Choice("silence", "nobody answers, and it waits", "Something on this machine swallows what goes to port 0.")),
         _connect_to_zero,
     ),
     Prediction(
         "foreign-number",
         "A port from 1024 to 49151 is registered for somebody's service. Your program is another one. "
         "What stops it from listening there?",
-        (
-            Choice("refused", "the kernel, which refuses", "Every such port that was tried is held by somebody, or a "
-                   "rule of this machine forbids it."),
-            Choice("granted", "nothing: it may listen there", "A registration is an agreement between people, and no "
-                   "kernel reads that list. So the number of a port is no proof of the service behind it."),
-        ),
+        (Choice("refused", "the kernel, which refuses", "Every such port that was tried is held by somebody, or a "
+                "rule of this machine forbids it."),
+         Choice("granted", "nothing: it may listen there", "A registration is an agreement between people, and no "
+                "kernel reads that list. So the number of a port is no proof of the service behind it.")),
         _remote_number,
     ),
     Prediction(
         "where-from",
         "You let this kernel choose 800 ports. Where will they come from?",
-        (
-            Choice("dynamic", "only from 49152 up", "This system keeps to the range that RFC 6335 sets aside, as "
-                   "Windows and macOS do."),
-            Choice("user", "also from 1024 to 49151", "The kernel has a range of its own, and it begins among the "
-                   "registered ports. Linux starts at 32768 unless somebody has set it otherwise."),
-            Choice("system", "from below 1024, too", "Somebody has set this system's range so."),
-        ),
+        (Choice("dynamic", "only from 49152 up", "This system keeps to the range that RFC 6335 sets aside, as "
+                "Windows and macOS do."),
+         Choice("user", "also from 1024 to 49151", "The kernel has a range of its own, and it begins among the "
+                "registered ports. Linux starts at 32768 unless somebody has set it otherwise."),
+         Choice("system", "from below 1024, too", "Somebody has set this system's range so.")),
         _where_from,
     ),
 )  # fmt: skip

@@ -9,6 +9,45 @@ from dataclasses import dataclass
 from sockets_lab.errors import BadInput
 
 MAX_PORT = 65535
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One protocol: what `socket.socket` takes for it, and what the number after the address of its sockets means."""
+
+    name: str
+    title: str
+    type: socket.SocketKind
+    number: int
+    number_means: str = "port"
+
+    @property
+    def has_ports(self) -> bool:
+        return self.number_means == "port"
+
+
+# Source: IANA's protocol numbers; socket(2), raw(7), icmp(7), linux/in.h (262 is Linux's own number).
+PROTOCOLS = {
+    one.name: one
+    for one in (
+        Protocol("tcp", "TCP", socket.SOCK_STREAM, 6),
+        Protocol("udp", "UDP", socket.SOCK_DGRAM, 17),
+        Protocol("mptcp", "MPTCP", socket.SOCK_STREAM, 262),
+        Protocol("udplite", "UDP-Lite", socket.SOCK_DGRAM, 136),
+        Protocol("icmp", "ICMP", socket.SOCK_DGRAM, 1, "ICMP identifier"),
+        Protocol("icmpv6", "ICMPv6", socket.SOCK_DGRAM, 58, "ICMP identifier"),
+        Protocol("raw", "raw", socket.SOCK_RAW, 255, "IP protocol number"),
+    )
+}
+TRANSPORTS = ("tcp", "udp")  # the protocols that the lessons experiment with
+
+
+def protocol_of(sock: socket.socket) -> Protocol:
+    """Name the protocol of an internet socket; every raw socket is "raw", whatever protocol it receives."""
+    same_type = [one for one in PROTOCOLS.values() if one.type == sock.type]
+    return next((one for one in same_type if one.number == sock.proto), same_type[0])
+
+
 TCP_STATES = (
     "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT",
     "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING",
@@ -29,6 +68,13 @@ def checked_port(port: object) -> int:
     if not 0 <= port <= MAX_PORT:
         raise BadInput(f"{port} is not a port number: 16 bits hold 0 to {MAX_PORT}, so pass one of these.")
     return port
+
+
+def whole_number(value: object, lowest: int, highest: int, what: str) -> int:
+    """Return the value if it is a whole number in this range. Args: what, with its article. Raises: BadInput."""
+    if isinstance(value, bool) or not isinstance(value, int) or not lowest <= value <= highest:
+        raise BadInput(f"{value!r} is not {what}: pass a whole number from {lowest} to {highest}.")
+    return value
 
 
 @dataclass(frozen=True, order=True)

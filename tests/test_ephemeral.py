@@ -15,7 +15,7 @@ from sockets_lab.kernel import table
 from sockets_lab.lessons.ports import ephemeral, services
 
 RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
-EVERY_WAY = [(protocol, way) for protocol in services.PROTOCOLS for way in ephemeral.WAYS]
+EVERY_WAY = [(protocol, way) for protocol in services.TRANSPORTS for way in ephemeral.WAYS]
 
 
 @pytest.mark.parametrize(("protocol", "way"), EVERY_WAY)

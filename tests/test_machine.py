@@ -280,7 +280,7 @@ def test_each_learner_has_groups_of_their_own(monkeypatch):
     assert all(ip_address(group) in ip_network("239.255.0.0/16") for group in groups)
     assert machine.home_group() == machine.home_group(0)
     for wrong in (-1, machine.OWN_GROUPS, True, "0"):
-        with pytest.raises(BadInput, match="none of your groups"):
+        with pytest.raises(BadInput, match="not one of your groups"):
             machine.home_group(wrong)
 
 

@@ -1,5 +1,6 @@
 """The values: every spelling of an endpoint that is right, and a sentence for every one that is not."""
 
+import os
 import re
 import socket
 from dataclasses import FrozenInstanceError
@@ -9,7 +10,18 @@ import pytest
 from header_samples import NO_HYPOTHESIS
 
 from sockets_lab.errors import BadInput
-from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, Owner, SocketRow, checked_port
+from sockets_lab.model import (
+    PROTOCOLS,
+    TCP_STATES,
+    TRANSPORTS,
+    Endpoint,
+    FourTuple,
+    Owner,
+    SocketRow,
+    checked_port,
+    protocol_of,
+    whole_number,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("port", [0, 1, 80, 65535, "0", "80", " 65535 ", "000000000000000000000080"])
@@ -153,3 +165,30 @@ def test_a_trusted_endpoint_is_the_same_value_as_a_checked_one():
     assert trusted == Endpoint("127.0.0.1", 80)
     assert hash(trusted) == hash(Endpoint("127.0.0.1", 80))
     assert str(trusted) == "127.0.0.1:80"
+
+
+def test_whole_numbers():
+    assert [whole_number(value, 1, 3, "a count") for value in (1, 3)] == [1, 3]
+    for value in (0, 4, True, 2.0, "2", None):
+        with pytest.raises(BadInput) as caught:
+            whole_number(value, 1, 3, "a count")
+        assert str(caught.value) == f"{value!r} is not a count: pass a whole number from 1 to 3."
+
+
+def test_protocols_are_those_that_the_kernel_names():
+    """Make one socket of each; what this kernel has not, or refuses this user, is left out."""
+    for one in PROTOCOLS.values():
+        family = socket.AF_INET6 if one.name == "icmpv6" else socket.AF_INET
+        try:
+            sock = socket.socket(family, one.type, one.number)
+        except OSError:
+            assert one.name not in TRANSPORTS
+            continue
+        with sock:
+            assert protocol_of(sock) is one
+            if hasattr(os, "getxattr"):  # Linux calls its protocols by the same names
+                told = os.getxattr(sock.fileno(), "system.sockprotoname").rstrip(b"\0").decode()
+                assert told.casefold() in (one.title.casefold(), "ping")
+    with socket.socket(type=socket.SOCK_DGRAM) as usual:
+        assert protocol_of(usual).has_ports
+        assert protocol_of(usual).title == "UDP"

@@ -30,7 +30,7 @@ def missing(*_: object) -> int:
 
 
 @has_list
-@pytest.mark.parametrize("protocol", services.PROTOCOLS)
+@pytest.mark.parametrize("protocol", services.TRANSPORTS)
 def test_names_and_ports_are_those_of_the_list(protocol: str) -> None:
     names = listed(protocol)
     assert services.named_ports(protocol) == frozenset(names)

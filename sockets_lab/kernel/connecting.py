@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sockets_lab import guard
-from sockets_lab.errors import BadInput, Refused, attempt
-from sockets_lab.model import Endpoint
+from sockets_lab.errors import Refused, attempt
+from sockets_lab.model import Endpoint, whole_number
 
 WAIT = 0.5  # seconds; on loopback an answer comes at once, so this is only waited for in vain
 UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)  # what a connect that does not block may answer
@@ -18,8 +18,7 @@ UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)  # what a connect that doe
 
 def listening(endpoint: Endpoint, backlog: int) -> socket.socket:
     """Return a socket that listens and never blocks. Args: backlog: 0-65535 connections."""
-    if isinstance(backlog, bool) or not isinstance(backlog, int) or not 0 <= backlog <= 65535:
-        raise BadInput(f"{backlog!r} is no backlog: pass a whole number of connections from 0 to 65535.")
+    whole_number(backlog, 0, 65535, "a backlog")
     sock = socket.socket(guard.destination(endpoint).family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)

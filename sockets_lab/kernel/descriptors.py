@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.errors import Refused, attempt
 from sockets_lab.kernel import table as socket_table
 from sockets_lab.kernel.machine import descriptor_limits
-from sockets_lab.model import Endpoint, SocketRow
+from sockets_lab.model import Endpoint, SocketRow, whole_number
 
 PROBED = 4096  # numbers tried one by one, where the system does not list a process's descriptors
 LISTS = ("/proc/self/fd", "/dev/fd")  # proc(5) on Linux; macOS and the BSDs
@@ -85,10 +85,7 @@ def entry(number: int) -> Entry | Refused:
 
 
 def checked_number(number: object) -> int:
-    highest = descriptor_limits()[0] - 1
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= highest:
-        raise BadInput(f"{number!r} is no descriptor that this process can have: pass 0 to {highest}.")
-    return number
+    return whole_number(number, 0, descriptor_limits()[0] - 1, "a descriptor that this process can have")
 
 
 def lowest_free() -> int:

@@ -20,7 +20,7 @@ from sockets_lab.lab.capture import OCTETS, Capture
 from sockets_lab.lab.launching import end, line, start
 from sockets_lab.lab.node import Node
 from sockets_lab.lab.unavailable import LabUnavailable
-from sockets_lab.model import SocketRow
+from sockets_lab.model import TRANSPORTS, SocketRow
 
 LEASE = 65535  # a port that no lesson uses: where there are no abstract names, who holds it has leased the address
 CHOICES = range(128, 254)  # for the second number of 127.x.y.z; learners' own addresses have 64 to 127 there
@@ -36,7 +36,7 @@ class LoopbackNode(Node):
         self._given.add(made)
         return made
 
-    def table(self, protocols: Iterable[str] = table.PROTOCOLS, owners: bool = False) -> list[SocketRow]:
+    def table(self, protocols: Iterable[str] = TRANSPORTS, owners: bool = False) -> list[SocketRow]:
         """Read the rows of the machine's table whose local address is this node's; the lease's is none of them."""
         rows = table.snapshot(protocols, owners=owners)
         return [row for row in rows if row.local.address == self.address and row.local.port != LEASE]

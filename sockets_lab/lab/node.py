@@ -15,7 +15,7 @@ from sockets_lab.kernel.table.owners import owners_of
 from sockets_lab.lab.capture import OCTETS, Capture, make_socket
 from sockets_lab.lab.execution import Reply, Work
 from sockets_lab.lab.rpc import Questions
-from sockets_lab.model import SocketRow
+from sockets_lab.model import TRANSPORTS, SocketRow, whole_number
 from sockets_lab.netns import cables
 from sockets_lab.netns.cables import INTERFACE
 from sockets_lab.netns.channel import Channel
@@ -98,7 +98,7 @@ class Node:
         """Interrupt the code that runs, as the stop button does to a cell; nothing happens where none runs."""
         self._work.interrupt()
 
-    def table(self, protocols: Iterable[str] = table.PROTOCOLS, owners: bool = False) -> list[SocketRow]:
+    def table(self, protocols: Iterable[str] = TRANSPORTS, owners: bool = False) -> list[SocketRow]:
         """Read the socket table of this node's network stack, as `table.snapshot` does.
 
         Owners are looked for from outside, so that also a descriptor of the notebook is found.
@@ -146,8 +146,7 @@ class Node:
 
     def slow(self, rate: int) -> Refused | None:
         """Let the cable carry no more than `rate` bits a second each way, from 8,000 to 1,000,000,000."""
-        if isinstance(rate, bool) or not isinstance(rate, int) or not 8_000 <= rate <= 10**9:
-            raise BadInput(f"{rate!r} is no rate for a cable: pass whole bits a second, from 8000 to 1000000000.")
+        whole_number(rate, 8_000, 10**9, "a rate of a cable in bits a second")
         return self._cable("slow", f"p{self.place}", rate) or self._at_this_end(cables.slow, INTERFACE, rate)
 
     def lose(self, share: float) -> Refused | None:

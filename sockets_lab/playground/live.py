@@ -10,14 +10,14 @@ import socket
 
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.kernel.connecting import ready
-from sockets_lab.model import Endpoint
+from sockets_lab.model import PROTOCOLS, TRANSPORTS, Endpoint, whole_number
 from sockets_lab.playground import opening, options
 from sockets_lab.playground.holding import Table
 from sockets_lab.playground.log import spelled
 from sockets_lab.playground.places import HERE
 from sockets_lab.playground.sockets import Left, Seat, mirrored
 
-TYPES = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}
+TYPES = {PROTOCOLS[name].title: PROTOCOLS[name].type for name in TRANSPORTS}
 FAMILIES = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
 DIRECTIONS = ("SHUT_WR", "SHUT_RD", "SHUT_RDWR")
 MOMENT = 0.03  # seconds for what is on its way to this socket; on loopback it comes at once
@@ -84,8 +84,7 @@ class Playground(Table):
 
     def listen(self, name: str, backlog: int = 5) -> Refused | None:
         """Let others connect. Args: backlog: connections that may wait for `accept`, 0-65535."""
-        if isinstance(backlog, bool) or not isinstance(backlog, int) or not 0 <= backlog <= QUEUED:
-            raise BadInput(f"{backlog!r} is no backlog: pass a whole number of connections from 0 to {QUEUED}.")
+        whole_number(backlog, 0, QUEUED, "a backlog")
         with self.lock:
             seat = self._seat(name)
             nameless = seat.local is None
@@ -166,8 +165,7 @@ class Playground(Table):
 
     def receive(self, name: str, size: int = 65536) -> bytes | Refused:
         """Take what has come, at most `size` bytes. b"" from TCP = the other end sends no more."""
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
-            raise BadInput(f"{size!r} bytes cannot be asked for: pass a whole number from 1 to {LARGEST}.")
+        whole_number(size, 1, LARGEST, "a number of bytes")
         with self.lock:
             seat = self._seat(name)
             if seat.local is not None and not seat.listens:

@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput
+from sockets_lab.model import whole_number
 
 LARGEST = 1 << 24  # bytes; more than any kernel gives
 
@@ -58,9 +59,7 @@ def found(name: object) -> Option:
 
 def checked(option: Option, value: object) -> int:
     """Return the value. Raises: BadInput, where it is no number that an option takes."""
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= LARGEST:
-        raise BadInput(f"{option.name} does not take {value!r} here: pass a whole number from 0 ({option.takes}).")
-    return value
+    return whole_number(value, 0, LARGEST, f"a value for {option.name} ({option.takes})")
 
 
 def packed(option: Option, value: int) -> tuple[int | bytes, str]:

@@ -4,9 +4,9 @@ import getpass
 import os
 from hashlib import sha256
 
-from sockets_lab.errors import BadInput
 from sockets_lab.kernel.machine.credentials import ticket
 from sockets_lab.kernel.machine.probes import LOOPBACK, loopback_addresses
+from sockets_lab.model import whole_number
 
 OWN_GROUPS = 4  # multicast groups of each learner; 65,536 / 4 learners who follow each other share none
 
@@ -45,8 +45,7 @@ def home_group(which: int = 0) -> str:
 
     Args: which: 0-3. Raises: BadInput. Source: RFC 2365 section 6.1 (the local scope).
     """
-    if isinstance(which, bool) or not isinstance(which, int) or not 0 <= which < OWN_GROUPS:
-        raise BadInput(f"{which!r} is none of your groups: pass a whole number from 0 to {OWN_GROUPS - 1}.")
+    whole_number(which, 0, OWN_GROUPS - 1, "one of your groups")
     place = (_number() * OWN_GROUPS + which) % 65536
     return f"239.255.{place >> 8}.{place % 256}"
 

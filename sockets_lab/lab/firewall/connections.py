@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from sockets_lab.kernel.netlink import attributes
 from sockets_lab.lab.firewall import nfnetlink
 from sockets_lab.lab.firewall.nfnetlink import CONNECTIONS, LIST_CONNECTIONS
-from sockets_lab.lab.firewall.rules import PROTOCOLS
-from sockets_lab.model import Endpoint, FourTuple
+from sockets_lab.lab.firewall.rules import NUMBERS
+from sockets_lab.model import TRANSPORTS, Endpoint, FourTuple
 
 ORIGINAL, REPLY, STATUS, PROTOCOL_INFO = 1, 2, 3, 4  # CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_STATUS, CTA_PROTOINFO
 ADDRESSES, PROTOCOL, SOURCE, DESTINATION = 1, 2, 1, 2  # CTA_TUPLE_IP, CTA_TUPLE_PROTO, CTA_IP_V4_SRC, CTA_IP_V4_DST
@@ -52,11 +52,11 @@ def connections() -> tuple[Tracked, ...]:
 
 
 def _listed() -> Iterator[Tracked]:
-    names = {number: name for name, number in PROTOCOLS.items()}
+    names = {number: name for name, number in NUMBERS.items()}
     for packed in nfnetlink.held(CONNECTIONS, LIST_CONNECTIONS):
         parts = attributes(packed)
         protocol = names.get(attributes(attributes(parts[ORIGINAL])[PROTOCOL])[NUMBER][0])
-        if protocol in ("tcp", "udp"):
+        if protocol in TRANSPORTS:
             answered = bool(int.from_bytes(parts[STATUS], "big") & SEEN_REPLY)
             yield Tracked(protocol, _name(parts[ORIGINAL]), _name(parts[REPLY]), answered, _tcp_state(parts))
 

@@ -10,7 +10,7 @@ from sockets_lab.errors import BadInput
 from sockets_lab.lab.firewall import encode
 from sockets_lab.lab.firewall.encode import ADDRESS, BY_RESET, LOADS, PORT, VERDICTS
 from sockets_lab.lab.firewall.expressions import Expression
-from sockets_lab.lab.firewall.rules import ANSWERS, PROTOCOLS, RESET, STATES, Rule
+from sockets_lab.lab.firewall.rules import ANSWERS, NUMBERS, RESET, STATES, Rule
 from sockets_lab.lab.firewall.rulesets import Unread
 from sockets_lab.model import Endpoint
 
@@ -98,7 +98,7 @@ def _compared(reading: _Reading, values: dict) -> None:
     if name in ("source", "destination"):
         reading.found[name] = socket.inet_ntoa(data.rjust(4)[:4])
     elif name == "protocol":
-        reading.found[name] = {bytes([number]): protocol for protocol, number in PROTOCOLS.items()}[data]
+        reading.found[name] = {bytes([number]): protocol for protocol, number in NUMBERS.items()}[data]
     elif name in ("port", "source_port"):
         number = int.from_bytes(data, "big")
         first = reading.found.get(name)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 
 from sockets_lab.lab.firewall.expressions import Expression
-from sockets_lab.lab.firewall.rules import ANSWERS, LOG_GROUP, PROTOCOLS, RESET, STATES, Ports, Rule
+from sockets_lab.lab.firewall.rules import ANSWERS, LOG_GROUP, NUMBERS, RESET, STATES, Ports, Rule
 
 NETWORK, TRANSPORT = 1, 2  # headers from whose begin an offset counts
 LOADS = {  # what a rule asks for -> the expression that loads it into register 1
@@ -42,7 +42,7 @@ def _tests(rule: Rule) -> Iterator[Expression]:
             yield _compare(EQUAL, socket.inet_aton(address))
     if rule.protocol:
         yield LOADS["protocol"]
-        yield _compare(EQUAL, bytes([PROTOCOLS[rule.protocol]]))
+        yield _compare(EQUAL, bytes([NUMBERS[rule.protocol]]))
     for name in ("source_port", "port"):
         ports: Ports = getattr(rule, name)
         if ports is not None:

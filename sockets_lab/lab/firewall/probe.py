@@ -12,7 +12,7 @@ from sockets_lab.lab.firewall.answers import Answer
 from sockets_lab.lab.firewall.flows import ports_of
 from sockets_lab.lab.firewall.reaching import bound, reach, reach_from
 from sockets_lab.lab.loopback import LoopbackNode
-from sockets_lab.model import Endpoint, FourTuple, checked_port
+from sockets_lab.model import TRANSPORTS, Endpoint, FourTuple, checked_port
 from sockets_lab.netns.cables import INTERFACE
 
 DEADLINE = 1.0  # seconds
@@ -30,7 +30,7 @@ def ask(
         datagram); hear: seconds to wait for a TCP server's first bytes; source_port: 0 = the kernel chooses.
     Returns: Refused, where the client cannot have its port. Raises: BadInput.
     """
-    if protocol not in ("tcp", "udp"):
+    if protocol not in TRANSPORTS:
         raise BadInput(f"{protocol!r} has no ports to ask at: pass 'tcp' or 'udp'.")
     for seconds, least in ((deadline, SHORTEST), (hear, 0)):
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not least <= seconds <= LONGEST:

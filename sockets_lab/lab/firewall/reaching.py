@@ -8,7 +8,7 @@ from sockets_lab import guard
 from sockets_lab.errors import Refused, refusal
 from sockets_lab.kernel.connecting import start_connect
 from sockets_lab.lab.firewall.answers import OUTCOMES, Answer
-from sockets_lab.model import Endpoint, FourTuple
+from sockets_lab.model import PROTOCOLS, Endpoint, FourTuple
 
 IP_RECVERR = 11  # Linux: tell a UDP socket of every ICMP error, not only of "port unreachable". Source: ip(7)
 _kept: list[socket.socket] = []  # in the node's process
@@ -44,7 +44,7 @@ def let_go() -> None:
 
 def bound(address: str, source_port: int, protocol: str) -> socket.socket:
     """Return a client's socket that has its name already. Raises: OSError."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM)
+    sock = socket.socket(socket.AF_INET, PROTOCOLS[protocol].type)
     try:
         if source_port:  # it may be in TIME_WAIT, from the question before
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

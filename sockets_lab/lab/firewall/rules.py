@@ -6,9 +6,9 @@ A rule's text is the one that Debian's `nft` reads and lists. Nothing here asks 
 from dataclasses import dataclass, field
 
 from sockets_lab.errors import BadInput
-from sockets_lab.model import Endpoint, checked_port
+from sockets_lab.model import PROTOCOLS, TRANSPORTS, Endpoint, checked_port
 
-PROTOCOLS = {"icmp": 1, "tcp": 6, "udp": 17}  # IPv4's numbers. Source: IANA, protocol numbers
+NUMBERS = {name: PROTOCOLS[name].number for name in ("icmp", *TRANSPORTS)}
 STATES = {"invalid": 1, "established": 2, "related": 4, "new": 8}  # bits, as the kernel has them
 ANSWERS = {"port": (3, "port-unreachable"), "host": (1, "host-unreachable"), "filter": (13, "admin-prohibited")}
 UNREACHABLE = 3  # the type of ICMP's messages that have these codes
@@ -60,10 +60,10 @@ class Rule:
 
     def __post_init__(self) -> None:
         _one_of(self.verdict, VERDICTS, "verdict")
-        _one_of(self.protocol, (*PROTOCOLS, None), "protocol")
+        _one_of(self.protocol, (*NUMBERS, None), "protocol")
         for name in ("port", "source_port"):
             object.__setattr__(self, name, _checked_ports(getattr(self, name)))
-        if (self.port, self.source_port) != (None, None) and self.protocol not in ("tcp", "udp"):
+        if (self.port, self.source_port) != (None, None) and self.protocol not in TRANSPORTS:
             raise BadInput("only TCP and UDP have ports: pass protocol='tcp' or 'udp' beside the port.")
         for name in ("source", "destination"):
             object.__setattr__(self, name, _checked_address(getattr(self, name)))
@@ -83,7 +83,7 @@ class Rule:
             raise BadInput(f"a rule that says {self.verdict} gives no answer: pass answer= with 'reject' only.")
         if (self.verdict == "dnat") != (self.to is not None):
             raise BadInput("'dnat', and nothing else, needs a new destination: pass to=Endpoint(...) with it.")
-        if self.to and (":" in self.to.address or not self.to.port or self.protocol not in ("tcp", "udp")):
+        if self.to and (":" in self.to.address or not self.to.port or self.protocol not in TRANSPORTS):
             raise BadInput("pass protocol='tcp' or 'udp', and an IPv4 endpoint with a port to forward to.")
         if self.log is not None and not (isinstance(self.log, str) and _is_label(self.log)):
             raise BadInput(f"{self.log!r} is no label: pass 1 to {LONGEST_LABEL} plain characters without quotes.")

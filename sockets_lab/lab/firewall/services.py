@@ -9,7 +9,7 @@ from typing import Self
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.lab import Node
-from sockets_lab.model import Endpoint
+from sockets_lab.model import PROTOCOLS, TRANSPORTS, Endpoint
 
 WEB = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"  # RFC 9112 section 4
 SSH = b"SSH-2.0-course\r\n"  # RFC 4253 section 4.2: a server that speaks SSH says this first
@@ -29,7 +29,7 @@ class Service:
     """
 
     def __init__(self, node: Node, port: int = 0, protocol: str = "tcp", greeting: bytes = SSH, waits: bool = False):
-        if protocol not in ("tcp", "udp"):
+        if protocol not in TRANSPORTS:
             raise BadInput(f"{protocol!r} has no ports: pass 'tcp' or 'udp'.")
         self._node, self._number = node, 0
         opened = attempt(node.run, start, Endpoint(node.address, port), protocol, greeting, waits)
@@ -65,7 +65,7 @@ class _Program:
     def __init__(self, endpoint: Endpoint, protocol: str, greeting: bytes, waits: bool) -> None:
         self.greeting, self.waits, self.ending = greeting, waits, threading.Event()
         tcp = protocol == "tcp"
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
+        self.sock = socket.socket(socket.AF_INET, PROTOCOLS[protocol].type)
         self.selector = selectors.DefaultSelector()
         try:
             # The port may be in TIME_WAIT. Where SO_REUSEPORT is missing, this option lets others take a live port.

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from sockets_lab.errors import BadInput
 from sockets_lab.headers import IPv4, Packet
 from sockets_lab.lab.firewall.flows import Flows, ports_of
-from sockets_lab.lab.firewall.rules import PROTOCOLS, Ports, Rule
+from sockets_lab.lab.firewall.rules import NUMBERS, Ports, Rule
 from sockets_lab.lab.firewall.rulesets import Chain, Ruleset
 
 
@@ -45,7 +45,7 @@ def matches(rule: Rule, packet: Packet, state: str = "new") -> bool:
         (not rule.state or state in rule.state)
         and rule.source in (None, ip.source)
         and rule.destination in (None, ip.destination)
-        and (rule.protocol is None or PROTOCOLS[rule.protocol] == ip.protocol)
+        and (rule.protocol is None or NUMBERS[rule.protocol] == ip.protocol)
         and _within(source_port, rule.source_port)
         and _within(port, rule.port)
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
-from sockets_lab.lessons.binding.trials import ANY_PORT, DEADLINE, TYPES, Names, bound, names, resolved
-from sockets_lab.model import Endpoint
+from sockets_lab.lessons.binding.trials import ANY_PORT, DEADLINE, Names, bound, names, resolved
+from sockets_lab.model import PROTOCOLS, Endpoint
 
 BINDING_CALLS = {"connect": "tcp", "listen": "tcp", "sendto": "udp"}  # they bind a socket that nobody has bound
 
@@ -39,7 +39,8 @@ def bind_by(call: str) -> Conversation:
     if call not in BINDING_CALLS:
         raise BadInput(f"{call!r} binds no socket: pass one of {', '.join(map(repr, BINDING_CALLS))}.")
     protocol = BINDING_CALLS[call]
-    with bound(ANY_PORT, protocol, listening=True) as (server, trial), socket.socket(type=TYPES[protocol]) as sock:
+    kind = PROTOCOLS[protocol].type
+    with bound(ANY_PORT, protocol, listening=True) as (server, trial), socket.socket(type=kind) as sock:
         if server is None:
             return Conversation(protocol, (), trial.refused)
         to = guard.destination(Endpoint.of(server.getsockname())).sockaddr
@@ -74,7 +75,7 @@ def conversation(
         if server is None:
             return Conversation(protocol, tuple(steps), trial.refused)
         to = guard.destination(Endpoint(destination, server.getsockname()[1]))
-        client = stack.enter_context(socket.socket(to.family, TYPES[protocol]))
+        client = stack.enter_context(socket.socket(to.family, PROTOCOLS[protocol].type))
         for sock in (server, client):
             sock.settimeout(DEADLINE)
         steps.append(names(client, "client", "socket"))

@@ -10,9 +10,8 @@ from dataclasses import dataclass, replace
 
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.kernel import machine, table
-from sockets_lab.model import Endpoint, SocketRow
+from sockets_lab.model import PROTOCOLS, TRANSPORTS, Endpoint, SocketRow
 
-TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 ANY_PORT = Endpoint("127.0.0.1", 0)
 DEADLINE = 3.0  # seconds; Linux answers in microseconds, Windows takes two seconds to say that nobody listens
 
@@ -87,13 +86,13 @@ def bound(
     Refused: EADDRNOTAVAIL (no address of this machine), EADDRINUSE, EACCES (privileged port), EAFNOSUPPORT.
     Source: bind(2), ip(7), ipv6(7).
     """
-    if protocol not in TYPES:
+    if protocol not in TRANSPORTS:
         raise BadInput(f"{protocol!r} is no protocol that has ports here: pass 'tcp' or 'udp'.")
     sockaddr, steps, call = resolved(asked), [], "socket"
     sock = refused = in_force = None
     with ExitStack() as stack:
         try:
-            sock = stack.enter_context(socket.socket(asked.family, TYPES[protocol]))
+            sock = stack.enter_context(socket.socket(asked.family, PROTOCOLS[protocol].type))
             steps.append(names(sock, "socket", call))
             if asked.family == socket.AF_INET6:
                 call = "setsockopt"

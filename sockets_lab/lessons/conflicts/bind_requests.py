@@ -10,9 +10,8 @@ from typing import Self
 
 from sockets_lab import guard
 from sockets_lab.errors import MEANINGS, BadInput, Refused, attempt
-from sockets_lab.model import Endpoint
+from sockets_lab.model import PROTOCOLS, TRANSPORTS, Endpoint
 
-TYPES = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 LISTENS = ("no", "before", "after")
 BACKLOG = 4  # connections that may wait; the experiments never have more than two at a time
 ACCEPT_WITHIN = 10.0  # seconds
@@ -42,7 +41,7 @@ class BindRequest:
     def __post_init__(self) -> None:
         endpoint = Endpoint(self.address, 0)
         object.__setattr__(self, "address", endpoint.address)
-        if self.protocol not in TYPES:
+        if self.protocol not in TRANSPORTS:
             raise BadInput(f"{self.protocol!r} is not a protocol with ports here: pass 'tcp' or 'udp'.")
         if self.listens not in LISTENS:
             raise BadInput(f"{self.listens!r} does not say when to listen: pass 'no', 'before' or 'after'.")
@@ -83,7 +82,7 @@ class Requester:
         """Create the socket and set its options. Refused: EAFNOSUPPORT without IPv6, ENOPROTOOPT, ..."""
         self.close()
         endpoint = Endpoint(claim.address, 0)
-        made = attempt(socket.socket, endpoint.family, TYPES[claim.protocol])
+        made = attempt(socket.socket, endpoint.family, PROTOCOLS[claim.protocol].type)
         if isinstance(made, Refused):
             return made
         self._claim, self._socket = claim, made

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import table
 from sockets_lab.lessons.datagrams.sending import QUIET, bound, drops, receive_all, send
-from sockets_lab.model import Endpoint
+from sockets_lab.model import Endpoint, whole_number
 
 MOST = 2000  # datagrams a round
 LARGEST = 1400  # bytes
@@ -52,8 +52,7 @@ def overflow(rounds: tuple[int, ...] = (60, 60), size: int = 100, buffer: int = 
         kernel may keep more or less (Linux: twice as much, for its own bookkeeping, socket(7)).
     """
     for what, value, low, high in (("size", size, 8, LARGEST), ("buffer", buffer, 1, 1 << 20)):
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise BadInput(f"{value!r} bytes will not do as {what}: pass a whole number from {low} to {high}.")
+        whole_number(value, low, high, f"a {what} in bytes")
     if not rounds or any(not isinstance(count, int) or not 1 <= count <= MOST for count in rounds):
         raise BadInput(f"{rounds!r} will not do as rounds: pass some numbers of datagrams, each from 1 to {MOST}.")
     with bound(buffer=buffer) as receiver, bound() as sender:

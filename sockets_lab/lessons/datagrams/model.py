@@ -13,7 +13,7 @@ from sockets_lab.lessons.datagrams.groups import is_member, join_group, leave_gr
 from sockets_lab.lessons.datagrams.loss import SMALL
 from sockets_lab.lessons.datagrams.peers import dissolve
 from sockets_lab.lessons.datagrams.sending import Datagram, bound, drops, receive_all, send, vacant
-from sockets_lab.model import Endpoint, SocketRow
+from sockets_lab.model import Endpoint, SocketRow, whole_number
 
 SENDERS = ("sender 1", "sender 2", "sender 3")
 MEMBERS = ("member 1", "member 2", "member 3")
@@ -103,8 +103,7 @@ class DatagramModel:
 
         Args: sender: one of SENDERS; to: RECEIVER, GROUP or NOBODY; data: bytes of one; times: 1-500.
         """
-        if isinstance(times, bool) or not isinstance(times, int) or not 1 <= times <= MOST:
-            raise BadInput(f"{times!r} datagrams will not do: pass a whole number from 1 to {MOST}.")
+        whole_number(times, 1, MOST, "a number of datagrams")
         sock, target = self._one_of(sender, SENDERS), self._target(to)
         before = self._filled()
         taken, refused = 0, None

@@ -16,7 +16,7 @@ from sockets_lab.lab.capture import Capture
 from sockets_lab.lessons.datagrams import ends, rounds
 from sockets_lab.lessons.datagrams.rounds import BetweenNodes, Round
 from sockets_lab.lessons.datagrams.sending import QUIET, Datagram
-from sockets_lab.model import Endpoint
+from sockets_lab.model import Endpoint, whole_number
 
 COUNT, FEW, MOST = 40, 5, 100  # datagrams in the first round, in each later one, and at most in the first
 MEMBERS = 2  # nodes that join
@@ -39,8 +39,7 @@ def between(lab: Lab, count: int = COUNT, group: str | None = None, port: int = 
     """
     if len(lab.nodes) <= MEMBERS:
         raise BadInput(f"{len(lab.nodes)} nodes are too few: pass a lab of three or more.")
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
-        raise BadInput(f"{count!r} datagrams will not do: pass a whole number from 1 to {MOST}.")
+    whole_number(count, 1, MOST, "a number of datagrams")
     try:
         with ExitStack() as stack:
             return _Play(lab, stack, Endpoint(group or machine.home_group(), port)).run(count)

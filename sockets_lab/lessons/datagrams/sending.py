@@ -15,7 +15,7 @@ from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import machine
 from sockets_lab.kernel.connecting import ready
-from sockets_lab.model import Endpoint
+from sockets_lab.model import Endpoint, whole_number
 
 HOME = "127.0.0.1"
 WAIT = 2.0  # seconds; on loopback a datagram that comes, comes at once, so this is only waited for in vain
@@ -89,8 +89,7 @@ def receive(sock: socket.socket, size: int = FIELD, wait: float = WAIT) -> Datag
 
     Raises: TimeoutError, where none came; OSError, where the kernel has an error to tell (ECONNREFUSED).
     """
-    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= FIELD:
-        raise BadInput(f"{size!r} bytes of room will not do: pass a whole number from 0 to {FIELD}.")
+    whole_number(size, 0, FIELD, "a number of bytes")
     if not ready([sock], selectors.EVENT_READ, wait):
         raise TimeoutError("no datagram came")
     if not hasattr(sock, "recvmsg"):  # Windows

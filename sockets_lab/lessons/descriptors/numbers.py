@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.kernel.descriptors import entry
 from sockets_lab.lessons.descriptors.sharing import DEADLINE, tcp_pair
+from sockets_lab.model import whole_number
 
 
 def at_number(sock: socket.socket, number: int) -> socket.socket | Refused:
@@ -82,8 +83,7 @@ def fill_table(limit: int = 32) -> FullTable | Refused:
 
     A child, because a limit holds for the whole process, and this one has other work to do. Source: getrlimit(2).
     """
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 16 <= limit <= 1024:
-        raise BadInput(f"{limit!r} is not a limit to try: pass a whole number from 16 to 1024.")
+    whole_number(limit, 16, 1024, "a limit to try")
     program = (
         "import resource, socket, sys\n"
         "limit = int(sys.argv[1])\n"

@@ -7,10 +7,11 @@ import ipywidgets as widgets
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lessons import descriptors
 from sockets_lab.lessons.descriptors.figure import numbers_and_sockets
+from sockets_lab.model import PROTOCOLS, TRANSPORTS
 from sockets_lab.panels.panel import Panel
 
 MOST = 10  # sockets: more would not fit on a screen
-TYPES = {"TCP": socket.SOCK_STREAM, "UDP": socket.SOCK_DGRAM}
+TYPES = {PROTOCOLS[name].title: PROTOCOLS[name].type for name in TRANSPORTS}
 
 
 def make() -> "DescriptorPanel":

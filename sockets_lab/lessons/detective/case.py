@@ -15,7 +15,7 @@ from sockets_lab.lessons.detective import customers
 from sockets_lab.lessons.detective.customers import FAREWELL, PATIENCE, Visit
 from sockets_lab.lessons.detective.programs import Program
 from sockets_lab.lessons.detective.settings import SERVICE
-from sockets_lab.model import Endpoint, FourTuple, SocketRow
+from sockets_lab.model import TRANSPORTS, Endpoint, FourTuple, SocketRow
 from sockets_lab.netns.settings import set_ephemeral_range
 
 CUSTOMER, SERVER = "10.20.30.40", "50.60.70.80"
@@ -94,7 +94,7 @@ class Case:
         """The address that customers have to take; None where A's kernel has but one."""
         return self.A.address if self.shares_stack else None
 
-    def sockets(self, node: Node, protocols: Iterable[str] = table.PROTOCOLS) -> list[SocketRow]:
+    def sockets(self, node: Node, protocols: Iterable[str] = TRANSPORTS) -> list[SocketRow]:
         """Read a node's socket table, with the processes that hold each; on loopback only the rows of its programs."""
         if not self.shares_stack:
             return node.table(protocols, owners=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, refusal
-from sockets_lab.model import Endpoint
+from sockets_lab.model import PROTOCOLS, Endpoint
 
 WANTED = b"order\n"
 PATIENCE = 1.0  # seconds for the connection, and again for the answer
@@ -53,7 +53,7 @@ def visit(
         close its end first.
     """
     guard.destination(endpoint)
-    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    kind = PROTOCOLS[protocol].type
     with socket.socket(endpoint.family, kind) as sock:
         sock.settimeout(patience)
         try:

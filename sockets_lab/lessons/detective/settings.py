@@ -7,7 +7,7 @@ from sockets_lab import guard
 from sockets_lab.errors import BadInput
 from sockets_lab.lab import Node
 from sockets_lab.lab.loopback import LoopbackNode
-from sockets_lab.model import Endpoint, checked_port
+from sockets_lab.model import TRANSPORTS, Endpoint, checked_port, whole_number
 
 SERVICE = {
     "at_once": 16, "backlog": 16, "patience": 1.0, "closes": True, "reuse_address": True, "ipv6_only": False,
@@ -34,7 +34,7 @@ def checked(node: Node, changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _protocol(_: Node, __: str, value: object) -> object:
-    if value not in ("tcp", "udp"):
+    if value not in TRANSPORTS:
         raise BadInput(f"{value!r} is no protocol that has ports: pass 'tcp' or 'udp'.")
     return value
 
@@ -67,9 +67,7 @@ def _target(node: Node, name: str, value: Any) -> list[Any]:
 
 
 def _number(_: Node, name: str, value: object) -> object:
-    if isinstance(value, bool) or not isinstance(value, int) or not (name == "at_once") <= value <= MOST:
-        raise BadInput(f"{value!r} cannot be {name}, {MEANINGS[name]}: pass a whole number up to {MOST}.")
-    return value
+    return whole_number(value, int(name == "at_once"), MOST, f"a number for {name}, {MEANINGS[name]}")
 
 
 def _patience(_: Node, __: str, value: object) -> object:

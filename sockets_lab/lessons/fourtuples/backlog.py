@@ -7,10 +7,11 @@ again about a second later; other systems may refuse it. Both are results. Sourc
 import time
 from dataclasses import dataclass
 
-from sockets_lab.errors import BadInput, Refused
+from sockets_lab.errors import Refused
 from sockets_lab.kernel.connecting import WAIT
 from sockets_lab.lessons.fourtuples.ends import Connection, Delivery
 from sockets_lab.lessons.fourtuples.listener import Listener
+from sockets_lab.model import whole_number
 
 LARGEST = 64  # connections; the lesson needs two or three
 SPARE = 8  # systems add something of their own to the backlog that was asked for
@@ -80,8 +81,7 @@ def fill_queue(backlog: int = 2, wait: float = WAIT, patience: float = PATIENCE)
     Args: backlog: 0-64 connections; wait: seconds for a connect; patience: seconds for the client that found no room.
     Returns: what happened, step by step; Refused where not even the first client got in.
     """
-    if isinstance(backlog, bool) or not isinstance(backlog, int) or not 0 <= backlog <= LARGEST:
-        raise BadInput(f"{backlog!r} will not do as a backlog here: pass 0 to {LARGEST} connections.")
+    whole_number(backlog, 0, LARGEST, "a backlog to try")
     with Listener(backlog=backlog) as listener:
         diary = _Diary(listener)
         diary.write("listen", None, None)

@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sockets_lab import guard
-from sockets_lab.errors import MEANINGS, BadInput, Refused, attempt
+from sockets_lab.errors import MEANINGS, Refused, attempt
 from sockets_lab.kernel import machine, table
 from sockets_lab.kernel.connecting import WAIT, listening, start_connect
 from sockets_lab.kernel.machine import IP_LOCAL_PORT_RANGE
-from sockets_lab.model import Endpoint, FourTuple
+from sockets_lab.model import Endpoint, FourTuple, whole_number
 
 IP_BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)  # linux/in.h, from Linux 4.2
 HERE = Endpoint("127.0.0.1", 0)
@@ -47,8 +47,7 @@ def exhaust(size: int = 8, other_source: str = "127.0.0.2") -> Exhaustion | Refu
 
     Args: size: 1-64 ports. Returns: Refused (ENOPROTOOPT) where no socket can have a range of its own.
     """
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
-        raise BadInput(f"{size!r} ports will not do: pass a whole number from 1 to {LARGEST}.")
+    whole_number(size, 1, LARGEST, "a number of ports to try")
     source = guard.destination(Endpoint(other_source, 0))
     if not machine.has_local_port_range():
         return Refused("ENOPROTOOPT", MEANINGS["ENOPROTOOPT"])

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from sockets_lab.errors import BadInput
 from sockets_lab.kernel import machine
 from sockets_lab.kernel.connecting import listening
 from sockets_lab.kernel.linger import reset_on_close
@@ -20,7 +19,7 @@ from sockets_lab.lessons.fourtuples.load_roles import Host
 from sockets_lab.lessons.fourtuples.load_worker import Member
 from sockets_lab.lessons.fourtuples.memory import kernel_memory, python_memory
 from sockets_lab.lessons.fourtuples.port_search import SPARE, more_descriptors
-from sockets_lab.model import Endpoint
+from sockets_lab.model import Endpoint, whole_number
 
 LARGEST = 200_000  # connections
 MOST = 16  # processes of one role
@@ -61,8 +60,7 @@ def crowd(count: int = 1000, weigh: bool = True, seconds: float = SECONDS) -> It
     Yields: what was reached: as many as the limits of descriptors allow.
     Raises: BadInput; ChildProcessError, where a process of the crowd cannot start.
     """
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= LARGEST:
-        raise BadInput(f"{count!r} connections will not do: pass a whole number from 1 to {LARGEST}.")
+    whole_number(count, 1, LARGEST, "a number of connections")
     until = time.monotonic() + seconds
     with more_descriptors(count + 2 * SPARE) as limit, ExitStack() as stack:
         host = stack.enter_context(Host(listener()))

@@ -15,9 +15,9 @@ from sockets_lab.lab.capture import Capture, Captured
 from sockets_lab.lessons.knocking import knocks
 from sockets_lab.lessons.knocking.knocks import Heard, Knock
 from sockets_lab.lessons.knocking.place import RING, Place
+from sockets_lab.model import PROTOCOLS
 
 MOST = 10_000  # knocks that are heard at a time: whoever knocks without end does not keep us
-KINDS = {knocks.TCP: socket.SOCK_STREAM, knocks.UDP: socket.SOCK_DGRAM}
 
 
 def knock_in(one: Captured, address: str) -> Heard | None:
@@ -74,7 +74,7 @@ class SocketEar:
         with ExitStack() as held:
             selector = held.enter_context(selectors.DefaultSelector())
             for one in dict.fromkeys(wanted := tuple(sequence)):
-                sock = held.enter_context(place.bound(KINDS[one.protocol], one.port))
+                sock = held.enter_context(place.bound(PROTOCOLS[one.protocol].type, one.port))
                 if one.protocol == knocks.TCP:
                     sock.listen()
                 opened.append(sock)

@@ -16,7 +16,7 @@ from sockets_lab.kernel.linger import reset_on_close
 from sockets_lab.lessons.knocking import knocks
 from sockets_lab.lessons.knocking.gate import ROOM
 from sockets_lab.lessons.knocking.knocks import Knock, checked_seconds, sequence_of
-from sockets_lab.model import Endpoint
+from sockets_lab.model import PROTOCOLS, Endpoint
 
 PACE = 0.05  # seconds from one knock to the next
 GIVE_UP = 0.5  # seconds: after one, the kernel repeats a SYN without answer. Source: RFC 6298 section 2.1
@@ -80,7 +80,7 @@ def knock(
 def _knock_once(one: Knock, target: Endpoint, origin: Endpoint | None, until: float) -> str:
     """Send one knock, and listen for an answer until then. Raises: OSError."""
     is_tcp = one.protocol == knocks.TCP
-    with socket.socket(target.family, socket.SOCK_STREAM if is_tcp else socket.SOCK_DGRAM) as sock:
+    with socket.socket(target.family, PROTOCOLS[one.protocol].type) as sock:
         sock.setblocking(False)
         if origin:
             sock.bind(origin.sockaddr)

@@ -14,6 +14,6 @@ from sockets_lab.lessons.ports.portmap import (
 )
 from sockets_lab.lessons.ports.probing import Probe, probe
 from sockets_lab.lessons.ports.ranges import DYNAMIC, RANGES, SYSTEM, USER, PortRange, range_of
-from sockets_lab.lessons.ports.services import PROTOCOLS, Service, named_ports, names_known, port_of, service
+from sockets_lab.lessons.ports.services import Service, named_ports, names_known, port_of, service
 from sockets_lab.lessons.ports.sixteen_bits import NumberTrial, try_number
 from sockets_lab.lessons.ports.text import TEXT_TABLE, NameCheck, TextRow, compare_names, misplaced

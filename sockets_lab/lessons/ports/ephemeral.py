@@ -12,8 +12,8 @@ from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import machine
 from sockets_lab.kernel.linger import reset_on_close
-from sockets_lab.lessons.ports.services import PROTOCOLS, checked_protocol
-from sockets_lab.model import MAX_PORT, Endpoint
+from sockets_lab.lessons.ports.services import checked_protocol
+from sockets_lab.model import MAX_PORT, PROTOCOLS, TRANSPORTS, Endpoint, whole_number
 
 WAYS = ("bind", "connect")
 MOST = 20_000
@@ -100,8 +100,7 @@ def hand_out(protocol: str = "tcp", way: str = "bind", count: int = 500, address
     checked_protocol(protocol)
     if way not in WAYS:
         raise BadInput(f"{way!r} is no way to ask for a port: pass 'bind' or 'connect'.")
-    if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= MOST:
-        raise BadInput(f"{count!r} ports cannot be asked for: pass a whole number from 1 to {MOST}.")
+    whole_number(count, 1, MOST, "a number of ports")
     home = guard.destination(Endpoint(address, 0))
     ports: list[int] = []
     with ExitStack() as stack:
@@ -122,13 +121,13 @@ def measure_ephemeral(count: int = 500, address: str = "127.0.0.1") -> Measured:
     Returns: four handouts: tcp bind, tcp connect, udp bind, udp connect.
     Raises: BadInput, as `hand_out`.
     """
-    handouts = tuple(hand_out(protocol, way, count, address) for protocol in PROTOCOLS for way in WAYS)
+    handouts = tuple(hand_out(protocol, way, count, address) for protocol in TRANSPORTS for way in WAYS)
     return Measured(handouts, machine.ephemeral_range())
 
 
 def _asker(protocol: str, way: str, home: Endpoint, stack: ExitStack) -> Callable[[], int]:
     """Make the function that asks for one port; the socket that it connects to lives as long as the stack."""
-    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    kind = PROTOCOLS[protocol].type
 
     def by_bind() -> int:
         with socket.socket(home.family, kind) as sock:

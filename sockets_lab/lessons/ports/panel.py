@@ -10,14 +10,13 @@ from sockets_lab.errors import BadInput
 from sockets_lab.lessons import ports
 from sockets_lab.lessons.ports import PortMap
 from sockets_lab.lessons.ports.figure_portmap import map_of_ports
-from sockets_lab.model import checked_port
+from sockets_lab.model import PROTOCOLS, checked_port
 from sockets_lab.panels.panel import Panel
 
 HERE = "127.0.0.1"
 MOST = 20  # sockets that the panel holds open
 COUNT = 200  # ports asked for at a click
 DEADLINE = 0.08  # seconds: a panel must answer at once, and the loopback does
-KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 MEANING = {
     "open": "somebody listens there and answered.",
     "refused": "nobody listens there, and the machine said so at once.",
@@ -104,7 +103,7 @@ class PortPanel(Panel):
         if len(self.held) >= MOST:
             raise BadInput(f"{MOST} sockets are enough for one panel: close one first.")
         protocol = self.protocol.value
-        sock = socket.socket(socket.AF_INET, KINDS[protocol])
+        sock = socket.socket(socket.AF_INET, PROTOCOLS[protocol].type)
         try:
             sock.bind((HERE, checked_port(self.port.value)))
             if protocol == "tcp":

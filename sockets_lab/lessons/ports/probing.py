@@ -10,7 +10,7 @@ from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import table
 from sockets_lab.lessons.ports.ranges import PortRange, range_of
 from sockets_lab.lessons.ports.services import Service, checked_protocol, service
-from sockets_lab.model import Endpoint, FourTuple, SocketRow, checked_port
+from sockets_lab.model import PROTOCOLS, Endpoint, FourTuple, SocketRow, checked_port
 
 DEADLINES = {"tcp": 3.0, "udp": 0.3}  # seconds; a datagram that is swallowed is answered by nothing at all
 
@@ -87,7 +87,7 @@ def probe(
 
 
 def _kind(protocol: str) -> socket.SocketKind:
-    return socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    return PROTOCOLS[protocol].type
 
 
 def _bind(asked: Endpoint, protocol: str) -> Endpoint:

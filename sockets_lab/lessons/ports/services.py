@@ -11,9 +11,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from sockets_lab.errors import BadInput, Refused, attempt
-from sockets_lab.model import MAX_PORT, checked_port
+from sockets_lab.model import MAX_PORT, TRANSPORTS, checked_port
 
-PROTOCOLS = ("tcp", "udp")
 WELL_KNOWN = (80, 22, 25, 53, 443)  # where a machine has any names at all, it has one of these
 FILES = (Path("/etc/services"), Path(os.environ.get("SYSTEMROOT", "/"), "System32/drivers/etc/services"))
 ENTRY = re.compile(r"\s*[^\s#]+\s+(\d+)/(\w+)")  # name, port/protocol, aliases, comment: services(5)
@@ -34,7 +33,7 @@ class Service:
 
 def checked_protocol(protocol: str) -> str:
     """Return "tcp" or "udp". Raises: BadInput, for anything else."""
-    if protocol not in PROTOCOLS:
+    if protocol not in TRANSPORTS:
         raise BadInput(f"{protocol!r} has no ports here: pass 'tcp' or 'udp'.")
     return protocol
 
@@ -65,7 +64,7 @@ def port_of(name: str, protocol: str = "tcp") -> int | None:
 
 def names_known() -> bool:
     """Tell whether this machine can name services at all, by asking for some that every list has."""
-    asked = (attempt(socket.getservbyport, port, protocol) for port in WELL_KNOWN for protocol in PROTOCOLS)
+    asked = (attempt(socket.getservbyport, port, protocol) for port in WELL_KNOWN for protocol in TRANSPORTS)
     return any(not isinstance(answer, Refused) for answer in asked)
 
 
@@ -83,7 +82,7 @@ def named_ports(protocol: str = "tcp") -> frozenset[int] | None:
     return _named(text, protocol)
 
 
-@lru_cache(maxsize=2 * len(PROTOCOLS))  # a panel asks again at every click
+@lru_cache(maxsize=2 * len(TRANSPORTS))  # a panel asks again at every click
 def _named(text: str, protocol: str) -> frozenset[int]:
     entries = (ENTRY.match(line) for line in text.splitlines())
     ports = {int(entry[1]) for entry in entries if entry and entry[2] == protocol}

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from sockets_lab.lessons.ports.ranges import SYSTEM, PortRange, range_of
-from sockets_lab.lessons.ports.services import PROTOCOLS, Service, port_of, service
+from sockets_lab.lessons.ports.services import Service, port_of, service
+from sockets_lab.model import TRANSPORTS
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def compare_names() -> list[NameCheck]:
             row,
             service(row.port, "tcp"),
             service(row.port, "udp"),
-            tuple(each for each in PROTOCOLS if port_of(row.registered, each) == row.port),
+            tuple(each for each in TRANSPORTS if port_of(row.registered, each) == row.port),
         )
         for row in TEXT_TABLE
     ]

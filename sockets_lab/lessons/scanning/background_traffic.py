@@ -6,8 +6,8 @@ import time
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
-from sockets_lab.lessons.scanning.scan_options import Ports, checked_count, checked_seconds, chosen_ports
-from sockets_lab.model import Endpoint
+from sockets_lab.lessons.scanning.scan_options import Ports, checked_seconds, chosen_ports
+from sockets_lab.model import Endpoint, whole_number
 
 PATIENCE = 1.0  # seconds for one connection
 
@@ -25,7 +25,7 @@ def visit(
     target = guard.destination(Endpoint(address, 0))
     services = chosen_ports(ports)
     own = None if source is None else guard.destination(Endpoint(source, 0)).sockaddr
-    checked_count(times, "number of visits", 10_000)
+    whole_number(times, 1, 10_000, "a number of visits")
     checked_seconds(pause, "pause", 0, 60)
     chance = random.Random(seed)
     made = []

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput
-from sockets_lab.lessons.scanning.scan_options import checked_count, checked_seconds
-from sockets_lab.model import MAX_PORT, Endpoint
+from sockets_lab.lessons.scanning.scan_options import checked_seconds
+from sockets_lab.model import MAX_PORT, Endpoint, whole_number
 
 
 @dataclass(frozen=True, order=True)
@@ -63,7 +63,7 @@ class Detector:
     """
 
     def __init__(self, threshold: int = 15, window: float = 10.0) -> None:
-        self.threshold = checked_count(threshold, "threshold", MAX_PORT, least=2)
+        self.threshold = whole_number(threshold, 2, MAX_PORT, "a threshold")
         self.window = checked_seconds(window, "window", 0.001, 86400)
         self._recent: dict[str, deque[Attempt]] = {}  # by source, the earliest first
         self._counts: dict[str, Counter[tuple[str, int]]] = {}  # how often a port stands among them

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sockets_lab.lessons.scanning.detecting import Alarm, Attempt, Detector
-from sockets_lab.lessons.scanning.scan_options import checked_count
-from sockets_lab.model import MAX_PORT
+from sockets_lab.model import MAX_PORT, whole_number
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ def levels(attempts: Iterable[Attempt], window: float = 10.0) -> tuple[Level, ..
 
 def alarms_at(counted: Iterable[Level], threshold: int) -> tuple[Alarm, ...]:
     """Return the alarms that a detector with this threshold raises, the same as `alarms`. Raises: BadInput."""
-    checked_count(threshold, "threshold", MAX_PORT, least=2)
+    whole_number(threshold, 2, MAX_PORT, "a threshold")
     told: set[str] = set()
     raised = []
     for one in counted:

@@ -64,13 +64,6 @@ def checked_seconds(value: object, what: str, least: float, most: float) -> floa
     return float(value)
 
 
-def checked_count(value: object, what: str, most: int, least: int = 1) -> int:
-    """Return a number of things. Raises: BadInput."""
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise BadInput(f"{value!r} is no {what}: pass a whole number from {least} to {most}.")
-    return value
-
-
 def checked_rate(rate: object) -> float | None:
     """Return a rate in ports a second; None stands for as fast as it goes. Raises: BadInput."""
     if rate is None:

@@ -20,7 +20,7 @@ from sockets_lab.lessons.scanning import scan_options
 from sockets_lab.lessons.scanning.outcome import Progress, Scan
 from sockets_lab.lessons.scanning.run import Run
 from sockets_lab.lessons.scanning.waiting import Waiting
-from sockets_lab.model import Endpoint
+from sockets_lab.model import Endpoint, whole_number
 
 UNDER_WAY = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK)
 # ECONNRESET, EPIPE: there was a connection, and the other end threw it away before we looked.
@@ -48,7 +48,7 @@ def scan(
     todo = scan_options.in_order(ports, order, seed)
     seconds = scan_options.checked_seconds(deadline, "deadline", 0.01, 60)
     run = Run(len(todo), scan_options.checked_rate(rate), progress, stop)
-    tries = scan_options.checked_count(tries, "number of tries", 10)
+    tries = whole_number(tries, 1, 10, "a number of tries")
     with Waiting(selectors.EVENT_WRITE, seconds) as waiting:
         scanner = _Scanner(target, run, waiting)
         refused: Refused | None = attempt(scanner.scan, todo, tries)

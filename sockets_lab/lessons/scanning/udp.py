@@ -20,7 +20,7 @@ from sockets_lab.lessons.scanning import scan_options
 from sockets_lab.lessons.scanning.outcome import Progress, Scan
 from sockets_lab.lessons.scanning.run import Run
 from sockets_lab.lessons.scanning.waiting import Waiting
-from sockets_lab.model import Endpoint
+from sockets_lab.model import Endpoint, whole_number
 
 LARGEST = 65507  # bytes that one datagram carries over IPv4
 REST = 1.1  # seconds in which a kernel that keeps ICMP slow may send one message more
@@ -49,7 +49,7 @@ def udp_scan(
     todo = scan_options.in_order(ports, order, seed)
     seconds = scan_options.checked_seconds(deadline, "deadline", 0.01, 60)
     run = Run(len(todo), scan_options.checked_rate(rate), progress, stop)
-    tries = scan_options.checked_count(tries, "number of tries", 10)
+    tries = whole_number(tries, 1, 10, "a number of tries")
     if not isinstance(payload, bytes) or len(payload) > LARGEST:
         raise BadInput(f"a datagram carries 0 to {LARGEST} bytes: pass such as b'hello'.")
     with Waiting(selectors.EVENT_READ, seconds) as waiting:

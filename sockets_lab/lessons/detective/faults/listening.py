@@ -7,6 +7,7 @@ from sockets_lab.kernel.connecting import until
 from sockets_lab.kernel.machine import has_ipv6, loopback_addresses
 from sockets_lab.lessons.detective.case import Case
 from sockets_lab.lessons.detective.faults.fault import Fault, has_stacks
+from sockets_lab.model import TRANSPORTS
 
 SQUATTERS = ("backup", "mailer", "metrics", "archive")
 EARLIER = 3  # customers of the service before it was started again
@@ -33,7 +34,7 @@ def _no_other_address() -> str:
 
 def wrong_protocol(case: Case) -> None:
     """Let the customers speak one protocol, and the service the other."""
-    other, case.protocol = case.random.sample(("tcp", "udp"), 2)
+    other, case.protocol = case.random.sample(TRANSPORTS, 2)
     case.serve(protocol=other)
 
 

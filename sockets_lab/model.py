@@ -1,6 +1,6 @@
 """The values that every lesson speaks of: endpoints, four-tuples and the rows of the kernel's socket table.
 
-Plain frozen dataclasses. They open nothing and ask the kernel nothing.
+Plain frozen dataclasses. They open nothing; of the kernel they ask only how an interface is called.
 """
 
 import socket
@@ -45,7 +45,17 @@ TRANSPORTS = ("tcp", "udp")  # the protocols that the lessons experiment with
 def protocol_of(sock: socket.socket) -> Protocol:
     """Name the protocol of an internet socket; every raw socket is "raw", whatever protocol it receives."""
     same_type = [one for one in PROTOCOLS.values() if one.type == sock.type]
-    return next((one for one in same_type if one.number == sock.proto), same_type[0])
+    unknown = Protocol(f"protocol {sock.proto}", f"protocol {sock.proto}", sock.type, sock.proto)
+    usual = same_type[0] if same_type and (sock.proto == 0 or sock.type == socket.SOCK_RAW) else unknown
+    return next((one for one in same_type if one.number == sock.proto), usual)
+
+
+def spelled(endpoint: "Endpoint", protocol: str) -> str:
+    """Spell an endpoint of a row, with what its number means where it is no port."""
+    known = PROTOCOLS.get(protocol)
+    if known is None or known.has_ports:
+        return str(endpoint)
+    return f"{endpoint.address}, {known.number_means} {endpoint.port}"
 
 
 TCP_STATES = (
@@ -82,7 +92,8 @@ class Endpoint:
     """A socket address: one IP address and one port.
 
     Args:
-        address: a literal IPv4 or IPv6 address ("127.0.0.1", "::1"); names are not looked up.
+        address: a literal IPv4 or IPv6 address ("127.0.0.1", "::1"); names are not looked up. An address that is only
+            unique on one link keeps its interface ("fe80::1%eth0", RFC 4007): without it, it is another endpoint.
         port: 0-65535, 0 = the kernel chooses.
     Raises: BadInput, with a sentence that says what to pass instead.
     Source: RFC 9293 section 4 calls this pair a "socket"; ip(7) and Python call it an address.
@@ -108,7 +119,10 @@ class Endpoint:
     @classmethod
     def of(cls, sockname: tuple) -> "Endpoint":
         """Make an endpoint of what `getsockname`, `getpeername` or `accept` answered."""
-        return cls(sockname[0], sockname[1])
+        address, port, *rest = sockname
+        if rest[1:] and rest[1] and "%" not in address:  # IPv6: the flow label and the scope id follow
+            address = f"{address}%{interface_name(rest[1])}"
+        return cls(address, port)
 
     @classmethod
     def trusted(cls, address: str, port: int) -> "Endpoint":
@@ -123,9 +137,26 @@ class Endpoint:
         return socket.AF_INET6 if ":" in self.address else socket.AF_INET
 
     @property
-    def sockaddr(self) -> tuple[str, int]:
-        """The pair that `bind`, `connect` and `sendto` take."""
-        return (self.address, self.port)
+    def sockaddr(self) -> tuple:
+        """What `bind`, `connect` and `sendto` take: a pair, or with an interface the four values of IPv6."""
+        bare, _, zone = self.address.partition("%")
+        try:
+            return (bare, self.port, 0, socket.if_nametoindex(zone)) if zone else (bare, self.port)
+        except OSError:  # no interface has this name: `bind` will say so
+            return (self.address, self.port)
+
+    def agrees_with(self, other: "Endpoint") -> bool:
+        """Whether both can be one endpoint: IPv4 inside IPv6 or not, and with no interface given, on any."""
+        here, there = self.unmapped, other.unmapped
+        address, _, zone = here.address.partition("%")
+        other_address, _, other_zone = there.address.partition("%")
+        return (address, here.port) == (other_address, there.port) and (zone == other_zone or not (zone and other_zone))
+
+    @property
+    def unmapped(self) -> "Endpoint":
+        """The IPv4 endpoint that is inside an IPv6 one; any other as it is. Source: RFC 4291 section 2.5.5.2."""
+        ipv4 = self.address.removeprefix("::ffff:")
+        return self if ":" in ipv4 or ipv4 == self.address else Endpoint(ipv4, self.port)
 
     @property
     def is_wildcard(self) -> bool:
@@ -134,10 +165,18 @@ class Endpoint:
 
     def covers(self, other: "Endpoint") -> bool:
         """Whether who listens here is reached at the other endpoint: the same port, and its address or all."""
-        return self.port == other.port and (self.is_wildcard or self.address == other.address)
+        return self.port == other.port and (self.is_wildcard or self.agrees_with(other))
 
     def __str__(self) -> str:
         return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+def interface_name(index: int) -> str:
+    """Return the name of an interface of this machine; its number where it has none. Source: if_indextoname(3)."""
+    try:
+        return socket.if_indextoname(index)
+    except (OSError, OverflowError, TypeError):
+        return str(index)
 
 
 def _checked_address(address: object) -> str:
@@ -149,8 +188,8 @@ def _checked_address(address: object) -> str:
                 usual = socket.inet_ntop(family, socket.inet_pton(family, bare))
             except (OSError, ValueError):
                 continue
-            if bool(zone) == bool(percent):  # RFC 4007 section 11.2: an address, "%", and the name of its zone
-                return usual + percent + zone
+            if bool(zone) == bool(percent):  # RFC 4007 section 11.2: an address, "%", and the zone's name or number
+                return usual + percent + (interface_name(int(zone)) if zone.isdecimal() else zone)
     raise BadInput(f"{address!r} is not an IP address: write it in numbers, as 127.0.0.1 or ::1.")
 
 
@@ -187,9 +226,11 @@ class Owner:
 class SocketRow:
     """One row of the kernel's socket table.
 
-    protocol "tcp" or "udp"; state one of TCP_STATES, for UDP "UNCONNECTED" or "CONNECTED"; the queues in bytes
+    protocol a name in PROTOCOLS; state one of TCP_STATES, for UDP "UNCONNECTED" or "CONNECTED"; the queues in bytes
     (for a TCP listener: connections waiting for accept, and the backlog); inode 0 = no descriptor points here (yet, or
-    any more). None, in the last four: this system does not tell. Owners are also None where nobody asked for them.
+    any more). None, in these four: this system does not tell. Owners are also None where nobody asked for them.
+    device: the interface that the socket is bound to (SO_BINDTODEVICE, or a link-local address); "" = none, or not
+    told. A raw socket has no port: the number in its local endpoint is the IP protocol that it receives (raw(7)).
     """
 
     protocol: str
@@ -200,6 +241,7 @@ class SocketRow:
     send_queue: int | None = None
     inode: int | None = None
     owners: tuple[Owner, ...] | None = None
+    device: str = ""
 
     @property
     def four_tuple(self) -> FourTuple:

@@ -402,7 +402,7 @@ def test_a_callers_mistake_says_what_to_pass_instead() -> None:
             with pytest.raises(BadInput, match="pass bytes"):
                 datagrams.send(sock, wrong, name_of(sock))  # type: ignore[arg-type]
         for size in (-1, 65536, True, "5"):
-            with pytest.raises(BadInput, match="bytes of room"):
+            with pytest.raises(BadInput, match="a number of bytes"):
                 datagrams.receive(sock, size)  # type: ignore[arg-type]
         with pytest.raises(TimeoutError):
             datagrams.receive(sock, wait=0)

@@ -67,7 +67,7 @@ def test_at_number_gives_that_number_to_that_socket_and_to_no_child():
 
 @pytest.mark.parametrize("number", [-1, 10**9, 2.0, "7", True, None])
 def test_at_number_says_which_numbers_can_be_had(number):
-    with socket.socket() as sock, pytest.raises(BadInput, match="pass 0 to"):
+    with socket.socket() as sock, pytest.raises(BadInput, match="pass a whole number from 0 to"):
         descriptors.at_number(sock, number)
 
 

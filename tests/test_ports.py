@@ -101,9 +101,6 @@ def test_the_map_shows_sockets_while_they_are_open(stack: ExitStack, protocol: s
     assert port_of(peer) not in drawn.waiting
     seen = {each.laddr.port for each in psutil.Process().net_connections(protocol + "4")}
     assert seen <= drawn.occupied
-    rows = ports.occupied(protocol)
-    assert list(rows) == sorted(rows)
-    assert all(row.local.port == port and row.protocol == protocol for port, held in rows.items() for row in held)
 
 
 @pytest.mark.skipif(shutil.which("ss") is None, reason="ss is not installed")

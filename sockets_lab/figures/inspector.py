@@ -3,7 +3,7 @@
 from html import escape
 
 from sockets_lab.figures.marks import ROLES, role_of
-from sockets_lab.model import SocketRow
+from sockets_lab.model import SocketRow, spelled
 from sockets_lab.watch.sockets import Shown, View
 
 HEADINGS = ("Descriptor", "Endpoints", "State, queues")
@@ -26,7 +26,7 @@ def _row(one: Shown, now: float) -> str:
     role = f"--role:{ROLES[role_of(row)]};--age:{one.at - now:.2f}s"  # an animation that began before now
     cells = (
         f'<td>{numbers}{kind}</td><td colspan="2">{NO_ROW}</td>' if row is None else
-        f"<td>{numbers}{kind}</td><td>{_endpoint(str(row.local))}{_remote(row)}</td>"
+        f"<td>{numbers}{kind}</td><td>{_endpoint(spelled(row.local, row.protocol))}{_remote(row)}</td>"
         f"<td>{row.state}<small>{_queues(row)}</small></td>"
     )  # fmt: skip
     mark = ' <span class="gone">closed</span>' if one.mark == "closed" else ""
@@ -73,4 +73,5 @@ def _told(one: Shown) -> str:
         return f"{name}: closed."
     if row is None:
         return f"{name}: {one.mark}, no name yet."
-    return f"{name}: {one.mark}, {row.local}, {row.state}, queues {_queues(row).replace('<br>', ', ')}."
+    where, queues = spelled(row.local, row.protocol), _queues(row).replace("<br>", ", ")
+    return f"{name}: {one.mark}, {where}, {row.state}, queues {queues}."

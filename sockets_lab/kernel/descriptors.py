@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.kernel import table as socket_table
 from sockets_lab.kernel.machine import descriptor_limits
-from sockets_lab.model import Endpoint, SocketRow, whole_number
+from sockets_lab.model import Endpoint, SocketRow, protocol_of, whole_number
 
 PROBED = 4096  # numbers tried one by one, where the system does not list a process's descriptors
 LISTS = ("/proc/self/fd", "/dev/fd")  # proc(5) on Linux; macOS and the BSDs
@@ -21,7 +21,9 @@ class Entry:
     """One row of the descriptor table.
 
     kind: "socket", "file", "directory", "pipe", "device" or "other"; inode: the number of the thing behind it, which
-    two descriptors of one socket have in common; local, remote: a socket's names where it has them.
+    two descriptors of one socket have in common; type: of a socket "local" or the title of its protocol ("TCP", "UDP",
+    "MPTCP", "raw"); local, remote: a socket's names where it has them. The number in those of a raw socket is no port
+    but its IP protocol.
     """
 
     number: int
@@ -30,6 +32,10 @@ class Entry:
     type: str = ""
     local: Endpoint | None = None
     remote: Endpoint | None = None
+
+    @property
+    def is_internet(self) -> bool:
+        return self.kind == "socket" and self.type != "local"
 
 
 def table() -> tuple[Entry, ...]:
@@ -56,11 +62,10 @@ def _entry(number: int) -> Entry:
     if kind != "socket":
         return Entry(number, kind, status.st_ino)
     with closing(socket.socket(fileno=os.dup(number))) as again:  # a second descriptor, so closing it harms nobody
-        type_name = {socket.SOCK_STREAM: "TCP", socket.SOCK_DGRAM: "UDP"}.get(again.type, "raw")
         if again.family not in (socket.AF_INET, socket.AF_INET6):
             return Entry(number, kind, status.st_ino, "local")
         local, remote = attempt(again.getsockname), attempt(again.getpeername)
-        return Entry(number, kind, status.st_ino, type_name, _endpoint(local), _endpoint(remote))
+        return Entry(number, kind, status.st_ino, protocol_of(again).title, _endpoint(local), _endpoint(remote))
 
 
 def _endpoint(name: object) -> Endpoint | None:
@@ -97,4 +102,4 @@ def lowest_free() -> int:
 def since(before: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """Return the internet sockets among the descriptors that were opened after `before = table()`."""
     known = {(entry.number, entry.inode) for entry in before}
-    return tuple(one for one in table() if one.type in ("TCP", "UDP") and (one.number, one.inode) not in known)
+    return tuple(one for one in table() if one.is_internet and (one.number, one.inode) not in known)

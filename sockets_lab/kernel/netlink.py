@@ -96,14 +96,17 @@ def ask(protocol: int, kind: int, payload: bytes, dump: bool, flags: int = 0) ->
 def messages(part: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Split one part into messages: type, flags, payload.
 
-    Raises: OSError, for a message of type NLMSG_ERROR that carries an errno.
+    Raises: OSError, for a message of type NLMSG_ERROR that carries an errno, or NLMSG_DONE: so ends a list that the
+        kernel could not make.
     """
     offset = 0
     while offset + HEADER.size <= len(part):
         length, kind, flags, _, _ = HEADER.unpack_from(part, offset)
         payload = part[offset + HEADER.size : offset + length]
-        if kind == NLMSG_ERROR and (number := -ERROR_NUMBER.unpack_from(payload)[0]):
-            raise OSError(number, os.strerror(number))
+        if kind in (NLMSG_ERROR, NLMSG_DONE) and len(payload) >= ERROR_NUMBER.size:
+            number = -ERROR_NUMBER.unpack_from(payload)[0]
+            if number:
+                raise OSError(number, os.strerror(number))
         yield kind, flags, payload
         offset += aligned(max(length, HEADER.size))
 

@@ -1,88 +1,103 @@
 """Which processes hold a descriptor of a socket: one walk of /proc/*/fd. Linux only, read only."""
 
 import os
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+import platform
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 
 from sockets_lab.model import Owner
 
-
-@dataclass(frozen=True)
-class Holdings:
-    """Descriptors that lead to sockets: three lists of one length, by pid and descriptor as /proc lists them.
-
-    programs: the name of each of these processes.
-    """
-
-    inodes: list[int] = field(default_factory=list)
-    pids: list[int] = field(default_factory=list)
-    descriptors: list[int] = field(default_factory=list)
-    programs: dict[int, str] = field(default_factory=dict)
-
-    def owners(self) -> dict[int, tuple[Owner, ...]]:
-        """Return inode -> owners, by pid and descriptor."""
-        found: dict[int, tuple[Owner, ...]] = {}
-        for inode, pid, descriptor in zip(self.inodes, self.pids, self.descriptors, strict=True):
-            found[inode] = (*found.get(inode, ()), Owner(pid, descriptor, self.programs[pid]))
-        return found
-
-
-def holdings_of(inodes: Iterable[int], among: Iterable[int] | None = None) -> Holdings:
-    """Find the descriptors that lead to these sockets, in one walk.
-
-    Args: among: look into these processes only, which takes a part of the time; None = all.
-    An inode is left out where nobody whom we may look at holds it: it is then another user's, another pid namespace's,
-    or the kernel's own.
-    Source: proc_pid_fd(5).
-    """
-    wanted = {f"socket:[{inode}]": inode for inode in inodes}
-    found = Holdings()
-    pids = _processes() if among is None else map(str, among)
-    for pid in pids if wanted else ():
-        held, descriptors = _held(pid, wanted)
-        if held:
-            found.inodes.extend(held)
-            found.pids.extend([int(pid)] * len(held))
-            found.descriptors.extend(descriptors)
-            found.programs[int(pid)] = _program(pid)
-    return found
+KCMP = {"x86_64": 312, "aarch64": 272}.get(platform.machine())  # the number of this system call. Source: kcmp(2)
+KCMP_FILES = 2
 
 
 def owners_of(inodes: Iterable[int], among: Iterable[int] | None = None) -> dict[int, tuple[Owner, ...]]:
-    """Find the holders of these sockets. Returns: inode -> owners, without the inodes that `holdings_of` leaves out."""
-    return holdings_of(inodes, among).owners()
+    """Find the processes and descriptors that lead to these sockets. Returns: inode -> owners, as /proc lists them.
+
+    Args: among: look into these processes only, which takes a part of the time; None = all.
+    An inode is left out where nobody whom we may look at holds it: it is then another user's, another pid namespace's,
+    or the kernel's own. Threads usually share the descriptors of their process; those that do not are looked into only
+    for what no process holds.
+    Source: proc_pid_fd(5), unshare(2) on CLONE_FILES.
+    """
+    wanted = {f"socket:[{inode}]": inode for inode in inodes}
+    if not wanted:
+        return {}
+    pids = _listed("/proc") if among is None else list(map(str, among))
+    empty: list[str] = []
+    found = _found(wanted, ((pid, f"/proc/{pid}/fd") for pid in pids), empty)
+    left = {target: inode for target, inode in wanted.items() if inode not in found}
+    if left:
+        tables = ((pid, f"/proc/{pid}/task/{thread}/fd") for pid in pids for thread in _apart(pid, pid in empty))
+        found |= _found(left, tables, [])
+    return found
 
 
-def _processes() -> list[str]:
-    """List the process ids; none where /proc is not there."""
+def _found(
+    wanted: Mapping[str, int], tables: Iterable[tuple[str, str]], empty: list[str]
+) -> dict[int, tuple[Owner, ...]]:
+    """Look through some tables of descriptors. Args: empty: takes the processes whose table lists nothing."""
+    found: dict[int, tuple[Owner, ...]] = {}
+    for pid, folder in tables:
+        held = _held(folder, wanted)
+        if held is None:
+            empty.append(pid)
+        elif held:
+            program = _program(pid)
+            for inode, descriptor in held:
+                owner, known = Owner(int(pid), descriptor, program), found.get(inode, ())
+                found[inode] = known if owner in known else (*known, owner)
+    return found
+
+
+def _listed(folder: str) -> list[str]:
+    """List the numbers among the names in a folder of /proc; none where it is not there."""
     try:
-        return list(filter(str.isdecimal, os.listdir("/proc")))
+        return list(filter(str.isdecimal, os.listdir(folder)))
     except OSError:
         return []
 
 
-def _held(pid: str, wanted: Mapping[str, int]) -> tuple[list[int], list[int]]:
-    """List inodes and descriptors of the wanted sockets; none where it is not ours to see, or the process has ended."""
-    inodes: list[int] = []
-    descriptors: list[int] = []
+def _apart(pid: str, ended: bool) -> Iterator[str]:
+    """List the threads of a process that do not share its table of descriptors.
+
+    Args: ended: the first thread has no table that we may see, as one that has ended: then all others count.
+    """
+    threads = [thread for thread in _listed(f"/proc/{pid}/task") if thread != pid]
+    if ended or not threads or KCMP is None:
+        return iter(threads if ended else ())
+    compare = _system_calls()
+    return (thread for thread in threads if compare(KCMP, int(pid), int(thread), KCMP_FILES, 0, 0) > 0)
+
+
+@cache
+def _system_calls() -> Callable[..., int]:
+    from ctypes import CDLL  # needed only for a socket that no process seems to hold
+
+    return CDLL(None).syscall
+
+
+def _held(folder: str, wanted: Mapping[str, int]) -> list[tuple[int, int]] | None:
+    """List inodes and descriptors of the wanted sockets; None where the table is empty, not ours to see, or gone."""
     try:
-        folder = os.open(f"/proc/{pid}/fd", os.O_RDONLY | os.O_DIRECTORY)
+        place = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
-        return [], []
+        return None
+    held = []
     try:
-        for descriptor in os.listdir(folder):
+        descriptors = os.listdir(place)
+        for descriptor in descriptors:
             try:
-                target = os.readlink(descriptor, dir_fd=folder)
+                target = os.readlink(descriptor, dir_fd=place)
             except OSError:  # closed since it was listed
                 continue
             if target in wanted:
-                inodes.append(wanted[target])
-                descriptors.append(int(descriptor))
+                held.append((wanted[target], int(descriptor)))
     except OSError:  # the process ended since its folder was opened
-        return [], []
+        return None
     finally:
-        os.close(folder)
-    return inodes, descriptors
+        os.close(place)
+    return held if descriptors else None
 
 
 def _program(pid: str) -> str:

@@ -5,11 +5,12 @@ psutil tells no queues and no inodes, and on most systems one owner a socket. Wh
 
 import os
 from collections.abc import Collection
+from dataclasses import replace
 from functools import cache
 from socket import AF_INET6, SOCK_STREAM
 from typing import Any
 
-from sockets_lab.model import TCP_STATES, Endpoint, Owner, SocketRow
+from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, Owner, SocketRow
 
 
 def rows(protocols: Collection[str], owners: bool) -> list[SocketRow]:
@@ -26,6 +27,14 @@ def rows(protocols: Collection[str], owners: bool) -> list[SocketRow]:
         local, remote = Endpoint.of(entry.laddr), Endpoint.of(entry.raddr or wildcard)
         found.append(SocketRow(protocol, local, remote, _state(protocol, entry), owners=holder))
     return found
+
+
+def row_of(descriptor: int, protocol: str, names: FourTuple) -> SocketRow | None:
+    """Find the row of a socket of this process: by its descriptor where psutil tells it, else by its names."""
+    me, found = (os.getpid(), descriptor), rows((protocol,), owners=True)
+    same = [row for row in found if row.local.agrees_with(names.local) and row.remote.agrees_with(names.remote)]
+    mine = [row for row in same if any((one.pid, one.descriptor) == me for one in row.owners or ())]
+    return replace((mine or same)[0], owners=None) if same else None
 
 
 @cache

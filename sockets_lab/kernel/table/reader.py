@@ -6,10 +6,10 @@ code. The reader's own descriptor is taken once, and stands high above those.
 
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from sockets_lab.kernel.table import exact, sock_diag
-from sockets_lab.model import Endpoint, FourTuple, SocketRow
+from sockets_lab.kernel.table import exact, proc_table, sock_diag
+from sockets_lab.model import TRANSPORTS, Endpoint, FourTuple, SocketRow
 
 HIGH = 240  # the first number to try: above what programs hold, and below the 256 that some limits allow
 
@@ -39,22 +39,27 @@ class Reader:
     def _opened(self) -> socket.socket:
         return socket.socket(fileno=out_of_the_way(sock_diag.opened().detach()))
 
-    def rows(self, inodes: Collection[int], ports: Collection[int] = ()) -> list[SocketRow]:
+    def rows(
+        self, inodes: Collection[int], ports: Collection[int] = (), protocols: Iterable[str] = TRANSPORTS
+    ) -> list[SocketRow]:
         """Read the rows of these sockets, and at their local ports, and at `ports`, those without a descriptor.
 
-        Those have inode 0. Raises: OSError.
+        Those have inode 0. Args: protocols: some that `table.snapshot` takes. Raises: OSError.
         """
         names = dict[tuple, Endpoint]()
         ours, others = [], []
-        for protocol in sock_diag.PROTOCOLS:
-            for message in self._dump(protocol):
-                inode = sock_diag.inode_of(message)
+        for protocol in protocols:
+            if not sock_diag.works(protocol):
+                ours += [row for row in proc_table.rows(protocol) if row.inode in inodes]
+                continue
+            messages = self._dump(protocol)
+            for message, (_, port, inode) in zip(messages, sock_diag.brief(messages), strict=True):
                 if inode in inodes:
                     ours.append(sock_diag.row(message, protocol, names))
                 elif not inode:
-                    others.append((message, protocol))
+                    others.append((socket.ntohs(port), message, protocol))
         wanted = {*ports, *(row.local.port for row in ours)}
-        return ours + [sock_diag.row(*one, names) for one in others if sock_diag.port_of(one[0]) in wanted]
+        return ours + [sock_diag.row(message, protocol, names) for port, message, protocol in others if port in wanted]
 
     def find(self, four_tuple: FourTuple) -> SocketRow | None:
         """Find one TCP connection by its exact four-tuple, as `table.find`, in half its time. Raises: OSError."""

@@ -1,51 +1,53 @@
 """Ask the Linux kernel for rows of its socket table, over netlink. Read only, no privilege needed.
 
-A *dump* is answered by one message a socket, a *get* of one exact four-tuple by a single message.
+A *dump* is answered by one message a socket, a *get* of one exact four-tuple by a single message. A message becomes a
+row where one is needed; of a large table `brief` reads three numbers a socket, in a fifth of the time.
 Source: sock_diag(7), linux/inet_diag.h.
 """
 
 import errno
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from functools import cache
 from operator import itemgetter
 
 from sockets_lab.kernel import netlink
-from sockets_lab.model import TCP_STATES, Endpoint, FourTuple, Owner, SocketRow
+from sockets_lab.model import PROTOCOLS, TCP_STATES, Endpoint, FourTuple, SocketRow, interface_name
 
 NETLINK_SOCK_DIAG = 4
 SOCK_DIAG_BY_FAMILY, TCPDIAG_GETSOCK = 20, 18
-INET_DIAG_SKV6ONLY = 11
+INET_DIAG_REQ_PROTOCOL, INET_DIAG_SKV6ONLY = 3, 11
 ANY_COOKIE = b"\xff" * 8
 
-REQUEST = struct.Struct("=BBxxI36s4x8s")  # inet_diag_req_v2: family, protocol, states, names, cookie
+REQUEST = struct.Struct("=BBxxI36sI8s")  # inet_diag_req_v2: family, protocol, states, names, interface, cookie
 BOTH = struct.Struct("=4x2s38x8sI4x")  # inet_diag_req, the older one, of TCP only: port, cookie, states
 NAMES = struct.Struct("=2s2s16s16s")  # the beginning of inet_diag_sockid: ports and addresses, local and remote
-ENDS = struct.Struct("=Bxxx2s2s16s16s")  # of inet_diag_msg: family, names
+ENDS = struct.Struct("=Bxxx2s2s16s16sI")  # of inet_diag_msg: family, names, interface
 VALUES = struct.Struct("=xB54xII4xI")  # of the same: state, queues, inode, with which it ends
-INODE = struct.Struct("=I")
+BRIEF = struct.Struct("=xBxxH62xI")  # of the same: state, local port (in network byte order), inode
 SIZE = VALUES.size  # bytes of an inet_diag_msg; attributes may follow
 
-PROTOCOLS = {"tcp": socket.IPPROTO_TCP, "udp": socket.IPPROTO_UDP}
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
 ADDRESS_BYTES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 16}
 
 # linux/tcp_states.h counts from 1, in the order of TCP_STATES. Two more are the kernel's own: a connection that is
 # still only asked for, and (from Linux 6.8) a TCP socket that is bound and neither listens nor is connected.
 NEW_SYN_RECV, BOUND_INACTIVE = 12, 13
+OF_STREAMS = {**dict(enumerate(TCP_STATES, 1)), NEW_SYN_RECV: "SYN_RECV", BOUND_INACTIVE: "CLOSE"}
+OF_DATAGRAMS = {1: "CONNECTED", 7: "UNCONNECTED"}
 STATES = {
-    "tcp": {**dict(enumerate(TCP_STATES, 1)), NEW_SYN_RECV: "SYN_RECV", BOUND_INACTIVE: "CLOSE"},
-    "udp": {1: "CONNECTED", 7: "UNCONNECTED"},
+    name: OF_STREAMS if protocol.type == socket.SOCK_STREAM else OF_DATAGRAMS for name, protocol in PROTOCOLS.items()
 }
 
 
 @cache
-def works() -> bool:
-    """Tell whether this kernel reports TCP and UDP over netlink, by asking for no state at all."""
+def works(protocol: str) -> bool:
+    """Tell whether this kernel reports a protocol over netlink, by asking for no state at all."""
     try:
-        return not any(dump(protocol, states=frozenset()) for protocol in PROTOCOLS)
+        return protocol != "raw" and not dump(protocol, states=frozenset())
     except (OSError, AttributeError):  # AttributeError: no AF_NETLINK, so no Linux
         return False
 
@@ -78,10 +80,9 @@ def dump(protocol: str, family: int | None = None, states: frozenset[str] | None
         return [message for part in parts for message in part]
 
 
-def packed(protocol: str, family: int, states: frozenset[str] | None = None) -> bytes:
-    """Return the messages of `dump` one behind the other, without their attributes: SIZE bytes a socket."""
-    with opened() as kernel:
-        return b"".join([b"".join(part) for part in _parts(kernel, protocol, family, states, bare=True)])
+def brief(messages: Iterable[bytes]) -> Iterator[tuple[int, int, int]]:
+    """Read the state, the local port as it was sent (`socket.ntohs` makes it a number), and the inode of each."""
+    return map(BRIEF.unpack_from, messages)
 
 
 def _both(kernel: socket.socket, states: frozenset[str] | None, port: int) -> list[bytes]:
@@ -95,26 +96,28 @@ def _both(kernel: socket.socket, states: frozenset[str] | None, port: int) -> li
 
 
 def _parts(kernel: socket.socket, protocol: str, family: int, states: frozenset[str] | None, port: int = 0,
-           bare: bool = False) -> Iterator[list[bytes]]:  # fmt: skip
+           ) -> Iterator[list[bytes]]:  # fmt: skip
     """Ask for one family, and yield the messages of each part of the answer."""
-    kept = state_mask(protocol, states)
-    request = REQUEST.pack(family, PROTOCOLS[protocol], kept, port.to_bytes(2, "big"), ANY_COOKIE)
+    number, kept = PROTOCOLS[protocol].number, state_mask(protocol, states)
+    request = REQUEST.pack(family, number if number < 256 else 0, kept, port.to_bytes(2, "big"), 0, ANY_COOKIE)
+    if number >= 256:  # the field has one byte
+        request += netlink.attribute(INET_DIAG_REQ_PROTOCOL, number.to_bytes(4, sys.byteorder))
     try:
-        yield from _answers(kernel, SOCK_DIAG_BY_FAMILY, request, bare)
+        yield from _answers(kernel, SOCK_DIAG_BY_FAMILY, request)
     except OSError as error:
         if error.errno != errno.ENOENT or family != socket.AF_INET6:
             raise
 
 
-def _answers(kernel: socket.socket, kind: int, request: bytes, bare: bool = False) -> Iterator[list[bytes]]:
+def _answers(kernel: socket.socket, kind: int, request: bytes) -> Iterator[list[bytes]]:
     netlink.send(kernel, kind, request, netlink.NLM_F_DUMP)
     more = True
     while more:
-        found, more = _split(netlink.receive(kernel), kind, bare)
+        found, more = _split(netlink.receive(kernel), kind)
         yield found
 
 
-def _split(part: bytes, kind: int, bare: bool) -> tuple[list[bytes], bool]:
+def _split(part: bytes, kind: int) -> tuple[list[bytes], bool]:
     """Return the messages of one part, and whether another part follows.
 
     What `netlink.messages` does, in half the time, as a table may have a hundred thousand rows: behind a first row it
@@ -126,7 +129,7 @@ def _split(part: bytes, kind: int, bare: bool) -> tuple[list[bytes], bool]:
     if netlink.HEADER.unpack_from(part)[1] == kind:
         while place < len(words) and (length := words[place]) >= shortest:
             begin = 4 * place
-            found.append(part[begin + header : begin + (shortest if bare else length)])
+            found.append(part[begin + header : begin + length])
             place += (length + 3) >> 2
     return found, all(told != netlink.NLMSG_DONE for told, _, _ in netlink.messages(part[4 * place :]))
 
@@ -134,56 +137,42 @@ def _split(part: bytes, kind: int, bare: bool) -> tuple[list[bytes], bool]:
 def get(four_tuple: FourTuple, kernel: socket.socket) -> SocketRow | None:
     """Ask for the row of one TCP connection, through an open socket.
 
-    Returns: None where the kernel has nothing for these names; a listener, where it has no connection but that.
+    Returns: None where the kernel has nothing for these names; a listener, where it has no connection but that. A
+        socket that is bound to a device is found where the four-tuple has this interface, and only there.
     Raises: OSError; the socket may then hold the rest of the answer.
     """
-    local, remote = four_tuple.local, four_tuple.remote
+    local, remote = four_tuple.local.unmapped, four_tuple.remote.unmapped
+    if local.family != remote.family:
+        return None
+    zone = local.address.partition("%")[2] or remote.address.partition("%")[2]
     ports = local.port.to_bytes(2, "big"), remote.port.to_bytes(2, "big")
     names = NAMES.pack(*ports, _packed(local), _packed(remote))
-    request = REQUEST.pack(local.family, socket.IPPROTO_TCP, state_mask("tcp", None), names, ANY_COOKIE)
+    request = REQUEST.pack(local.family, socket.IPPROTO_TCP, state_mask("tcp", None), names, _index(zone), ANY_COOKIE)
     try:
         message = netlink.ask_for_one(kernel, SOCK_DIAG_BY_FAMILY, request)
     except OSError as error:
         if error.errno == errno.ENOENT:
             return None
         raise
-    if message[4 : 4 + NAMES.size] == names:
-        return _row(message, "tcp", local, remote, None)
     return row(message, "tcp", {})
 
 
-def inode_of(message: bytes) -> int:
-    """Read only the inode of one inet_diag_msg; 0 = no descriptor stands for this socket."""
-    return int(INODE.unpack_from(message, SIZE - INODE.size)[0])
+def _index(zone: str) -> int:
+    try:
+        return socket.if_nametoindex(zone) if zone else 0
+    except OSError:
+        return 0
 
 
-def port_of(message: bytes) -> int:
-    """Read only the local port of one inet_diag_msg."""
-    return int.from_bytes(message[4:6], "big")
-
-
-def row(
-    message: bytes, protocol: str, names: dict[tuple, Endpoint], owners: Mapping[int, tuple[Owner, ...]] | None = None
-) -> SocketRow:
-    """Read one inet_diag_msg.
-
-    Args:
-        names: the endpoints made so far, as most stand in the table more than once.
-        owners: by inode, where they were asked for; a socket without inode has none, and it is known that it has none.
-    """
-    family, local_port, remote_port, local, remote = ENDS.unpack_from(message)
-    here = names.get((family, local, local_port)) or _endpoint(family, local, local_port, names)
-    there = names.get((family, remote, remote_port)) or _endpoint(family, remote, remote_port, names)
-    return _row(message, protocol, here, there, owners)
-
-
-def _row(
-    message: bytes, protocol: str, local: Endpoint, remote: Endpoint, owners: Mapping[int, tuple[Owner, ...]] | None
-) -> SocketRow:
+def row(message: bytes, protocol: str, names: dict[tuple, Endpoint]) -> SocketRow:
+    """Read one inet_diag_msg. Args: names: the endpoints made so far, as most are in the table more than once."""
+    family, local_port, remote_port, local, remote, index = ENDS.unpack_from(message)
+    here = names.get((family, local, local_port, index)) or _endpoint(family, local, local_port, index, names)
+    there = names.get((family, remote, remote_port, index)) or _endpoint(family, remote, remote_port, index, names)
     state, receive_queue, send_queue, inode = VALUES.unpack_from(message)
-    holders = None if owners is None else owners.get(inode) if inode else ()
     named = STATES[protocol].get(state, "CLOSE")
-    return SocketRow(protocol, local, remote, named, receive_queue, send_queue, inode, holders)
+    device = interface_name(index) if index else ""
+    return SocketRow(protocol, here, there, named, receive_queue, send_queue, inode, device=device)
 
 
 def is_ipv6_only(message: bytes) -> bool:
@@ -191,10 +180,17 @@ def is_ipv6_only(message: bytes) -> bool:
     return netlink.attributes(message[SIZE:]).get(INET_DIAG_SKV6ONLY, b"\0")[0] != 0
 
 
-def _endpoint(family: int, address: bytes, port: bytes, names: dict[tuple, Endpoint]) -> Endpoint:
+def _endpoint(family: int, address: bytes, port: bytes, index: int, names: dict[tuple, Endpoint]) -> Endpoint:
     text = socket.inet_ntop(family, address[: ADDRESS_BYTES[family]])
-    endpoint = names[family, address, port] = Endpoint.trusted(text, int.from_bytes(port, "big"))
+    if index and family == socket.AF_INET6 and _of_one_link(address):
+        text = f"{text}%{interface_name(index)}"
+    endpoint = names[family, address, port, index] = Endpoint.trusted(text, int.from_bytes(port, "big"))
     return endpoint
+
+
+def _of_one_link(address: bytes) -> bool:
+    """Tell whether `getsockname` gives a scope id with this IPv6 address. Source: RFC 4291 sections 2.5.6 and 2.7."""
+    return (address[0] == 0xFE and address[1] & 0xC0 == 0x80) or (address[0] == 0xFF and address[1] & 0xF in (1, 2))
 
 
 def _packed(endpoint: Endpoint) -> bytes:

@@ -117,7 +117,7 @@ def bound(
 def resolved(endpoint: Endpoint) -> tuple:
     """Spell an endpoint as the kernel takes it, with the zone of a link-local address; no name is ever looked up."""
     try:
-        found = socket.getaddrinfo(*endpoint.sockaddr, endpoint.family, flags=socket.AI_NUMERICHOST)
+        found = socket.getaddrinfo(endpoint.address, endpoint.port, endpoint.family, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
         raise BadInput(f"{endpoint.address} is no address here: after % must stand one of its interfaces.") from None
     return found[0][4]

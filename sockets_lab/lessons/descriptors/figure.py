@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.marks import role_of
 from sockets_lab.kernel.descriptors import Entry
-from sockets_lab.model import SocketRow
+from sockets_lab.model import SocketRow, spelled
 
 ROW = 46  # pixels from one descriptor to the next
 TOP = 64
@@ -52,8 +52,10 @@ def _socket(drawing: Drawing, y: int, inode: int, same: list[Entry], row: Socket
     if row is None:
         drawing.box(425, middle - BOX / 2, 325, BOX, role, "", dashed=True)
         drawing.text(587, middle, "no row: it has no name yet", "muted", anchor="middle")
+        table = "the socket table has no row for it"
     else:
-        drawing.box(425, middle - BOX / 2, 325, BOX, role, f"{row.protocol} {row.local} {row.state}")
+        where = spelled(row.local, row.protocol)
+        drawing.box(425, middle - BOX / 2, 325, BOX, role, f"{row.protocol} {where} {row.state}")
+        table = f"the socket table shows it at {where}, {row.state}"
     numbers = " and ".join(str(entry.number) for entry in same)
-    table = f"the socket table shows it at {row.local}, {row.state}" if row else "the socket table has no row for it"
     return f"Descriptor {numbers}: one {same[0].type} socket, inode {inode}; {table}."

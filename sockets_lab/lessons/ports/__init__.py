@@ -1,17 +1,7 @@
 """Port numbers: 16 bits, three ranges, services' names, the ports that the kernel hands out, a map, and a probe."""
 
 from sockets_lab.lessons.ports.ephemeral import TEXT_EPHEMERAL, Handout, Measured, hand_out, measure_ephemeral
-from sockets_lab.lessons.ports.portmap import (
-    EPHEMERAL,
-    NAMED,
-    OCCUPIED,
-    RANGE,
-    SIDE,
-    WAITING,
-    PortMap,
-    occupied,
-    port_map,
-)
+from sockets_lab.lessons.ports.portmap import EPHEMERAL, NAMED, OCCUPIED, RANGE, SIDE, WAITING, PortMap, port_map
 from sockets_lab.lessons.ports.probing import Probe, probe
 from sockets_lab.lessons.ports.ranges import DYNAMIC, RANGES, SYSTEM, USER, PortRange, range_of
 from sockets_lab.lessons.ports.services import Service, named_ports, names_known, port_of, service

@@ -5,16 +5,6 @@ from dataclasses import dataclass
 from sockets_lab.kernel import machine, table
 from sockets_lab.lessons.ports.ranges import RANGES
 from sockets_lab.lessons.ports.services import checked_protocol, named_ports
-from sockets_lab.model import SocketRow
-
-
-def occupied(protocol: str = "tcp") -> dict[int, list[SocketRow]]:
-    """Sort the rows of this machine's socket table by local port: one list a port, lowest port first."""
-    rows: dict[int, list[SocketRow]] = {}
-    for row in sorted(table.snapshot((checked_protocol(protocol),)), key=lambda row: row.local.port):
-        rows.setdefault(row.local.port, []).append(row)
-    return rows
-
 
 # The bits of one byte of `PortMap.marks`; the lowest two hold the index of the port's range in RANGES.
 RANGE, NAMED, OCCUPIED, WAITING, EPHEMERAL = 3, 4, 8, 16, 32
@@ -63,12 +53,12 @@ class PortMap:
 
 def port_map(protocol: str = "tcp") -> PortMap:
     """Draw up the map of all ports of one protocol, "tcp" or "udp", as they are now. Raises: BadInput."""
-    rows = occupied(protocol)
-    waiting = (port for port, held in rows.items() if any(row.state in ("LISTEN", "UNCONNECTED") for row in held))
+    states = table.ports(checked_protocol(protocol))
+    waiting = (port for port, found in states.items() if found & {"LISTEN", "UNCONNECTED"})
     return PortMap(
         protocol,
         named_ports(protocol),
-        frozenset(rows),
+        frozenset(states),
         frozenset(waiting),
         machine.ephemeral_range(),
         table.covers_machine(),

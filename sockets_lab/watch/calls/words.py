@@ -70,7 +70,7 @@ def endpoint(address: Any, sock: Any = None) -> Part:
     if host == "":
         host = "::" if sock is not None and sock.family == socket.AF_INET6 else "0.0.0.0"
     try:
-        return Endpoint(host, port)
+        return Endpoint.of((host, *address[1:]))
     except BadInput:  # a name, which Python looks up before it asks the protocol stack
         return f"{host}:{port}"
 

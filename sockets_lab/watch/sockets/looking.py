@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sockets_lab.kernel import descriptors, table
-from sockets_lab.model import Endpoint, FourTuple, SocketRow
+from sockets_lab.model import PROTOCOLS, TRANSPORTS, Endpoint, FourTuple, SocketRow
 
-TYPES = ("TCP", "UDP")
+KINDS = {"TCP": "tcp", "UDP": "udp", "MPTCP": "mptcp", "UDP-Lite": "udplite", "UDPLITE": "udplite", "RAW": "raw"}
 AT_ONCE = 256  # numbers asked about in one call: no more than the process may have open (poll(2), EINVAL)
 
 
@@ -54,7 +54,7 @@ class Eye(Protocol):
 
 def eye() -> Eye:
     """Make the eye that this system allows."""
-    if table.source() == "netlink" and hasattr(os, "getxattr"):
+    if all(table.source(protocol) == "netlink" for protocol in TRANSPORTS) and hasattr(os, "getxattr"):
         with suppress(OSError, AttributeError):
             return LinuxEye()
     return PlainEye()
@@ -74,7 +74,7 @@ class LinuxEye:
             raise
         self._asked: list[select.poll] = []
         self._size = 0
-        self._types: dict[int, str] = {}  # by inode: what a socket is stays
+        self._kinds: dict[int, str] = {}  # by inode: the protocol of a socket stays; "" = none of the internet
         self._ours: set[FourTuple] = set()  # connections that this process held
         try:
             self.look()  # a system that cannot do this says so now
@@ -88,13 +88,14 @@ class LinuxEye:
         for number in self._numbers():
             with suppress(OSError):  # closed since it was listed
                 status = os.fstat(number)
-                if stat.S_ISSOCK(status.st_mode) and self._type(number, status.st_ino) in TYPES:
+                if stat.S_ISSOCK(status.st_mode) and self._kind(number, status.st_ino):
                     behind[status.st_ino].append(number)
-        self._types = {inode: kind for inode, kind in self._types.items() if inode in behind or kind not in TYPES}
-        rows = self._reader.rows(behind, {names.local.port for names in self._ours})
-        found = {row.inode: row for row in rows if row.inode}
+        self._kinds = {inode: kind for inode, kind in self._kinds.items() if inode in behind or not kind}
+        protocols = dict.fromkeys((*TRANSPORTS, *filter(None, self._kinds.values())))
+        rows = self._reader.rows(behind, {names.local.port for names in self._ours}, protocols)
+        found = {row.inode: row for row in rows if row.inode}  # a connection of MPTCP is in TCP's table, too
         held = [
-            Held(tuple(numbers), self._types[inode], inode, found.get(inode))
+            Held(tuple(numbers), PROTOCOLS[self._kinds[inode]].title, inode, found.get(inode))
             for inode, numbers in behind.items()
         ]
         return held + self._without_descriptor(found.values(), [row for row in rows if not row.inode])
@@ -112,11 +113,11 @@ class LinuxEye:
         closed = {number for asked in self._asked for number, event in asked.poll(0) if event & select.POLLNVAL}
         return [number for number in range(self._size) if number not in closed]
 
-    def _type(self, number: int, inode: int) -> str:
-        if inode not in self._types:
+    def _kind(self, number: int, inode: int) -> str:
+        if inode not in self._kinds:
             name = os.getxattr(number, "system.sockprotoname").rstrip(b"\0").decode()
-            self._types[inode] = name.removesuffix("v6")
-        return self._types[inode]
+            self._kinds[inode] = KINDS.get(name.removesuffix("v6"), "")
+        return self._kinds[inode]
 
     def _without_descriptor(self, ours: Iterable[SocketRow], others: list[SocketRow]) -> list[Held]:
         """Of the rows without inode keep those that wait for our `accept`, and what is left of our connections."""
@@ -125,7 +126,7 @@ class LinuxEye:
         self._ours &= {row.four_tuple for row in others}
         kept = [row for row in others if row.four_tuple in self._ours or _covered(row.local, listeners, wildcards)]
         self._ours |= {row.four_tuple for row in (*ours, *kept) if row.remote.port}
-        return [Held((), row.protocol.upper(), None, row) for row in kept]
+        return [Held((), PROTOCOLS[row.protocol].title, None, row) for row in kept]
 
     def close(self) -> None:
         os.close(self._status)
@@ -150,7 +151,7 @@ class PlainEye:
         by_number = {number: row for (number, _), row in rows.items() if number >= 0}
         behind: dict[int, list[descriptors.Entry]] = defaultdict(list)
         for entry in descriptors.table():
-            if entry.type in TYPES:
+            if entry.is_internet:
                 behind[entry.inode or -entry.number].append(entry)
         held = [
             Held(tuple(one.number for one in same), same[0].type, inode if inode > 0 else None,
@@ -158,7 +159,7 @@ class PlainEye:
             for inode, same in behind.items()
         ]  # fmt: skip
         handles = [row for (number, _), row in rows.items() if number < 0]  # Windows: a handle is no descriptor
-        return held + [Held((), row.protocol.upper(), None, row) for row in handles]
+        return held + [Held((), PROTOCOLS[row.protocol].title, None, row) for row in handles]
 
     def close(self) -> None:
         """Nothing is held between two looks."""

@@ -32,7 +32,7 @@ def question(names: FourTuple) -> bytes:
     ports = (end.port.to_bytes(2, "big") for end in (names.local, names.remote))
     addresses = (socket.inet_aton(end.address) for end in (names.local, names.remote))
     what = socket.AF_INET, socket.IPPROTO_TCP, sock_diag.state_mask("tcp", None)
-    asked = sock_diag.REQUEST.pack(*what, sock_diag.NAMES.pack(*ports, *addresses), sock_diag.ANY_COOKIE)
+    asked = sock_diag.REQUEST.pack(*what, sock_diag.NAMES.pack(*ports, *addresses), 0, sock_diag.ANY_COOKIE)
     length, kind = netlink.HEADER.size + len(asked), sock_diag.SOCK_DIAG_BY_FAMILY
     return netlink.HEADER.pack(length, kind, netlink.NLM_F_REQUEST, 1, 0) + asked
 
@@ -102,6 +102,7 @@ def measure(quick: bool) -> Report:
         TITLE,
         [
             Goal(f"{title}: {FIND}", shown[FIND], 10, unit="microseconds", exact=CHECKED),
+            Goal(f"{title}: {OPENING}, beside {BARE}", ratios(shown[OPENING], shown[BARE]), 4.0, exact=CHECKED),
             Goal(f"{title}: {LISTENERS}, faster than psutil", faster, 1000, at_least=True),
             Goal(f"{FIND}: grows with power", [growth(points[FIND])], 0.1, unit="(0 is not at all)"),
         ],

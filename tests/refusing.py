@@ -1,9 +1,10 @@
 """Run a command where the kernel refuses something, as a container's seccomp filter does it. Linux, x86-64 and ARM.
 
-Usage: python tests/refusing.py namespaces|ipv6 COMMAND...
+Usage: python tests/refusing.py namespaces|ipv6|udp_diag COMMAND...
 
 namespaces: unshare and setns answer EPERM, clone3 answers ENOSYS. ipv6: a socket of that family answers EAFNOSUPPORT,
 as it does where the kernel was built without. The filter stays on whatever the command starts.
+udp_diag: netlink knows no UDP, as where the kernel was built without: Python asks it for DCCP instead, which it lacks.
 Source: seccomp(2), prctl(2); the default profile of container engines.
 """
 
@@ -13,6 +14,8 @@ import platform
 import socket
 import struct
 import sys
+import tempfile
+from pathlib import Path
 
 UNSHARE, SETNS, CLONE3, SOCKET = {
     "x86_64": (272, 308, 435, 41),
@@ -40,6 +43,14 @@ FILTERS = {
         (RETURN, 0, 0, ALLOW),
     ),
 }
+WITHOUT_UDP = """
+import socket
+_send = socket.socket.send
+def send(self, data, *flags):
+    asks = self.family == socket.AF_NETLINK and self.proto == 4 and data[4:6] == b"\\x14\\0" and data[17] == 17
+    return _send(self, data[:17] + b"\\x21" + data[18:] if asks else data, *flags)
+socket.socket.send = send
+"""
 PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS, FILTER = 22, 38, 2
 
 
@@ -59,5 +70,10 @@ def refuse(what: str) -> None:
 
 
 if __name__ == "__main__":
-    refuse(sys.argv[1])
+    if sys.argv[1] == "udp_diag":
+        folder = tempfile.mkdtemp()
+        Path(folder, "sitecustomize.py").write_text(WITHOUT_UDP)
+        os.environ["PYTHONPATH"] = os.pathsep.join([folder, *filter(None, [os.environ.get("PYTHONPATH")])])
+    else:
+        refuse(sys.argv[1])
     os.execvp(sys.argv[2], sys.argv[2:])

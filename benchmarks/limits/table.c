@@ -25,8 +25,7 @@ static double seconds(void)
     return now.tv_sec + now.tv_nsec / 1e9;
 }
 
-/* The older question: it is answered with the sockets of both families, in one walk, as table.snapshot asks.
-   table.columns asks for each family on its own, so that all IPv4 rows come first. */
+/* The older question: it is answered with the sockets of both families, in one walk, as the course asks. */
 static long dump(void)
 {
     static char part[1 << 16] __attribute__((aligned(8)));

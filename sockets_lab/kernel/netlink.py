@@ -19,8 +19,6 @@ NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400  # of a request that makes something
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 BUFFER = 1 << 16  # bytes; the kernel makes no part larger than 32 KiB
 MSG_TRUNC = 0x20  # as a plain number: the enumeration of `socket` takes longer than the whole call
-PATIENCE = 5.0  # seconds; the kernel answers at once, so this only keeps a broken one from holding us
-TIMEVAL = struct.Struct("@ll")  # seconds and microseconds
 
 
 class Interrupted(Exception):
@@ -36,11 +34,9 @@ def command(protocol: int, kind: int, payload: bytes, flags: int = 0) -> None:
 def opened(protocol: int) -> socket.socket:
     """Open a netlink socket, for one question or for many.
 
-    The kernel itself keeps the deadline: `settimeout` would cost one more system call before each one.
+    It never waits: the kernel makes each part of an answer within `send` or `recv`, so that none is under way.
     """
-    kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
-    kernel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, TIMEVAL.pack(int(PATIENCE), 0))
-    return kernel
+    return socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
 
 
 def send(kernel: socket.socket, kind: int, payload: bytes, flags: int = 0) -> None:

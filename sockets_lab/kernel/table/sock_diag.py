@@ -10,7 +10,7 @@ import socket
 import struct
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import cache
 from operator import itemgetter
 
@@ -23,14 +23,16 @@ INET_DIAG_REQ_PROTOCOL, INET_DIAG_SKV6ONLY = 3, 11
 ANY_COOKIE = b"\xff" * 8
 
 REQUEST = struct.Struct("=BBxxI36sI8s")  # inet_diag_req_v2: family, protocol, states, names, interface, cookie
-BOTH = struct.Struct("=4x2s38x8sI4x")  # inet_diag_req, the older one, of TCP only: port, cookie, states
+BOTH = struct.Struct("=4x4s36x8sI4x")  # inet_diag_req, the older one, of TCP only: ports, cookie, states
 NAMES = struct.Struct("=2s2s16s16s")  # the beginning of inet_diag_sockid: ports and addresses, local and remote
+ASKED = struct.Struct("=36sI")  # the same, and the interface
 ENDS = struct.Struct("=Bxxx2s2s16s16sI")  # of inet_diag_msg: family, names, interface
 VALUES = struct.Struct("=xB54xII4xI")  # of the same: state, queues, inode, with which it ends
 BRIEF = struct.Struct("=xBxxH62xI")  # of the same: state, local port (in network byte order), inode
 SIZE = VALUES.size  # bytes of an inet_diag_msg; attributes may follow
 
 FAMILIES = (socket.AF_INET, socket.AF_INET6)
+MAPPED = bytes(10) + b"\xff\xff"  # how an IPv4 address inside an IPv6 one begins. Source: RFC 4291 section 2.5.5.2
 ADDRESS_BYTES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 16}
 
 # linux/tcp_states.h counts from 1, in the order of TCP_STATES. Two more are the kernel's own: a connection that is
@@ -64,19 +66,20 @@ def opened() -> socket.socket:
 
 
 def dump(protocol: str, family: int | None = None, states: frozenset[str] | None = None, port: int = 0,
-         through: socket.socket | None = None) -> list[bytes]:  # fmt: skip
+         remote_port: int = 0, through: socket.socket | None = None) -> list[bytes]:  # fmt: skip
     """Return one inet_diag_msg a socket, unread, for all sockets of one protocol.
 
-    Args: family: AF_INET or AF_INET6, None = both, IPv4 first; states: names to keep, None = all; port: the local port
-        to keep, 0 = all; through: an open socket.
+    Args: family: AF_INET or AF_INET6, None = both, IPv4 first; states: names to keep, None = all; port, remote_port:
+        those to keep, 0 = all; through: an open socket.
     Returns: none where the kernel has no IPv6. The kernel does not tell whether sockets came or went meanwhile.
     Raises: OSError; an open socket may then hold the rest of the answer.
     """
+    ports = port.to_bytes(2, "big") + remote_port.to_bytes(2, "big")
     with nullcontext(through) if through else opened() as kernel:
         if family is None and protocol == "tcp":
-            return _both(kernel, states, port)
+            return _both(kernel, states, ports)
         families = FAMILIES if family is None else (family,)
-        parts = (part for each in families for part in _parts(kernel, protocol, each, states, port))
+        parts = (part for each in families for part in _parts(kernel, protocol, each, states, ports))
         return [message for part in parts for message in part]
 
 
@@ -85,21 +88,22 @@ def brief(messages: Iterable[bytes]) -> Iterator[tuple[int, int, int]]:
     return map(BRIEF.unpack_from, messages)
 
 
-def _both(kernel: socket.socket, states: frozenset[str] | None, port: int) -> list[bytes]:
+def _both(kernel: socket.socket, states: frozenset[str] | None, ports: bytes) -> list[bytes]:
     """Ask for TCP of both families in one walk through the kernel's tables, which takes half the time of two.
 
     Their buckets are many, and most of them empty: in a small table the walk is nearly all of the time.
     """
-    request = BOTH.pack(port.to_bytes(2, "big"), ANY_COOKIE, state_mask("tcp", states))
+    request = BOTH.pack(ports, ANY_COOKIE, state_mask("tcp", states))
     found = [message for part in _answers(kernel, TCPDIAG_GETSOCK, request) for message in part]
     return sorted(found, key=itemgetter(0))  # its first byte is the family
 
 
-def _parts(kernel: socket.socket, protocol: str, family: int, states: frozenset[str] | None, port: int = 0,
-           ) -> Iterator[list[bytes]]:  # fmt: skip
+def _parts(
+    kernel: socket.socket, protocol: str, family: int, states: frozenset[str] | None, ports: bytes
+) -> Iterator[list[bytes]]:
     """Ask for one family, and yield the messages of each part of the answer."""
     number, kept = PROTOCOLS[protocol].number, state_mask(protocol, states)
-    request = REQUEST.pack(family, number if number < 256 else 0, kept, port.to_bytes(2, "big"), 0, ANY_COOKIE)
+    request = REQUEST.pack(family, number if number < 256 else 0, kept, ports, 0, ANY_COOKIE)
     if number >= 256:  # the field has one byte
         request += netlink.attribute(INET_DIAG_REQ_PROTOCOL, number.to_bytes(4, sys.byteorder))
     try:
@@ -141,27 +145,22 @@ def get(four_tuple: FourTuple, kernel: socket.socket) -> SocketRow | None:
         socket that is bound to a device is found where the four-tuple has this interface, and only there.
     Raises: OSError; the socket may then hold the rest of the answer.
     """
-    local, remote = four_tuple.local.unmapped, four_tuple.remote.unmapped
-    if local.family != remote.family:
+    local, remote = four_tuple.local, four_tuple.remote
+    (family, here), (other, there) = _packed(local.address), _packed(remote.address)
+    if family != other:
         return None
-    zone = local.address.partition("%")[2] or remote.address.partition("%")[2]
-    ports = local.port.to_bytes(2, "big"), remote.port.to_bytes(2, "big")
-    names = NAMES.pack(*ports, _packed(local), _packed(remote))
-    request = REQUEST.pack(local.family, socket.IPPROTO_TCP, state_mask("tcp", None), names, _index(zone), ANY_COOKIE)
+    names = NAMES.pack(local.port.to_bytes(2, "big"), remote.port.to_bytes(2, "big"), here, there)
+    index = _index(local.address, remote.address)
+    request = REQUEST.pack(family, socket.IPPROTO_TCP, state_mask("tcp", None), names, index, ANY_COOKIE)
     try:
         message = netlink.ask_for_one(kernel, SOCK_DIAG_BY_FAMILY, request)
     except OSError as error:
         if error.errno == errno.ENOENT:
             return None
         raise
+    if message[4 : 4 + ASKED.size] == ASKED.pack(names, index) and message[0] == local.family:
+        return _row(message, "tcp", local, remote, index)
     return row(message, "tcp", {})
-
-
-def _index(zone: str) -> int:
-    try:
-        return socket.if_nametoindex(zone) if zone else 0
-    except OSError:
-        return 0
 
 
 def row(message: bytes, protocol: str, names: dict[tuple, Endpoint]) -> SocketRow:
@@ -169,10 +168,14 @@ def row(message: bytes, protocol: str, names: dict[tuple, Endpoint]) -> SocketRo
     family, local_port, remote_port, local, remote, index = ENDS.unpack_from(message)
     here = names.get((family, local, local_port, index)) or _endpoint(family, local, local_port, index, names)
     there = names.get((family, remote, remote_port, index)) or _endpoint(family, remote, remote_port, index, names)
+    return _row(message, protocol, here, there, index)
+
+
+def _row(message: bytes, protocol: str, local: Endpoint, remote: Endpoint, index: int) -> SocketRow:
     state, receive_queue, send_queue, inode = VALUES.unpack_from(message)
     named = STATES[protocol].get(state, "CLOSE")
     device = interface_name(index) if index else ""
-    return SocketRow(protocol, here, there, named, receive_queue, send_queue, inode, device=device)
+    return SocketRow(protocol, local, remote, named, receive_queue, send_queue, inode, None, device)
 
 
 def is_ipv6_only(message: bytes) -> bool:
@@ -193,5 +196,18 @@ def _of_one_link(address: bytes) -> bool:
     return (address[0] == 0xFE and address[1] & 0xC0 == 0x80) or (address[0] == 0xFF and address[1] & 0xF in (1, 2))
 
 
-def _packed(endpoint: Endpoint) -> bytes:
-    return socket.inet_pton(endpoint.family, endpoint.address.partition("%")[0])
+def _packed(address: str) -> tuple[int, bytes]:
+    """Return the family by which the kernel knows an address, and its bytes: IPv4 inside IPv6 is IPv4."""
+    if ":" not in address:
+        return socket.AF_INET, socket.inet_aton(address)
+    packed = socket.inet_pton(socket.AF_INET6, address.partition("%")[0])
+    return (socket.AF_INET, packed[12:]) if packed.startswith(MAPPED) else (socket.AF_INET6, packed)
+
+
+def _index(*addresses: str) -> int:
+    """Return the number of the interface that one of these addresses names; 0 = none."""
+    for address in addresses:
+        if "%" in address:
+            with suppress(OSError):  # no interface has this name
+                return socket.if_nametoindex(address.partition("%")[2])
+    return 0

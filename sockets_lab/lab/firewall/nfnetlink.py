@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Iterator, Sequence
 
-from sockets_lab.kernel.netlink import BUFFER, HEADER, NLM_F_ACK, NLM_F_REQUEST, PATIENCE, aligned, ask, messages
+from sockets_lab.kernel.netlink import BUFFER, HEADER, NLM_F_ACK, NLM_F_REQUEST, aligned, ask, messages
 
 NETLINK_NETFILTER = 12
 HEAD = struct.Struct(">BBH")  # nfgenmsg: family, version, resource
@@ -16,6 +16,7 @@ BATCH_BEGIN, BATCH_END = 0x10, 0x11  # NFNL_MSG_BATCH_...
 NF_TABLES, LOG, CONNECTIONS = 10, 4, 1  # subsystems, the upper byte of a message's type
 CONFIGURE_LOG, LIST_CONNECTIONS = 1, 1  # NFULNL_MSG_CONFIG, IPCTNL_MSG_CT_GET
 IPV4 = 2  # NFPROTO_IPV4
+PATIENCE = 5.0  # seconds; the kernel answers at once, so this only keeps a broken one from holding us
 Message = tuple[int, int, bytes]  # type within the subsystem, flags, attributes
 
 

@@ -87,14 +87,14 @@ def check(listeners: set[tuple[str, int]], count: int) -> None:
         if not listeners.isdisjoint(names):
             owners = [(one.pid, one.descriptor) for one in row.owners or ()]
             ours[names] = row.state, owners, row.receive_queue, row.send_queue
-            ports.setdefault(row.local.port, set()).add(row.state)
+            ports.setdefault(row.state, set()).add(row.local.port)
     for entry in psutil.net_connections("tcp"):
         names = tuple(entry.laddr), tuple(entry.raddr or ("0.0.0.0", 0))
         if not listeners.isdisjoint(names):
             theirs[names] = entry.status, [(entry.pid, entry.fd)]
     assert len(ours) == 2 * count + len(listeners)
     found = table.ports()
-    assert all(states <= found[port] for port, states in ports.items())
+    assert all(numbers <= found[state] for state, numbers in ports.items())
     assert {names: values[:2] for names, values in ours.items()} == theirs
     if shutil.which("ss"):
         assert {names: values for names, values in told_by_ss() if not listeners.isdisjoint(names)} == ours

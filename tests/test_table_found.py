@@ -323,7 +323,7 @@ def test_without_udp_diag_udp_comes_from_the_files():
         assert [row.state for row in rows] == ["UNCONNECTED", "CONNECTED"]
         assert [row.inode for row in rows] == [os.fstat(sock.fileno()).st_ino for sock in (one, other)]
         assert rows[0].receive_queue > 0
-        assert table.ports("udp")[rows[0].local.port] == {"UNCONNECTED"}
+        assert rows[0].local.port in table.ports("udp")["UNCONNECTED"]
         assert {row.protocol for row in table.snapshot()} == {"tcp", "udp"}
         with closing(eye()) as looks:
             assert [held.row.inode for held in looks.look() if one.fileno() in held.numbers] == [rows[0].inode]
@@ -340,12 +340,11 @@ def test_the_ports_are_those_of_the_snapshot_and_of_psutil(monkeypatch, source, 
         datagrams.bind(("127.0.0.1", 0))
         with stack:
             found = table.ports(protocol)
-            assert list(found) == sorted(found)
             ours = [listener, client, server] if protocol == "tcp" else [datagrams]
             for sock in ours:
-                assert table.row_of(sock).state in found[sock.getsockname()[1]]
+                assert sock.getsockname()[1] in found[table.row_of(sock).state]
             for entry in psutil.Process().net_connections(f"{protocol}4"):
-                assert entry.laddr.port in found
+                assert entry.laddr.port in set().union(*found.values())
 
 
 @pytest.fixture

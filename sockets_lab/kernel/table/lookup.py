@@ -51,21 +51,21 @@ def snapshot(
     return _owned(rows) if owners else rows
 
 
-def ports(protocol: str = "tcp") -> dict[int, set[str]]:
-    """Read only which local ports there are, and the states of the sockets at each, lowest port first.
+def ports(protocol: str = "tcp") -> dict[str, set[int]]:
+    """Read only which local ports are in use: those of the sockets in each state, by its name.
 
     In a table of thousands this takes a fraction of the time of `snapshot`. Raises: BadInput, as `snapshot`.
     """
     _checked((protocol,), None)
     if source(protocol) == "netlink":
         names = sock_diag.STATES[protocol]
-        each = {(state, port) for state, port, _ in sock_diag.brief(sock_diag.dump(protocol))}
-        seen = [(socket.ntohs(port), names.get(state, "CLOSE")) for state, port in each]
+        each = set(map(sock_diag.IN_USE.unpack_from, sock_diag.dump(protocol)))
+        seen = ((names.get(state, "CLOSE"), socket.ntohs(port)) for state, port in each)
     else:
-        seen = [(row.local.port, row.state) for row in _rows(protocol, None)]
-    found: dict[int, set[str]] = {}
-    for port, state in sorted(seen):
-        found.setdefault(port, set()).add(state)
+        seen = ((row.state, row.local.port) for row in _rows(protocol, None))
+    found: dict[str, set[int]] = {}
+    for state, port in seen:
+        found.setdefault(state, set()).add(port)
     return found
 
 

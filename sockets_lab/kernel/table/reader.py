@@ -53,7 +53,7 @@ class Reader:
                 ours += [row for row in proc_table.rows(protocol) if row.inode in inodes]
                 continue
             messages = self._dump(protocol)
-            for message, (_, port, inode) in zip(messages, sock_diag.brief(messages), strict=True):
+            for message, (port, inode) in zip(messages, map(sock_diag.BRIEF.unpack_from, messages), strict=True):
                 if inode in inodes:
                     ours.append(sock_diag.row(message, protocol, names))
                 elif not inode:

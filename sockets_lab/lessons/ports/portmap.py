@@ -53,13 +53,12 @@ class PortMap:
 
 def port_map(protocol: str = "tcp") -> PortMap:
     """Draw up the map of all ports of one protocol, "tcp" or "udp", as they are now. Raises: BadInput."""
-    states = table.ports(checked_protocol(protocol))
-    waiting = (port for port, found in states.items() if found & {"LISTEN", "UNCONNECTED"})
+    ports = table.ports(checked_protocol(protocol))
     return PortMap(
         protocol,
         named_ports(protocol),
-        frozenset(states),
-        frozenset(waiting),
+        frozenset().union(*ports.values()),
+        frozenset().union(*(ports.get(state, ()) for state in ("LISTEN", "UNCONNECTED"))),
         machine.ephemeral_range(),
         table.covers_machine(),
     )

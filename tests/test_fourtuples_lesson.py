@@ -88,7 +88,7 @@ def test_a_long_address_stays_inside_the_picture() -> None:
 
 
 def test_the_table_of_trials_shows_what_the_kernel_said_to_each() -> None:
-    found = fourtuples.trials()
+    found = fourtuples.tuple_trials()
     assert isinstance(found, TupleTrials)
     shown = trial_table(found)
     assert [row[0] for row in shown.rows[1:]] == list(fourtuples.PARTS)

@@ -24,7 +24,7 @@ def _one_port() -> tuple[str, str]:
 
 
 def _distinct() -> tuple[str, str]:
-    found = fourtuples.trials()
+    found = fourtuples.tuple_trials()
     if isinstance(found, Refused):
         return f"could not be tried: {found.name}", "unknown"
     same = found.trial("nothing").outcome

@@ -45,7 +45,7 @@ def _full_queue() -> str:
 
 
 def _same_local_name() -> str:
-    found = fourtuples.trials()
+    found = fourtuples.tuple_trials()
     trial = found if isinstance(found, Refused) else found.trial("remote port").outcome
     return "refused" if isinstance(trial, Refused) else "connected"
 

@@ -1,54 +1,22 @@
-"""What a refusal of the operating system means, and how a caller's mistake is told. Imports nothing of ours.
+"""What a refusal of the operating system means, and how a caller's mistake is told.
 
 A refusal is a result of an experiment (`Refused`). A mistake of the caller is an exception (`BadInput`).
 """
 
+import dis
 import errno
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
-MEANINGS = {
-    "EACCES": "this user may not do that here: the port is privileged or reserved, or a rule of the system forbids it",
-    "EADDRINUSE": "the kernel already has a socket whose claim on this address and port excludes yours",
-    "EADDRNOTAVAIL": "this machine has no such address to give, or every port that could be given is taken",
-    "EAFNOSUPPORT": "this machine does not speak that address family",
-    "EAGAIN": "nothing is there yet, and the socket was told not to wait",
-    "EALREADY": "this socket is already busy with the connection that you asked for before",
-    "EBADF": "no open socket or file stands behind this descriptor",
-    "ECONNABORTED": "the connection was given up before it was accepted",
-    "ECONNREFUSED": "the machine answered at once that nobody listens there",
-    "ECONNRESET": "the other end threw the connection away instead of closing it in order",
-    "EDESTADDRREQ": "the socket has no remote address yet, so a destination must be named",
-    "EHOSTUNREACH": "no way leads to that host",
-    "EINPROGRESS": "the connection is on its way; the socket was told not to wait for it",
-    "EINTR": "a signal interrupted the call before it was done",
-    "EINVAL": "the socket is in a state in which this call makes no sense, such as binding it twice",
-    "EISCONN": "the socket is connected already",
-    "EMFILE": "this process has no descriptor left to give: its limit is reached",
-    "EMSGSIZE": "the datagram is larger than one datagram can be",
-    "ENETUNREACH": "no network of this machine leads to that address",
-    "ENFILE": "the whole machine has no file entry left to give",
-    "ENOBUFS": "the kernel has no buffer left for this",
-    "ENODEV": "there is no such device or network interface",
-    "ENOENT": "there is no such thing under that name",
-    "ENOMEM": "the kernel has no memory left for this",
-    "ENOPROTOOPT": "this kernel does not know that socket option",
-    "ENOSPC": "a limit of the system on how many of these there may be is reached, and it may be set to none",
-    "ENOSYS": "this system has no such call",
-    "ENOTCONN": "the socket is not connected to anybody",
-    "ENOTSOCK": "this descriptor stands for something that is no socket",
-    "EOPNOTSUPP": "this kind of socket cannot do that, as a datagram socket cannot listen",
-    "EPERM": "this user may not do that",
-    "EPIPE": "the sending direction is closed, so nothing more can be sent",
-    "EPROTONOSUPPORT": "this machine does not speak that protocol in that family",
-    "EPROTOTYPE": "this protocol does not fit this type of socket",
-    "ETIMEDOUT": "the other end did not answer for so long that the kernel gave up",
-    "DEADLINE": "nothing came before the deadline that the course set",
-}
+from sockets_lab.meanings import meaning
 
 ONE_NAME = {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP"}  # two names for one refusal, on Linux for one number
+LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME")  # instructions that load what has a name
+LOOKUP = tuple(name for name in vars(socket) if name.startswith("EAI_"))
 
 
 class BadInput(ValueError):
@@ -82,20 +50,48 @@ class Refused:
             raise AttributeError(name) if name.startswith("__") else NoResult(f"There is no {name!r} here. {self}.")
 
 
-def refusal(error: OSError) -> Refused:
+def refusal(error: OSError, call: str = "", sock: Any = None, args: tuple = ()) -> Refused:
     """Explain an OSError under its errno name, which is the same on every system where its number is not.
 
-    Windows names its numbers WSAE...; they mean the same as the E... of POSIX, so the prefix goes.
-    A TimeoutError without a number is a deadline of Python's, not an answer of the kernel: "DEADLINE".
+    Windows names its numbers WSAE...; they mean the same as the E... of POSIX, so the prefix goes. A TimeoutError
+    without a number is a time limit of Python's, not an answer of the kernel: "DEADLINE". A name look-up has names of
+    its own, EAI_...
+
+    Args: call: the system call that failed, by default the one that the traceback shows; sock, args: of the call.
     """
     if isinstance(error, TimeoutError) and error.errno is None:
         name = "DEADLINE"
     elif isinstance(error, socket.gaierror | socket.herror):
-        name = "unknown"  # a name look-up counts its errors in another way: the number is no errno
+        name = next((each for each in LOOKUP if getattr(socket, each) == error.errno), "unknown")
     else:
         name = errno.errorcode.get(error.errno or 0, "unknown").removeprefix("WSA")
         name = ONE_NAME.get(name, name)
-    return Refused(name, MEANINGS.get(name, str(error)))
+    return Refused(name, meaning(name, call or failed_call(error), sock, args) or str(error))
+
+
+def failed_call(error: BaseException) -> str:
+    """Name the function whose call raised an error, as its code spells it: "bind" for `sock.bind(address)`, or ""."""
+    name, step = "", error.__traceback__
+    while step is not None:
+        name = _called_at(step.tb_frame.f_code, step.tb_lasti) or name  # the innermost call with a name
+        step = step.tb_next
+    return name
+
+
+@lru_cache(maxsize=256)
+def _called_at(code: CodeType, at: int) -> str:
+    """Name what the instruction at an offset calls: the last name loaded from where the text of the call begins."""
+    *before, call = (each for each in dis.get_instructions(code) if each.offset <= at)
+    if not call.opname.startswith("CALL") or _begin(call)[1] is None:
+        return ""
+    loaded = (each for each in reversed(before) if each.opname.startswith(LOADS) and _begin(each) == _begin(call))
+    return next((str(each.argval) for each in loaded), "")
+
+
+def _begin(instruction: dis.Instruction) -> tuple[int | None, int | None]:
+    """Where the text begins that an instruction was made from: line and column."""
+    place = instruction.positions
+    return (place.lineno, place.col_offset) if place else (None, None)
 
 
 def attempt(call: Callable[..., Any], *args: Any) -> Any:
@@ -106,4 +102,5 @@ def attempt(call: Callable[..., Any], *args: Any) -> Any:
     try:
         return call(*args)
     except OSError as error:
-        return refusal(error)
+        sock = getattr(call, "__self__", None)
+        return refusal(error, call.__name__ if isinstance(sock, socket.socket) else "", sock, args)

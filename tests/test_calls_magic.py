@@ -148,7 +148,7 @@ def test_refusals_stand_out_and_are_explained_once():
     picture(drawing, WIDE)
     refused = [mark for mark in drawing.marks if isinstance(mark, Line) and mark.role == "refused"]
     assert len(refused) == 2
-    assert drawing.title.count("the machine answered at once that nobody listens there") == 1
+    assert drawing.title.count("No program listens on that port, or a firewall rejected the connection") == 1
     assert "bind(socket 1, 'nonsense') -> TypeError (raised by Python" in drawing.title
     assert any(text.startswith("DEADLINE") for text in texts(drawing))
     assert f"{HERE}:<port a>" in drawing.title  # a port of nobody here

@@ -26,7 +26,7 @@ def kernel(tmp_path):
 def test_missing_memory_and_what_comes_of_it_are_told_in_a_sentence(kernel):
     first = kernel.run("import half")
     assert first.is_sentence
-    assert "ENOMEM: the kernel has no memory left" in first.trace
+    assert "ENOMEM: not enough memory. The kernel has no memory left" in first.trace
     again = kernel.run("import half")
     assert again.error == "KeyError"
     assert again.is_sentence

@@ -96,7 +96,7 @@ class _Page:
             rest = answer.because if answer.asked else "Python raised this; the protocol stack was not asked."
             return self._remark(f"{before}{answer.name}: {rest}", "refused")
         if isinstance(answer, Refused) and answer.name == "DEADLINE":
-            return self._remark(f"{before}DEADLINE: {answer.because}", "refused")
+            return self._remark(f"{before}{answer}.", "refused")
         held = [part for part in answer if isinstance(part, Descriptor)] if isinstance(answer, tuple) else []
         role = "refused" if isinstance(answer, Refused) else "descriptor" if held else "muted"
         ink = "refused" if role == "refused" else "ink"
@@ -106,9 +106,9 @@ class _Page:
         self._held(held)
         self._known(step)
         self.y += LINE - 16
-        if isinstance(answer, Refused) and answer.name not in self.explained:
-            self.explained.add(answer.name)
-            self._remark(f"{answer.name}: {answer.because}.", "muted")
+        if isinstance(answer, Refused) and str(answer) not in self.explained:
+            self.explained.add(str(answer))
+            self._remark(f"{answer}.", "muted")
         return None
 
     def pause(self, sentence: str) -> None:

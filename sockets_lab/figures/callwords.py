@@ -145,8 +145,8 @@ def tell(
         line = f"{number}. {call.request(spell)} -> {call.reply(spell)}{who}"
         if local:
             line += f", local endpoint now {spell(local)}"
-        if isinstance(call.answer, Refused) and call.answer.name not in explained:
-            explained.add(call.answer.name)
+        if isinstance(call.answer, Refused) and str(call.answer) not in explained:
+            explained.add(str(call.answer))
             line += f" ({call.answer.because})"
         if isinstance(call.answer, Raised) and not call.answer.asked:
             line += " (raised by Python: the protocol stack was not asked)"

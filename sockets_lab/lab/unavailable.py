@@ -1,19 +1,8 @@
 """Why a lab of separate network stacks cannot be had here."""
 
-import errno
 import os
 
-from sockets_lab.errors import Refused, refusal
-
-REASONS = {
-    "EPERM": "this system does not let an ordinary user make network stacks, as in most containers",
-    "EACCES": "a security rule of this system forbids it",
-    "ENOSPC": "the limit of how many of them there may be is reached, or it is set to none",
-    "EUSERS": "they are nested too deep already",
-    "ENOSYS": "this system has no such call",
-    "EINVAL": "this system's kernel was built without them",
-    "EOPNOTSUPP": "this system's kernel was built without a part that they need",
-}
+from sockets_lab.errors import refusal
 
 
 class LabUnavailable(Exception):
@@ -40,6 +29,5 @@ def unavailable(step: str, number: int, text: str) -> LabUnavailable:
     """Explain the refusal of a step. Args: number, the errno, 0 where there is none; text, what else is known."""
     if not number:
         return LabUnavailable(step, "no errno", text)
-    told: Refused = refusal(OSError(number, text or os.strerror(number)))
-    name = errno.errorcode.get(number, told.name)
-    return LabUnavailable(step, name, REASONS.get(name, told.because))
+    told = refusal(OSError(number, text or os.strerror(number)), "unshare")
+    return LabUnavailable(step, told.name, told.because)

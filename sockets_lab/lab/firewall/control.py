@@ -6,8 +6,9 @@ right and no program are needed for it. On loopback nodes the stand-in decides, 
 
 import weakref
 from collections.abc import Callable
+from typing import Any
 
-from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.lab import Node
 from sockets_lab.lab.firewall import kernel
 from sockets_lab.lab.firewall.rules import Rule
@@ -76,7 +77,7 @@ def held(node: Node) -> Ruleset | Refused:
     """Read which rules a node holds, and what each has counted. An empty ruleset: none."""
     if isinstance(node, LoopbackNode):
         return stand_in(node).ruleset
-    ruleset: Ruleset | Refused | None = attempt(node.call, kernel.installed)
+    ruleset: Ruleset | Refused | None = _by_kernel(node, kernel.installed)
     return NOTHING if ruleset is None else ruleset
 
 
@@ -101,9 +102,11 @@ def stand_in_at(address: str, but: Node) -> StandIn | None:
     return None
 
 
-def _by_kernel(node: Node, function: Callable[..., None], *arguments: Ruleset | Rule | str | int) -> Refused | None:
-    refused: Refused | None = attempt(node.call, function, *arguments)
-    return refused
+def _by_kernel(node: Node, function: Callable[..., Any], *arguments: Ruleset | Rule | str | int) -> Any:
+    try:
+        return node.call(function, *arguments)
+    except OSError as error:
+        return refusal(error, "nftables")
 
 
 def differs(node: Node) -> str:

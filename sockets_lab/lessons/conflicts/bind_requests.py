@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Self
 
 from sockets_lab import guard
-from sockets_lab.errors import MEANINGS, BadInput, Refused, attempt
+from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.meanings import meaning
 from sockets_lab.model import PROTOCOLS, TRANSPORTS, Endpoint
 
 LISTENS = ("no", "before", "after")
@@ -132,7 +133,7 @@ class Requester:
     def _set(self, level: str, name: str, value: int) -> Refused | None:
         number = getattr(socket, name, None)
         if number is None:  # Windows has no SO_REUSEPORT
-            return Refused("ENOPROTOOPT", MEANINGS["ENOPROTOOPT"])
+            return Refused("ENOPROTOOPT", meaning("ENOPROTOOPT", "setsockopt"))
         return attempt(self.sock.setsockopt, getattr(socket, level), number, value)
 
     def __enter__(self) -> Self:

@@ -11,10 +11,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sockets_lab import guard
-from sockets_lab.errors import MEANINGS, Refused, attempt
+from sockets_lab.errors import Refused, attempt
 from sockets_lab.kernel import machine, table
 from sockets_lab.kernel.connecting import WAIT, listening, start_connect
 from sockets_lab.kernel.machine import IP_LOCAL_PORT_RANGE
+from sockets_lab.meanings import meaning
 from sockets_lab.model import Endpoint, FourTuple, whole_number
 
 IP_BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)  # linux/in.h, from Linux 4.2
@@ -50,7 +51,7 @@ def exhaust(size: int = 8, other_source: str = "127.0.0.2") -> Exhaustion | Refu
     whole_number(size, 1, LARGEST, "a number of ports to try")
     source = guard.destination(Endpoint(other_source, 0))
     if not machine.has_local_port_range():
-        return Refused("ENOPROTOOPT", MEANINGS["ENOPROTOOPT"])
+        return Refused("ENOPROTOOPT", meaning("ENOPROTOOPT", "setsockopt"))
     for _ in range(STRANGERS):
         found = _exhaust(size, source)
         if len(found.made) == size:

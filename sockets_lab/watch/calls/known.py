@@ -107,7 +107,7 @@ def _all_counted(args: tuple, result: None) -> Parts:
 
 def _verdict(args: tuple, result: int) -> Parts | Refused:
     """`connect_ex` answers with an errno instead of raising it."""
-    return refusal(OSError(result, os.strerror(result))) if result else ()
+    return refusal(OSError(result, os.strerror(result)), "connect", args[0], args[1:]) if result else ()
 
 
 def _name(args: tuple, result: Any) -> Parts:

@@ -94,14 +94,12 @@ class Call:
         return f"{self.request()} -> {self.reply()}"
 
 
-def raised(error: BaseException) -> Refused | Raised:
-    """Tell a refusal of the kernel from what Python raised by itself."""
+def raised(error: BaseException, call: str = "", args: tuple = ()) -> Refused | Raised:
+    """Tell a refusal of the kernel from what Python raised by itself. Args: of the call, the socket first."""
     if isinstance(error, (socket.gaierror, socket.herror)):  # their numbers are no errnos
-        return Raised(type(error).__name__, "the name could not be looked up, so the protocol stack was not asked")
-    if isinstance(error, TimeoutError) and error.errno is None:
-        return Refused("DEADLINE", "nothing came before the timeout that was set on this socket")
-    if isinstance(error, OSError) and error.errno is not None:
-        return refusal(error)
+        return Raised(type(error).__name__, refusal(error).because)
+    if isinstance(error, TimeoutError) or (isinstance(error, OSError) and error.errno is not None):
+        return refusal(error, call, args[0] if args else None, args[1:])
     if isinstance(error, Exception):
         return Raised(type(error).__name__, str(error))
     return Raised(type(error).__name__, "the call was interrupted before an answer came", asked=True)

@@ -102,13 +102,14 @@ def _wrapper(known: Known, original: Callable[..., Any]) -> Callable[..., Any]:
         try:
             result = original(*args, **kwargs)
         except BaseException as error:
-            _end(noted, known, args, raised(error), started)
+            _end(noted, known, args, raised(error, known.name, args), started)
             del args, kwargs  # a traceback that is kept must not keep the socket open
             raise
         if noted:
             _end(noted, known, args, known.read_answer(args, result), started)
         return result
 
+    call.__name__ = known.name  # what failed, to whoever explains its error
     return call
 
 

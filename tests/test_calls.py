@@ -27,7 +27,9 @@ import pytest
 from jupyter_client import KernelManager
 
 from sockets_lab.errors import Refused
+from sockets_lab.kernel import descriptors, machine, table
 from sockets_lab.kernel.connecting import until
+from sockets_lab.lessons import binding
 from sockets_lab.model import Endpoint
 from sockets_lab.watch.calls import Data, Descriptor, Raised, raised, record
 
@@ -235,6 +237,23 @@ def test_what_cannot_be_seen_is_not_made_up():
             gc.collect()
     assert [warning.category for warning in caught] == [ResourceWarning]
     assert names(calls) == ["socket", "socket", "detach"]
+    with socket.socket(type=socket.SOCK_DGRAM) as sock, record() as calls:
+        assert (sock.recv(0), sock.recv_into(bytearray())) == (b"", 0)  # no system call: strace shows none
+    assert names(calls) == []
+
+
+def test_the_courses_own_questions_are_left_out_and_its_experiments_are_not():
+    """The case that this was found with: a cell that looked into the table seemed to make 13 calls."""
+    with record() as calls, socket.create_server((HERE, 0)) as listener:
+        made = len(calls)
+        table.at_port(listener.getsockname()[1])
+        table.row_of(listener)
+        descriptors.table()
+        machine.has_local_port_range()
+        asked = names(calls)[made:]
+        binding.try_bind()
+    assert set(asked) == {"getsockname"}
+    assert [call for call in names(calls)[made + len(asked) :] if call in ("socket", "bind")] == ["socket", "bind"]
 
 
 STORY = """

@@ -20,7 +20,7 @@ def _new(sock: Any, family: int = -1, type: int = -1, proto: int = -1, fileno: A
 
 
 def _pair(family: int, type: int, proto: int) -> Parts:
-    return (words.constant(family, "AF_"), words.socket_type(type), words.constant(proto, "IPPROTO_") if proto else "0")
+    return (words.family(family), words.socket_type(type), words.protocol(family, proto))
 
 
 def _open(sock: Any) -> Parts | None:
@@ -68,6 +68,11 @@ def _receive(sock: Any, size: int, flags: int = 0) -> Parts:
     return (f"up to {counted(size)}", *words.flags(flags))
 
 
+def _unless_empty(describe: Callable[..., Parts]) -> Callable[..., Parts | None]:
+    """Python's `recv` and `recv_into`, asked for 0 bytes, ask nobody."""
+    return lambda *args, **how: None if (said := describe(*args, **how))[0] == f"up to {counted(0)}" else said
+
+
 def _receive_many(sock: Any, size: int, ancbufsize: int = 0, flags: int = 0) -> Parts:
     return _receive(sock, size, flags)
 
@@ -82,12 +87,12 @@ def _receive_many_into(sock: Any, buffers: Any, ancbufsize: int = 0, flags: int 
 
 def _set(sock: Any, level: int, option: int, value: Any, length: int | None = None) -> Parts:
     if value is None:
-        return (*words.option(level, option), f"{length} empty bytes")
-    return (*words.option(level, option), str(int(value)) if isinstance(value, int) else Data.of(value))
+        return (*words.option(sock, level, option), f"{length} empty bytes")
+    return (*words.option(sock, level, option), str(int(value)) if isinstance(value, int) else Data.of(value))
 
 
 def _get(sock: Any, level: int, option: int, size: int = 0) -> Parts:
-    return (*words.option(level, option), *((f"up to {counted(size)}",) if size else ()))
+    return (*words.option(sock, level, option), *((f"up to {counted(size)}",) if size else ()))
 
 
 # What the answer says. Each takes the call's arguments, the socket first, and its result.
@@ -111,7 +116,7 @@ def _verdict(args: tuple, result: int) -> Parts | Refused:
 
 
 def _name(args: tuple, result: Any) -> Parts:
-    return () if result is None else (words.endpoint(result),)
+    return () if result is None else (words.endpoint(result, args[0]),)
 
 
 def _read(args: tuple, result: Any) -> Parts:
@@ -128,11 +133,15 @@ def _read_into(args: tuple, result: Any) -> Parts:
 
 
 def _value(args: tuple, result: Any) -> Parts:
-    option = words.option(*args[1:3])
-    if option == ("SOL_SOCKET", "SO_ERROR") and result:
-        return (refusal(OSError(result, os.strerror(result))).name,)
-    if option == ("SOL_SOCKET", "SO_TYPE"):
-        return (words.socket_type(result),)
+    match words.option(*args[:3]):
+        case ("SOL_SOCKET", "SO_ERROR") if result:
+            return (refusal(OSError(result, os.strerror(result))).name,)
+        case ("SOL_SOCKET", "SO_TYPE"):
+            return (words.socket_type(result),)
+        case ("SOL_SOCKET", "SO_DOMAIN"):
+            return (words.family(result),)
+        case ("SOL_SOCKET", "SO_PROTOCOL"):
+            return (words.protocol(args[0].family, result),)
     return (str(result) if isinstance(result, int) else Data.of(result),)
 
 
@@ -172,7 +181,7 @@ CALLS = (
     Known(_socket, "socketpair", "socketpair", _pair, lambda _, pair: _descriptors(*pair), makes_socket=True),
     Known(_S, "bind", "bind", _whom, _done, names_socket=True),
     Known(_S, "listen", "listen", _backlog, _done, names_socket=True),
-    Known(_S, "_accept", "accept", _word, lambda _, pair: (*_descriptors(pair[0]), words.endpoint(pair[1]))),
+    Known(_S, "_accept", "accept", _word, lambda args, pair: (*_descriptors(pair[0]), *_name(args, pair[1]))),
     Known(_S, "connect", "connect", _whom, _done, names_socket=True),
     Known(_S, "connect_ex", "connect", _whom, _verdict, names_socket=True),
     Known(_S, "send", "send", _send, _counted),
@@ -180,8 +189,8 @@ CALLS = (
     Known(_S, "sendto", "sendto", _send_to, _counted, names_socket=True),
     Known(_S, "sendmsg", "sendmsg", _send_many, _counted, names_socket=True),
     Known(_S, "_sendfile_use_sendfile", "sendfile", _send_file, _counted),
-    Known(_S, "recv", "recv", _receive, _read),
-    Known(_S, "recv_into", "recv", _receive_into, _read_into),
+    Known(_S, "recv", "recv", _unless_empty(_receive), _read),
+    Known(_S, "recv_into", "recv", _unless_empty(_receive_into), _read_into),
     Known(_S, "recvfrom", "recvfrom", _receive, _read),
     Known(_S, "recvfrom_into", "recvfrom", _receive_into, _read_into),
     Known(_S, "recvmsg", "recvmsg", _receive_many, _read),

@@ -4,14 +4,21 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import cache
+from itertools import accumulate
 from types import FrameType
 from typing import Any, overload
 
+from sockets_lab import lab
+from sockets_lab.kernel import descriptors, machine, netlink, table
 from sockets_lab.model import Endpoint
 from sockets_lab.watch.calls.values import Answer, Call, Descriptor, Parts
 
 # The notebook's own machinery: what these packages do with sockets is not the learner's doing.
-MACHINERY = frozenset({"ipykernel", "zmq", "debugpy", "pydevd", "_pydevd_bundle", "_pydev_bundle"})
+MACHINERY = ("ipykernel", "zmq", "debugpy", "pydevd", "_pydevd_bundle", "_pydev_bundle")
+# And what the course asks the kernel and its nodes for itself. An experiment's own calls are the learner's doing.
+OURS = (*(each.__name__ for each in (descriptors, machine, netlink, lab, table)), "sockets_lab.panels")
+LEFT_OUT = frozenset((*MACHINERY, *OURS))
 MAKES_SOCKET = frozenset({"socket", "socketpair", "accept"})
 # Where a call stack ends for our purpose: below this, somebody else only waits for work or starts it.
 ROOTS = frozenset({("threading", "run"), ("asyncio.events", "_run")})
@@ -110,8 +117,14 @@ def module_of(frame: FrameType) -> str:
     return str(frame.f_globals.get("__name__"))
 
 
+@cache
+def is_left_out(module: str) -> bool:
+    """Tell whether a module, or a package that it is in, is machinery."""
+    return any(package in LEFT_OUT for package in accumulate(module.split("."), "{}.{}".format))
+
+
 def by_machinery(frame: FrameType | None, namespaces: list[dict[str, Any]]) -> bool:
-    """Walk from a call outwards: True if the notebook's machinery comes before the learner's code.
+    """Walk from a call outwards: True if the notebook's or the course's machinery comes before the learner's code.
 
     So a `print` that wakes the kernel's output thread is left out, although a learner's line is what called it.
     """
@@ -119,7 +132,7 @@ def by_machinery(frame: FrameType | None, namespaces: list[dict[str, Any]]) -> b
         if any(frame.f_globals is namespace for namespace in namespaces):
             return False
         module = module_of(frame)
-        if module.partition(".")[0] in MACHINERY:
+        if is_left_out(module):
             return True
         if (module, frame.f_code.co_name) in ROOTS:
             return False

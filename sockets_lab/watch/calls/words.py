@@ -12,12 +12,10 @@ from typing import Any
 
 from sockets_lab.errors import BadInput
 from sockets_lab.model import Endpoint
+from sockets_lab.watch.calls.families import FAMILIES, LEVELS, NO_OPTIONS, OPTIONS, PROTOCOLS
 from sockets_lab.watch.calls.values import Data, Descriptor, Part, Parts, counted
 
-# The levels of socket options, and how their options' names begin. On Linux SOL_SOCKET has the number of ICMP.
-OPTIONS = {
-    "SOL_SOCKET": "SO_", "IPPROTO_TCP": "TCP_", "IPPROTO_UDP": "UDP_", "IPPROTO_IPV6": "IPV6_", "IPPROTO_IP": "IP_",
-}  # fmt: skip
+INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 
 def descriptor_of(sock: Any) -> Descriptor | None:
@@ -36,6 +34,8 @@ def descriptor_of(sock: Any) -> Descriptor | None:
 
 def local_name(sock: Any) -> Endpoint | None:
     """Ask for a socket's local endpoint; None while it has none."""
+    if not _has_ports(sock):
+        return None
     try:
         local = Endpoint.of(_socket.socket.getsockname(sock))
     except (OSError, ValueError, TypeError, IndexError):
@@ -44,10 +44,26 @@ def local_name(sock: Any) -> Endpoint | None:
 
 
 @cache
-def constant(value: int, *prefixes: str) -> str:
+def constant(value: int, prefix: str) -> str:
     """Name a constant of the socket module; where two have one value, the shorter name is the general one."""
-    names = [name for name, known in vars(socket).items() if name.startswith(prefixes) and known == value]
-    return min(names, key=len, default=str(value))
+    others = tuple(other for other in NO_OPTIONS if not prefix.startswith(other))
+    names = [name for name, known in vars(socket).items() if name.startswith(prefix) and known == value]
+    return min((name for name in names if not name.startswith(others)), key=len, default=str(value))
+
+
+def family(number: int) -> str:
+    """Name an address family: of two names for one number, the one that this system goes by."""
+    try:
+        return socket.AddressFamily(number).name
+    except ValueError:
+        return FAMILIES.get(number) or constant(number, "AF_")
+
+
+def protocol(family_number: int, number: int) -> str:
+    """Name a protocol as its family does; 0 of AF_INET and AF_INET6 is the usual one of a type and has no name."""
+    if family_number in INTERNET and number:
+        return constant(number, "IPPROTO_")
+    return PROTOCOLS.get(family(family_number), {}).get(number, str(number))
 
 
 def short(value: Any) -> str:
@@ -61,10 +77,15 @@ def short(value: Any) -> str:
 
 
 def endpoint(address: Any, sock: Any = None) -> Part:
-    """Spell an address as `bind` takes it and `getsockname` gives it; an empty host means the wildcard."""
+    """Spell an address as `bind` takes it and `getsockname` gives it; an empty host means the wildcard.
+
+    Only IP has endpoints, and a raw socket's port is no port: all other addresses are spelled as Python has them.
+    """
     if isinstance(address, bytes):  # a path of AF_UNIX
         return short(os.fsdecode(address))
-    if not isinstance(address, tuple) or len(address) not in (2, 3, 4) or not isinstance(address[0], str):
+    if not _has_ports(sock) or not isinstance(address, tuple) or len(address) not in (2, 3, 4):
+        return short(address)
+    if not isinstance(address[0], str):
         return short(address)
     host, port = address[:2]
     if host == "":
@@ -73,6 +94,10 @@ def endpoint(address: Any, sock: Any = None) -> Part:
         return Endpoint.of((host, *address[1:]))
     except BadInput:  # a name, which Python looks up before it asks the protocol stack
         return f"{host}:{port}"
+
+
+def _has_ports(sock: Any) -> bool:
+    return not isinstance(sock, _socket.socket) or (sock.family in INTERNET and sock.type != socket.SOCK_RAW)
 
 
 def socket_type(number: int) -> str:
@@ -97,7 +122,11 @@ def flags(number: int) -> Parts:
     return (socket.MsgFlag(number).name or str(number),) if number else ()
 
 
-def option(level: int, number: int) -> Parts:
-    """Name a socket option and its level."""
-    known = next((name for name in OPTIONS if getattr(socket, name, None) == level), str(level))
-    return (known, constant(number, OPTIONS[known]) if known in OPTIONS else str(number))
+def option(sock: Any, level: int, number: int) -> Parts:
+    """Name a socket option and its level, as the family of the socket has them."""
+    own = family(sock.family)
+    for only, value, name, prefix in LEVELS:
+        if value == level and only in ("", own):
+            named = OPTIONS.get(name)
+            return (name, named.get(number, str(number)) if named else constant(number, prefix))
+    return (str(level), str(number))

@@ -50,6 +50,11 @@ class Refused:
             raise AttributeError(name) if name.startswith("__") else NoResult(f"There is no {name!r} here. {self}.")
 
 
+def describe(answer: object) -> str:
+    """Spell an answer of the system in a word: a refusal by its errno name, anything else as it spells itself."""
+    return answer.name if isinstance(answer, Refused) else str(answer)
+
+
 def refusal(error: OSError, call: str = "", sock: Any = None, args: tuple = ()) -> Refused:
     """Explain an OSError under its errno name, which is the same on every system where its number is not.
 

@@ -16,8 +16,8 @@ NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 LESSONS = [path for path in NOTEBOOKS if path.parent.name == "notebooks" and path.name[0].isdigit()]
 JUPYTER = {"ipywidgets", "IPython", "ipykernel", "anywidget"}
 PICTURES = {"matplotlib", "numpy", "PIL"}
-FLOORS = ("meanings", "errors", "model", "guard", "headers", "kernel", "netns", "lab", "watch", "figures", "course", "panels",
-          "lessons", "classroom", "playground")  # fmt: skip
+FLOORS = ("meanings", "errors", "model", "guard", "headers", "kernel", "netns", "lab", "watch", "figures", "course",
+          "panels", "lessons", "classroom", "playground")  # fmt: skip
 ORDER = [one.module for one in lessons.LESSONS]
 
 

@@ -32,7 +32,7 @@ def test_panel_probes_opens_and_closes_ports_and_hands_others_out(lab):
         choose(panel, 65536)
         panel.get_by_text("65536 is not a port number").wait_for()
         choose(panel, 0)
-        panel.get_by_text("nobody listens there").wait_for()
+        panel.get_by_text("No program listens on that port").wait_for()
         panel.get_by_role("button", name="Open it").click()
         panel.get_by_text("a TCP socket listens there").wait_for()
         mine = port(panel).input_value()
@@ -40,7 +40,7 @@ def test_panel_probes_opens_and_closes_ports_and_hands_others_out(lab):
         assert f"Probed: tcp 127.0.0.1:{mine}" in alt(panel)
         assert "connect: open" in alt(panel)
         panel.get_by_role("button", name="Close it").click()
-        panel.get_by_text("nobody listens there").wait_for()
+        panel.get_by_text("No program listens on that port").wait_for()
 
         panel.get_by_label("Ask by").select_option("connect")
         panel.get_by_role("button", name="Hand out 200 ports").click()

@@ -1,7 +1,7 @@
 """The questions of lesson 02."""
 
 from sockets_lab.course.questions import OTHER, Choice, Claim, Exercise, Found, Prediction, other
-from sockets_lab.errors import Refused
+from sockets_lab.errors import Refused, describe
 from sockets_lab.kernel import descriptors
 from sockets_lab.kernel.machine import home_address
 from sockets_lab.lessons import binding
@@ -146,7 +146,7 @@ def _object_and_name() -> tuple[str, str]:
         found = descriptors.entry(sock.fileno()) if sock else None
     if trial.refused:
         return f"could not be tried: {trial.refused.name}", "unknown"
-    before, after = (getattr(step.local, "name", step.local) for step in trial.names)
+    before, after = (describe(step.local) for step in trial.names)
     what = f"the socket with inode {found.inode}" if isinstance(found, descriptors.Entry) else "one socket"
     return f"{what} had the name {before} before bind and {after} after it", "so; RFC 9293 calls the name a socket"
 
@@ -168,14 +168,14 @@ def _remote_name() -> tuple[str, str]:
     said = "the same two, exchanged" if fits else f"{accepted.local}, {accepted.remote}"
     return (
         f"the client has the names {client.local} and {client.remote}, the accepted socket {said}; the listener has "
-        f"no remote name: {getattr(waiting.remote, 'name', waiting.remote)}",
+        f"no remote name: {describe(waiting.remote)}",
         "so, once connected" if fits else "not so here",
     )
 
 
 def _bound_by_the_way() -> tuple[str, str]:
     found = {call: binding.bind_by(call).names[-1].local for call in binding.BINDING_CALLS}
-    said = "; ".join(f"{call} gave {getattr(local, 'name', local)}" for call, local in found.items())
+    said = "; ".join(f"{call} gave {describe(local)}" for call, local in found.items())
     return f"without any bind: {said}", "so, and the kernel also binds by itself"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sockets_lab.errors import Refused
+from sockets_lab.errors import describe
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.marks import ROLES
 from sockets_lab.figures.plot import plot
@@ -48,7 +48,7 @@ def one_socket_two_programs(result: Inherited) -> Drawing:
     said = []
     for number, (who, client) in enumerate(result.accepted):
         y = 134 + number * STEP
-        answer = client.name if isinstance(client, Refused) else str(client)
+        answer = describe(client)
         x = 100 if who == "first" else 660
         drawing.text(380, y, answer, anchor="middle", mono=True)
         drawing.line(*((285, y, 190, y) if who == "first" else (475, y, 570, y)), "connection", arrow=True)

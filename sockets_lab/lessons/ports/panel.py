@@ -19,9 +19,7 @@ COUNT = 200  # ports asked for at a click
 DEADLINE = 0.08  # seconds: a panel must answer at once, and the loopback does
 MEANING = {
     "open": "somebody listens there and answered.",
-    "refused": "nobody listens there, and the machine said so at once.",
     "silent": "no answer. A UDP port may be open and say nothing; a firewall may swallow what you send.",
-    "impossible": "this machine could not even try.",
 }
 
 
@@ -69,7 +67,8 @@ class PortPanel(Panel):
         found = ports.probe(self.port.value, self.protocol.value, deadline=DEADLINE, among=ours)
         self.take_calls()
         self.draw(map_of_ports(self.read or ports.port_map(self.protocol.value), found, self.handed_out))
-        self.say(f"Port **{self.port.value}**, {self.protocol.label}: {MEANING[found.outcome]}")
+        said = MEANING.get(found.outcome, f"{found.reached}.")
+        self.say(f"Port **{self.port.value}**, {self.protocol.label}: {said}")
 
     def aim(self, port: int) -> None:
         """Choose a port and look at it, once."""

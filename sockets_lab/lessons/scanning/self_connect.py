@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from sockets_lab.errors import Refused, attempt
+from sockets_lab.errors import Refused, attempt, describe
 from sockets_lab.lab import Node
 from sockets_lab.lessons.scanning.outcome import Scan
 from sockets_lab.lessons.scanning.tcp import scan
@@ -32,7 +32,7 @@ def connect_to_itself() -> str:
             return "itself" if sock.getsockname() == sock.getpeername() else "other"
 
     found = attempt(connect)
-    return found.name if isinstance(found, Refused) else found
+    return describe(found)
 
 
 def meet_itself(node: Node) -> Scan | Refused:

@@ -51,12 +51,12 @@ def explained(error: BaseException) -> str:
 
     A module that memory was missing for is half loaded, and loading it once more fails in any way.
     """
+    global _missed
     number, text = getattr(error, "errno", None), str(error)
     if number in (errno.EMFILE, errno.ENFILE) or FILES.search(text):
         return f"{_told(number or errno.EMFILE)}. {_more_descriptors()}"
     if isinstance(error, MemoryError) or number == errno.ENOMEM or MEMORY.search(text):
-        if not _demanded_by_a_cell(error):
-            _missed.append(True)
+        _missed = _missed or not _demanded_by_a_cell(error)
         return _no_memory()
     if _missed and _while_loading(error):
         return f"{type(error).__name__}, as memory was missing before and a module is half loaded. {AGAIN}"
@@ -74,15 +74,15 @@ def memory_missed() -> str:
     return _no_memory() if _missed else ""
 
 
-_spare: list[bytes] = []
-_missed: list[bool] = []  # not empty, where memory was missing
+_spare: bytes | None = None
+_missed = False  # memory was missing in this kernel
 
 
 def _have_spare() -> None:
-    """Take addresses, once; no memory stands behind them, as nothing is ever written there (a bytearray would be)."""
-    if not _spare:
-        with suppress(MemoryError):
-            _spare.append(bytes(SPARE))
+    """Take addresses, once; no memory is used for them, as nothing is ever written there (a bytearray would be)."""
+    global _spare
+    with suppress(MemoryError):
+        _spare = _spare or bytes(SPARE)
 
 
 def _demanded_by_a_cell(error: BaseException) -> bool:
@@ -111,12 +111,13 @@ def _told(number: int) -> Refused:
 def _more_descriptors() -> str:
     most = descriptor_limits()[0]
     if most >= FEW:
-        return f"It may have {most}: close what it no longer needs, or restart the kernel."
-    return f"It may have {most}, too few for Jupyter and a lesson: start Jupyter again after `ulimit -n 1024`."
+        return f"The limit here is {most}; when you restart the kernel, all are closed."
+    return f"The limit here is {most}, too few for Jupyter and a lesson: start Jupyter again after `ulimit -n 1024`."
 
 
 def _show(shell: InteractiveShell, kind: type, error: BaseException, trace: TracebackType, tb_offset: object) -> None:
-    _spare.clear()
+    global _spare
+    _spare = None
     sentence = explained(error)
     if sentence:
         error._render_traceback_ = lambda: [sentence]  # type: ignore[attr-defined]  # IPython asks for it

@@ -108,4 +108,4 @@ def attempt(call: Callable[..., Any], *args: Any) -> Any:
         return call(*args)
     except OSError as error:
         sock = getattr(call, "__self__", None)
-        return refusal(error, call.__name__ if isinstance(sock, socket.socket) else "", sock, args)
+        return refusal(error, call.__name__, sock, args) if isinstance(sock, socket.socket) else refusal(error)

@@ -71,6 +71,10 @@ def _address(args: tuple) -> tuple:
     return ("", -1)
 
 
+def _known(sock: Any, args: tuple) -> bool:
+    return sock is not None
+
+
 def _to_port_0(sock: Any, args: tuple) -> bool:
     return _address(args)[1] == 0
 
@@ -132,6 +136,7 @@ ROWS: tuple[Row, ...] = (
     ("EACCES", "connect", _unix, "You may not write to that socket's file, or not enter its directory"),
     ("EACCES", "connect send", _no_broadcast, "SO_BROADCAST is not set, and a broadcast address needs it; otherwise "
      + FIREWALL),
+    ("EACCES", "connect send", _known, "A firewall rule or a prohibiting route forbids it, here or on the way"),
     ("EACCES", "connect send", None, "A broadcast address needs the option SO_BROADCAST; otherwise " + FIREWALL),
     ("EACCES", "setsockopt", None, "This option needs administrator rights"),
     ("EACCES", "unshare", None, "A security rule of this system forbids it"),
@@ -238,7 +243,7 @@ ROWS: tuple[Row, ...] = (
     ("EOPNOTSUPP", "nftables unshare", None, "This system's kernel was built without a part that this needs"),
     ("EOPNOTSUPP", "", None, "This type of socket, or this kernel, does not have that operation"),
     ("EPERM", "socket", None, "Raw and packet sockets need administrator rights (CAP_NET_RAW)"),
-    ("EPERM", "connect send", None, "A firewall rule on this machine dropped the packet, or a security rule forbids"
+    ("EPERM", "connect send", None, "A firewall rule on this machine stopped the packet, or a security rule forbids"
      " it"),
     ("EPERM", "accept", None, "A firewall or security rule forbids the connection"),
     ("EPERM", "setsockopt", None, "This option, or this value of it, needs administrator rights (CAP_NET_ADMIN)"),
@@ -255,6 +260,10 @@ ROWS: tuple[Row, ...] = (
     ("ETIMEDOUT", "", None, "The peer did not answer for so long that the kernel gave up"),
     ("EUSERS", "unshare", None, "Network namespaces are nested too deep already"),
     ("EUSERS", "", None, "A limit on the number of users or levels is reached"),
+    ("DEADLINE", "connect", None, "No answer came in time: the host is off or elsewhere, a firewall drops the packets, "
+     "or the accept queue of the server is full"),
+    ("DEADLINE", "accept", None, "No client connected within the time limit that was set here"),
+    ("DEADLINE", "recv", None, "Nothing arrived within the time limit that was set here"),
     ("DEADLINE", "", None, "No answer came within the time limit that was set here"),
     ("EAI_AGAIN", "", None, "Is this machine connected to a network? Try again, or pass an address in numbers"),
     ("EAI_NONAME", "", None, "Check the spelling, or pass an address in numbers"),

@@ -5,8 +5,11 @@ import socket
 import sys
 
 import pytest
+from labs import needs_namespaces, open_lab
 
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
+from sockets_lab.lab import firewall
+from sockets_lab.lab.firewall import Rule, apply, incoming, outgoing
 from sockets_lab.meanings import ROWS, SAME_CALL, STANDARD, meaning
 from sockets_lab.watch.calls import record
 
@@ -155,6 +158,33 @@ def test_where_only_the_traceback_shows_the_call_the_words_are_of_that_call():
     assert "CAP_NET_RAW" in refusal(OSError(errno.EPERM, ""), "socket").because
 
 
+def answers(address):
+    """In a node: what a client gets there, by TCP, and by UDP when it sends and when it receives."""
+    with tcp() as one, udp() as other:
+        one.settimeout(0.3)
+        other.settimeout(0.3)
+        other.connect((address, 9))
+        return attempt(one.connect, (address, 9)), attempt(other.send, b"x"), attempt(other.recv, 1)
+
+
+@needs_namespaces
+def test_the_words_name_a_firewall_where_there_is_one_and_what_its_rules_lack():
+    with open_lab(A="10.20.30.40", B="50.60.70.80") as lab:
+        told = {}
+        for answer in ("port", "host", "filter", None):
+            assert apply(lab.B, incoming(Rule("reject", answer=answer) if answer else Rule("drop"))) is None
+            told[answer] = lab.A.run(answers, lab.B.address)
+        assert apply(lab.A, outgoing(Rule("drop", "udp"))) is None
+        told["own"] = lab.A.run(answers, lab.B.address)
+        missing = firewall.delete(lab.A, 7, "output")
+    assert (told["port"][0].name, told["port"][1], told["port"][2].name) == ("ECONNREFUSED", 1, "ECONNREFUSED")
+    assert (told["host"][0].name, told["filter"][0].name, told[None][0].name) == ("EHOSTUNREACH",) * 2 + ("DEADLINE",)
+    assert told["own"][1].name == "EPERM"
+    named = told["port"][0], told["port"][2], told["host"][0], told["filter"][0], told[None][0], told["own"][1]
+    assert [one for one in named if "firewall" not in one.because] == []
+    assert missing.because.endswith("There is no such table, chain or rule")
+
+
 def test_what_is_not_explained_keeps_its_own_text():
     assert refusal(OSError(errno.ELOOP, "so many links")) == Refused("ELOOP", f"[Errno {errno.ELOOP}] so many links")
     assert refusal(OSError("no number at all")) == Refused("unknown", "no number at all")
@@ -174,7 +204,7 @@ def test_real_refusals():
         other.settimeout(0.01)
         other.bind(("127.0.0.1", 0))
         other.listen()
-        assert attempt(other.accept) == Refused("DEADLINE", meaning("DEADLINE"))
+        assert attempt(other.accept) == Refused("DEADLINE", meaning("DEADLINE", "accept"))
     assert attempt(other.getsockname).name == "EBADF"
 
 

@@ -269,6 +269,8 @@ ROWS: tuple[Row, ...] = (
     ("EAI_NONAME", "", None, "Check the spelling, or pass an address in numbers"),
 )
 
+BY_ERRNO = {name: tuple(row for row in ROWS if row[0] == name) for name in STANDARD}
+
 
 def meaning(name: str, call: str = "", sock: Any = None, args: tuple = ()) -> str:
     """Say what an errno means in this call: its standard meaning, then the likely cause. No period at the end.
@@ -279,8 +281,8 @@ def meaning(name: str, call: str = "", sock: Any = None, args: tuple = ()) -> st
     if name not in STANDARD:
         return ""
     call = SAME_CALL.get(call, call)
-    for errno, calls, condition, cause in ROWS:
-        if errno == name and (not calls or call in calls.split()) and (fits := _fits(condition, sock, args)):
+    for _, calls, condition, cause in BY_ERRNO[name]:
+        if (not calls or call in calls.split()) and (fits := _fits(condition, sock, args)):
             return f"{STANDARD[name]}. {cause.format(fits)}"
     return STANDARD[name]
 

@@ -27,11 +27,13 @@ import pytest
 from jupyter_client import KernelManager
 
 from sockets_lab.errors import Refused
+from sockets_lab.figures.calls import conversation
 from sockets_lab.kernel import descriptors, machine, table
 from sockets_lab.kernel.connecting import until
 from sockets_lab.lessons import binding
 from sockets_lab.model import Endpoint
 from sockets_lab.watch.calls import Data, Descriptor, Raised, raised, record
+from sockets_lab.watch.calls.recording import EARLIER, TLS
 
 HERE = "127.0.0.1"
 DEADLINE = 30  # seconds, for what takes milliseconds
@@ -538,6 +540,8 @@ def test_other_threads_are_not_recorded_unless_they_use_our_sockets():
         begin.set()
         thread.join(DEADLINE)
     assert names(calls) == ["socket", "close"]
+    assert calls.notes == (EARLIER,)
+    assert f"{EARLIER}." in conversation(calls[:], notes=calls.notes).alt
     assert [(call.name, call.descriptor.number) for call in calls if call.thread == "other"] == [
         ("getsockname", of(calls, "close")[0].descriptor.number)
     ]
@@ -679,6 +683,11 @@ def test_ssl():
     assert of(calls, "connect")[0].arguments == of(calls, "getsockname")[0].answer
     assert [call.thread for call in of(calls, "close")].count("server") == 1
     assert "sendall" not in names(calls)  # OpenSSL writes by itself, and that is not made up
+    assert calls.notes == (TLS,)
+    with socket.socket() as plain, record({"secret": secret}) as later, record({}) as other:
+        plain.getsockname()
+    assert (later.notes, other.notes) == ((TLS,), ())
+    assert conversation(later[:], notes=later.notes).title.endswith(TLS)
 
 
 def test_a_forked_child_changes_nothing_here():

@@ -14,10 +14,11 @@ LINE = 23  # pixels from one message to the next
 CHARACTER = 7.3  # pixels of one monospaced character at 12 pixels
 
 
-def conversation(calls: Sequence[Call], left: int = 0, source: str = "") -> Drawing:
+def conversation(calls: Sequence[Call], left: int = 0, source: str = "", notes: Sequence[str] = ()) -> Drawing:
     """Draw a recording: calls as arrows to the right, answers as arrows back.
 
-    Args: calls, in the order made; left: how many more the recording did not keep; source: the code recorded.
+    Args: calls, in the order made; left: how many more the recording did not keep; source: the code recorded; notes:
+    what the recording misses.
     """
     page = _Page(calls)
     if not calls:
@@ -28,7 +29,10 @@ def conversation(calls: Sequence[Call], left: int = 0, source: str = "") -> Draw
             page.pause(left_out(hidden + left))
             hidden = 0
         (page.answer if step.is_answer else page.request)(step)
-    return page.drawing(steady(calls, left, source), true(calls, left))
+    for note in notes:
+        page.note(note)
+    told = "".join(f" {note}." for note in notes)
+    return page.drawing("\n".join((steady(calls, left, source), *notes)), true(calls, left) + told)
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,11 @@ class _Page:
         self.y += 14
         self._text((self.process + STACK) / 2, sentence, role="muted", anchor="middle")
         self.y += LINE
+
+    def note(self, sentence: str) -> None:
+        """Say below the calls what is not among them."""
+        self.y += 8
+        self._remark(f"{sentence}.")
 
     def _who(self, call: Call) -> None:
         """Name the thread in the margin, if there are several."""

@@ -111,6 +111,6 @@ def asks(cell: str) -> bool:
 def draw(recording: Recording, source: str) -> None:
     """Show a recording as this cell's output."""
     if recording:
-        show(conversation(recording[:], recording.left_out, source))
+        show(conversation(recording[:], recording.left_out, source, recording.notes))
     else:
-        display({"text/plain": NOTHING}, raw=True)
+        display({"text/plain": " ".join((NOTHING, *(f"{note}." for note in recording.notes)))}, raw=True)

@@ -1,5 +1,6 @@
 """A recording: the calls so far, and the rule that says whose calls belong to it."""
 
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
@@ -22,6 +23,9 @@ LEFT_OUT = frozenset((*MACHINERY, *OURS))
 MAKES_SOCKET = frozenset({"socket", "socketpair", "accept"})
 # Where a call stack ends for our purpose: below this, somebody else only waits for work or starts it.
 ROOTS = frozenset({("threading", "run"), ("asyncio.events", "_run")})
+# What a recording misses, and says so
+TLS = "What OpenSSL reads and writes on a TLS socket is not shown: it uses the descriptor by itself"
+EARLIER = "Threads that began before this recording made socket calls, too; these are not shown"
 SELF_PIPE = frozenset({"_write_to_self", "_read_from_self"})  # how an asyncio loop wakes itself
 
 
@@ -41,6 +45,7 @@ class Recording(Sequence[Call]):
         self._born: set[int] = set()  # sockets that came into being during this recording
         self._thread = threading.get_ident()
         self._threads: list[threading.Thread] = []  # started by the recorded code
+        self._missed: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -60,6 +65,24 @@ class Recording(Sequence[Call]):
     def left_out(self) -> int:
         """How many calls in the middle were not kept."""
         return self.total - len(self._calls)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Say in sentences, without a period, what was done with sockets and is not among the calls."""
+        return tuple(sorted(self._missed))
+
+    def note_tls(self, sock: object) -> None:
+        """Note that a socket is one of TLS, if it is."""
+        if "ssl" in sys.modules and isinstance(sock, sys.modules["ssl"].SSLSocket):
+            self._missed.add(TLS)
+
+    def note_unclaimed(self, caller: FrameType) -> None:
+        """Note that the learner's code made a call in a thread of which this recording knows nothing."""
+        frame: FrameType | None = caller if threading.get_ident() != self._thread else None
+        while frame is not None and frame.f_globals is not self.namespace:
+            frame = frame.f_back
+        if frame is not None:
+            self._missed.add(EARLIER)
 
     def claims(self, on: Descriptor | None, caller: FrameType) -> bool:
         """Whether a call belongs to what was recorded: made in its context, or in its thread, or on its socket.
@@ -106,6 +129,8 @@ class Recording(Sequence[Call]):
     def close(self) -> None:
         """Note nothing more, and let go of what only the recording needed."""
         self.open = False
+        for value in list(self.namespace.values()):
+            self.note_tls(value)
         self._threads, self._born, self.namespace = [], set(), {}
 
 

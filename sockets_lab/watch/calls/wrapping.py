@@ -3,7 +3,8 @@
 While a recording is open, the class `socket.socket` carries a wrapper for each method that makes a system call. Python
 looks a method up in the class at every call, so sockets that exist already, subclasses (`ssl.SSLSocket`) and other
 names for the class are covered too. Afterwards the class is as it was. A call that Python's socket module does not
-make (`os.close`, a collected socket, OpenSSL's reads and writes) cannot be seen this way, and none is made up.
+make (`os.close`, a collected socket, OpenSSL's reads and writes) cannot be seen this way, and none is made up;
+`Recording.notes` says what was missed where that is known.
 """
 
 import socket
@@ -137,6 +138,11 @@ def _begin(known: Known, args: tuple, kwargs: dict[str, Any]) -> list[tuple[Reco
     if caller.f_code is REPR:
         return []
     claiming = _claiming(on, caller)
+    for recording in _open:
+        if recording in claiming:
+            recording.note_tls(args[0] if args else None)
+        elif not recording.claims(on, caller):
+            recording.note_unclaimed(caller)
     arguments = known.read_arguments(args, kwargs) if claiming else None
     return [] if arguments is None else [(each, each.begin(known.name, on, arguments)) for each in claiming]
 

@@ -210,8 +210,8 @@ ROWS: tuple[Row, ...] = (
     ("EISCONN", "connect", None, "The socket is connected, or it listens: use a new one"),
     ("EISCONN", "", None, "A connected socket sends to its peer only: use send"),
     ("EMFILE", "", None, "This process has as many descriptors as it may: close some, or raise the limit (ulimit -n)"),
-    ("EMSGSIZE", "send", _datagrams, "The datagram is larger than UDP over IPv4 can carry (65,507 bytes), or than this "
-     "socket may send: send less"),
+    ("EMSGSIZE", "send", None, "The message is larger than one datagram can be (UDP over IPv4: 65,507 bytes), or than "
+     "this socket may send: send less"),
     ("EMSGSIZE", "", None, "The message is larger than one datagram, or than the buffer, can be"),
     ("ENETDOWN", "", None, "The interface is switched off"),
     ("ENETUNREACH", "connect send", _no_scope, SCOPE),

@@ -92,7 +92,7 @@ def compose(*layers: Header, payload: bytes = b"") -> Packet:
 
 def _check(packet: Packet, index: int) -> Check:
     layer = packet.layers[index]
-    found = layer.__dict__["checksum"]
+    found = vars(layer)["checksum"]
     right = _right(packet, index)
     if isinstance(right, str):
         return Check(index, type(layer), found, None, "untold", right)
@@ -111,7 +111,7 @@ def _check(packet: Packet, index: int) -> Check:
 def _right(packet: Packet, index: int) -> int | str:
     """Return the checksum that a layer has to have, or a sentence why that cannot be told."""
     layer = packet.layers[index]
-    header = layer.layout.write(layer.__dict__ | {"checksum": 0})  # the checksum counts as zero while it is worked out
+    header = layer.layout.write(vars(layer) | {"checksum": 0})  # the checksum counts as zero while it is worked out
     if isinstance(layer, IPv4):
         return internet_checksum(header)
     if packet.missing:

@@ -6,7 +6,7 @@ nothing is an error: what cannot be read as a header stays payload, and `note` s
 """
 
 from sockets_lab.errors import BadInput
-from sockets_lab.headers.header import Header, NotAPacket, new, set_attribute
+from sockets_lab.headers.header import Header, NotAPacket
 from sockets_lab.headers.ip import IPv4, IPv6
 from sockets_lab.headers.link import Ethernet
 from sockets_lab.headers.packet import Packet
@@ -44,10 +44,7 @@ def dissect(data: bytes, first: type[Header] | None = Ethernet) -> Packet:
         following = header.following()
     else:
         note = following
-    values = {"layers": tuple(layers), "payload": data[at:end], "trailer": data[end:], "missing": missing, "note": note}
-    packet = new(Packet)  # without the way through __init__, which takes as long as a header
-    set_attribute(packet, "__dict__", values)
-    return packet
+    return Packet(tuple(layers), data[at:end], data[end:], missing, note)
 
 
 def build(packet: Packet) -> bytes:

@@ -8,7 +8,7 @@ is its first, and numbers of several bytes travel with their largest byte first 
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sockets_lab.errors import BadInput
 
@@ -63,44 +63,49 @@ class Field:
         return int(value)
 
 
+class Place(NamedTuple):
+    """Where a field lies: in which of the struct's numbers, and how many bits stand to the right of it there."""
+
+    field: str
+    number: int
+    shift: int
+    mask: int
+    spelling: Spelling | None
+
+
 class Layout:
-    """The struct of a header, worked out from its fields, and how each field is cut out of the struct's numbers.
+    """The struct of a header, worked out from its fields, and the place of each field in the struct's numbers.
 
     fields: by name, in the order of their bits. size: bytes that every such header has. rest: the field behind these,
-    or None. reading, writing: the code that was worked out, as text; it is compiled once, as `dataclass` does it.
-    unpack(data, at), then cut(*numbers): read the fields that begin at byte `at` into a dict, without the rest.
+    or None.
     """
 
     def __init__(self, fields: tuple[Field, ...]) -> None:
         self.fields = {field.name: field for field in fields}
         self.rest = next((field for field in fields if field.width is None), None)
         units = list(_units(fields))
-        layout = struct.Struct("!" + "".join(map(_letter, units)))
-        self.size = layout.size
-        numbers = ", ".join(f"n{i}" for i in range(len(units)))
-        cut = ", ".join(_cut(f"n{i}", field, unit) for i, unit in enumerate(units) for field in unit)
-        joined = ", ".join(" | ".join(_placed(field, unit) for field in unit) for unit in units)
-        self.reading, self.writing = f"lambda {numbers}: {{{cut}}}", f"lambda v: pack({joined})"
-        spellings = {f"{way}_{field.name}": getattr(field.spelling, way) for field in fields if field.spelling
-                     for way in ("read", "write")}  # fmt: skip
-        self.unpack = layout.unpack_from
-        self.cut: Callable[..., dict[str, Any]] = eval(self.reading, spellings)
-        self._write: Callable[..., bytes] = eval(self.writing, spellings | {"pack": layout.pack})
-        self._limits = [(field, -1 if field.spelling or not field.width else 2**field.width - 1) for field in fields]
+        self._struct = struct.Struct("!" + "".join(map(_letter, units)))
+        self._places = [place for number, unit in enumerate(units) for place in _places(number, unit)]
+        self._count = len(units)
+        self.size = self._struct.size
+
+    def read(self, data: bytes, at: int = 0) -> dict[str, Any]:
+        """Read the fields that begin at byte `at`, by name, without the rest."""
+        numbers = self._struct.unpack_from(data, at)
+        values = {}
+        for field, number, shift, mask, spelling in self._places:
+            values[field] = spelling.read(numbers[number]) if spelling else numbers[number] >> shift & mask
+        return values
 
     def write(self, values: Mapping[str, Any]) -> bytes:
         """Write a header's bytes. Args: values by name, each one that its field has checked."""
-        fixed = self._write(values)
-        return fixed + values[self.rest.name] if self.rest else fixed
-
-    def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        """Return all values as a header keeps them. Raises: BadInput, where one does not fit into its field."""
-        found = dict(values)
-        for field, most in self._limits:
-            value = values[field.name]
-            if type(value) is not int or not 0 <= value <= most:  # most numbers fit: only the others take the long way
-                found[field.name] = field.checked(value)
-        return found
+        numbers: list[Any] = [0] * self._count
+        for field, number, shift, _, spelling in self._places:
+            if spelling:
+                numbers[number] = spelling.write(values[field])
+            else:
+                numbers[number] |= values[field] << shift
+        return self._struct.pack(*numbers) + (values[self.rest.name] if self.rest else b"")
 
 
 def _units(fields: tuple[Field, ...]) -> Iterator[tuple[Field, ...]]:
@@ -123,22 +128,9 @@ def _letter(unit: tuple[Field, ...]) -> str:
     return f"{bits // 8}s" if unit[0].spelling else NUMBERS[bits]
 
 
-def _shift(field: Field, unit: tuple[Field, ...]) -> str:
-    """Return how far a field stands from the right end of its number, in bits, as code: 4 of them, or nothing."""
-    bits = unit[-1].offset + (unit[-1].width or 0) - field.offset - (field.width or 0)
-    return f"{bits}" if bits else ""
-
-
-def _cut(number: str, field: Field, unit: tuple[Field, ...]) -> str:
-    """Return the code that takes a field out of a number: shift it to the right end, mask what stands left of it."""
-    if field.spelling:
-        return f"'{field.name}': read_{field.name}({number})"
-    shift = _shift(field, unit)
-    mask = f" & {(1 << (field.width or 0)) - 1:#x}" if field is not unit[0] else ""
-    return f"'{field.name}': {number}" + (f" >> {shift}" if shift else "") + mask
-
-
-def _placed(field: Field, unit: tuple[Field, ...]) -> str:
-    """Return the code that puts a field at its place in a number."""
-    value, shift = f"v['{field.name}']", _shift(field, unit)
-    return f"write_{field.name}({value})" if field.spelling else f"{value} << {shift}" if shift else value
+def _places(number: int, unit: tuple[Field, ...]) -> Iterator[Place]:
+    """Return the place of each field of a unit: the last one ends at the right end of the number."""
+    end = unit[-1].offset + (unit[-1].width or 0)
+    for field in unit:
+        width = field.width or 0
+        yield Place(field.name, number, end - field.offset - width, (1 << width) - 1, field.spelling)

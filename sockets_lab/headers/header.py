@@ -10,8 +10,6 @@ from typing import Any, ClassVar, Self, TypeVar, cast
 from sockets_lab.errors import BadInput
 from sockets_lab.headers.fields import Field, Layout, Spelling
 
-new, set_attribute = object.__new__, object.__setattr__  # values that were just read need no check: no __init__
-
 
 class NotAPacket(BadInput):
     """These bytes do not begin with the header that was asked for. The one error that reading bytes can raise."""
@@ -36,9 +34,17 @@ class Header:
     SIZE: ClassVar[tuple[str, int, int]]  # with `rest`: the field that tells the size, its unit in bytes, bytes added
 
     def __post_init__(self) -> None:
-        set_attribute(self, "__dict__", self.layout.checked(self.__dict__))  # the one way to set what is frozen
+        for name, one in self.layout.fields.items():
+            object.__setattr__(self, name, one.checked(getattr(self, name)))  # frozen: it cannot simply be assigned
         if unfit := self.unfit():
             raise BadInput(unfit)
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Self:
+        """Make a header of values that fit already, as those do that were read: `__init__` would check them again."""
+        header = cls.__new__(cls)
+        vars(header).update(values)
+        return header
 
     @classmethod
     def name(cls) -> str:
@@ -56,15 +62,14 @@ class Header:
         behind = at + layout.size
         if behind > end:
             raise NotAPacket(f"{cls.name()} needs {layout.size} bytes, and there are {max(end - at, 0)}.")
-        values = layout.cut(*layout.unpack(data, at))
+        values = layout.read(data, at)
         if more := layout.rest:
             told, unit, added = cls.SIZE
             begin, behind = behind, at + values[told] * unit + added
             if not begin <= behind <= end:
                 raise NotAPacket(f"{cls.name()} says it has {behind - at} bytes, not {layout.size} to {end - at}.")
             values[more.name] = data[begin:behind]
-        header = new(cls)
-        set_attribute(header, "__dict__", values)
+        header = cls.of(values)
         if cls.TESTED and (wrong := header.wrong()):
             raise NotAPacket(wrong)
         return header, behind
@@ -74,13 +79,12 @@ class Header:
 
         Raises: BadInput, where there is no such field, or the value does not fit.
         """
-        known, kept = self.layout.fields, dict(self.__dict__)
+        fields, kept = self.layout.fields, vars(self).copy()
         for name, value in values.items():
-            if name not in known:
-                raise BadInput(f"{self.name()} has no field {name}: it has {', '.join(known)}.")
-            kept[name] = known[name].checked(value)
-        header = new(type(self))
-        set_attribute(header, "__dict__", kept)
+            if name not in fields:
+                raise BadInput(f"{self.name()} has no field {name}: it has {', '.join(fields)}.")
+            kept[name] = fields[name].checked(value)
+        header = self.of(kept)
         if unfit := header.unfit():
             raise BadInput(unfit)
         return header
@@ -92,7 +96,7 @@ class Header:
         return self.layout.size + len(getattr(self, more.name)) if more else self.layout.size
 
     def __bytes__(self) -> bytes:
-        return self.layout.write(self.__dict__)
+        return self.layout.write(vars(self))
 
     # What a kind of header says about itself, where it has something to say.
 

@@ -6,7 +6,6 @@ Source: IETF draft-ietf-opsawg-pcap, "File Header" and "Packet Record"; draft-ie
 
 import os
 import struct
-from array import array
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -46,19 +45,6 @@ def read(path: str | os.PathLike[str]) -> tuple[Captured, ...]:
     Raises: BadInput, where it is no pcap file with Ethernet packets, or is damaged; OSError.
     """
     return tuple(_packets(os.fspath(path), Path(path).read_bytes()))
-
-
-def load(path: str | os.PathLike[str]) -> tuple[bytes, array, array]:
-    """Read a file as `headers.columns` takes it: its bytes, where in them each packet begins, and the length of each.
-
-    So that of a million packets not one has to be made a value. Raises: as `read`.
-    """
-    data = Path(path).read_bytes()
-    begins, lengths = array("q"), array("q")
-    for begin, kept, _, _ in _records(os.fspath(path), data):
-        begins.append(begin)
-        lengths.append(kept)
-    return data, begins, lengths
 
 
 def _packets(name: str, data: bytes) -> Iterator[Captured]:

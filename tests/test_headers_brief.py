@@ -1,18 +1,15 @@
-"""The two quick readers, `brief` and `columns`: the same as `dissect` and `checks` say, and as dpkt and scapy do."""
+"""The quick reader, `brief`: the same as `dissect` and `checks` say, and as dpkt and scapy do."""
 
-import ipaddress
 import logging
 import random
 import socket
 import struct
 
-import numpy as np
 import pytest
 from header_samples import for_all, random_packet, samples
 from test_headers_checksums import slow_checksum
 from test_headers_witnesses import ABSENT, FLAGS, MUTATIONS, PACKETS, mutated, number
 
-from sockets_lab.errors import BadInput
 from sockets_lab.headers import (
     TCP,
     UDP,
@@ -27,53 +24,32 @@ from sockets_lab.headers import (
     dissect,
     pseudo_header,
 )
-from sockets_lab.headers import columns as module
-from sockets_lab.headers.brief import ACK, SYN, Brief, brief
-from sockets_lab.headers.columns import ROW, VERDICTS, columns, joined
-from sockets_lab.headers.sums import between
-from sockets_lab.lab import pcap
-from sockets_lab.lab.capture import Captured
-
-CARRIED = {"tcp": 6, "udp": 17}
+from sockets_lab.headers.brief import Brief, brief
 
 
-def the_long_way(data: bytes) -> tuple[Brief | None, bool]:
-    """Return what `brief` has to say, and whether `columns` covers it, by what dissect and checks say."""
+def the_long_way(data: bytes) -> Brief | None:
+    """Return what `brief` has to say, by what dissect and checks say."""
     try:
         packet = dissect(data)
     except NotAPacket:
-        return None, False
+        return None
     ip, last = packet.find(IPv4), packet.layers[-1]
     if ip is None or not isinstance(last, TCP | UDP):
-        return None, False
+        return None
     tcp = last if isinstance(last, TCP) else None
     numbers = (tcp.sequence, tcp.acknowledgment, number(tcp, *FLAGS), tcp.window) if tcp else (0, 0, 0, 0)
     verdicts = [check.verdict for check in checks(packet)]
-    told = Brief(
+    return Brief(
         "tcp" if tcp else "udp", ip.source, last.source_port, ip.destination, last.destination_port,
         *numbers, packet.payload, *verdicts,
-    )  # fmt: skip
-    return told, ip.header_length == 5
-
-
-def as_row(told: Brief | None, covered: bool) -> tuple:
-    """Return the row of `columns` that says the same."""
-    if told is None or not covered:
-        return (0,) * (len(ROW) - 1) + (False,)
-    addresses = (int(ipaddress.IPv4Address(one)) for one in (told.source, told.destination))
-    return (
-        *addresses, told.source_port, told.destination_port, told.sequence, told.acknowledgment, told.window,
-        len(told.payload), told.flags, CARRIED[told.protocol], VERDICTS.index(told.ip_checksum),
-        VERDICTS.index(told.checksum), True,
     )  # fmt: skip
 
 
 def agree(frames: list[bytes]) -> set[str]:
-    """Hold both readers against the long way. Returns: the verdicts that came up."""
+    """Compare with the long way. Returns: the verdicts that came up."""
     told = [the_long_way(data) for data in frames]
-    assert [brief(data) for data in frames] == [one for one, _ in told]
-    assert columns(*joined(frames)).tolist() == [as_row(*one) for one in told]
-    return {word for one, _ in told if one for word in (one.ip_checksum, one.checksum)}
+    assert [brief(data) for data in frames] == told
+    return {word for one in told if one for word in (one.ip_checksum, one.checksum)}
 
 
 def random_frames(seed: int, count: int) -> list[bytes]:
@@ -161,7 +137,6 @@ def test_each_verdict_is_told():
     frames = list(map(build, expected))
     agree(frames)
     assert [brief(data).checksum for data in frames] == list(expected.values())
-    assert [VERDICTS[one] for one in columns(*joined(frames))["checksum"]] == list(expected.values())
     router = build(segment.change(IPv4, ttl=63))
     agree([router])
     assert (brief(router).ip_checksum, brief(router).checksum) == ("wrong", "right")
@@ -173,13 +148,11 @@ def test_usual_frames_are_not_read_the_long_way(monkeypatch):
     assert all(brief(data) for i, data in enumerate(frames) if i % 4)
 
 
-def test_what_neither_reads_is_told():
+def test_what_it_does_not_read_is_told():
     frames = samples()
     assert {name for name, data in frames.items() if brief(data) is None} == {
         "icmp", "arp", "part", "unknown", "tcp6", "udp6", "icmp6", "chain"
     }  # fmt: skip
-    covered = columns(*joined(frames.values()))["covered"]
-    assert {name for name, is_one in zip(frames, covered, strict=True) if is_one} == {"tcp", "udp", "padded", "cut"}
     assert brief(frames["options"]).destination_port == 2
 
 
@@ -187,7 +160,7 @@ def test_what_neither_reads_is_told():
 
 
 def usual(seed: int) -> list[bytes]:
-    """Return frames that both readers cover, with IPv4 and TCP or UDP; every fourth with a wrong checksum."""
+    """Return frames that are read the quick way, with IPv4 and TCP or UDP; every fourth with a wrong checksum."""
     dice = random.Random(seed)
     packets = (random_packet(dice) for _ in range(PACKETS))
     kept = [one for one in packets if isinstance(one.layers[1], IPv4) and isinstance(one.layers[2], TCP | UDP)
@@ -196,10 +169,9 @@ def usual(seed: int) -> list[bytes]:
     return list(map(build, kept))
 
 
-def facts(data: bytes, row: np.void) -> tuple:
-    """Return what the two readers say of a frame, which has to be the same."""
+def facts(data: bytes) -> tuple:
+    """Return what is said of a frame, as dpkt and scapy name it."""
     told = brief(data)
-    assert tuple(row) == as_row(told, True)
     flow = (told.source, told.source_port, told.destination, told.destination_port)
     return (*flow, told.sequence, told.acknowledgment, told.flags, told.window, told.payload, told.checksum == "right")
 
@@ -208,14 +180,13 @@ def test_dpkt_reads_the_same():
     pytest.importorskip("dpkt", reason=ABSENT.format("dpkt"))
     import dpkt
 
-    frames = usual(800)
-    for data, row in zip(frames, columns(*joined(frames)), strict=True):
+    for data in usual(800):
         ip = dpkt.ethernet.Ethernet(data).data
         inner, pseudo = ip.data, struct.pack("!4s4sxBH", ip.src, ip.dst, ip.p, len(ip.data))
         flow = (socket.inet_ntoa(ip.src), inner.sport, socket.inet_ntoa(ip.dst), inner.dport)
         tcp = (inner.seq, inner.ack, inner.flags, inner.win) if ip.p == 6 else (0, 0, 0, 0)
         right = dpkt.dpkt.in_cksum(pseudo + bytes(inner)) == 0
-        assert facts(data, row) == (*flow, *tcp, inner.data, right)
+        assert facts(data) == (*flow, *tcp, inner.data, right)
 
 
 def test_scapy_reads_the_same():
@@ -223,69 +194,16 @@ def test_scapy_reads_the_same():
     pytest.importorskip("scapy", reason=ABSENT.format("scapy"))
     from scapy.layers import inet, l2
 
-    frames = usual(900)
-    for data, row in zip(frames, columns(*joined(frames)), strict=True):
+    for data in usual(900):
         ip = l2.Ether(data)[inet.IP]
         inner = ip[inet.TCP if ip.proto == 6 else inet.UDP]
         tcp = (inner.seq, inner.ack, int(inner.flags), inner.window) if ip.proto == 6 else (0, 0, 0, 0)
         whole = bytes(inner)
         right = inet.in4_chksum(ip.proto, ip, whole) == 0
-        assert facts(data, row) == (ip.src, inner.sport, ip.dst, inner.dport, *tcp, bytes(inner.payload), right)
-
-
-# Many at once
-
-
-def test_frames_may_begin_anywhere_and_are_read_some_at_a_time(monkeypatch):
-    frames, dice = random_frames(1000, 400), random.Random(1001)
-    expected = columns(*joined(frames))
-    assert 50 < expected["covered"].sum() < 400
-    data, begins = b"", []
-    for one in frames:
-        data += dice.randbytes(dice.randint(0, 5))
-        begins.append(len(data))
-        data += one
-    for at_once in (1, 3, 399, 400):
-        monkeypatch.setattr(module, "AT_ONCE", at_once)
-        assert (columns(data, begins, list(map(len, frames))) == expected).all()
-
-
-def test_sums_are_those_of_a_slow_one():
-    dice = random.Random(1100)
-    octets = np.frombuffer(dice.randbytes(4000), np.uint8)
-    begins = [dice.randrange(3900) for _ in range(500)]
-    ends = [begin + dice.choice((0, 1, 2, 3, dice.randrange(90))) for begin in begins]
-    slow = [0xFFFF - slow_checksum(octets[begin:end].tobytes()) for begin, end in zip(begins, ends, strict=True)]
-    assert [one % 0xFFFF for one in between(octets, np.array(begins), np.array(ends)).tolist()] == [
-        one % 0xFFFF for one in slow
-    ]
+        assert facts(data) == (ip.src, inner.sport, ip.dst, inner.dport, *tcp, bytes(inner.payload), right)
 
 
 def test_the_largest_frame_is_read():
     """A frame of loopback may have 64 KiB; the sum over all ones is the largest."""
     packet = compose(Ethernet(), IPv4(), TCP(1, 2), payload=b"\xff" * 65495)
     agree([build(packet), build(packet.change(TCP, window=7))])
-
-
-def test_a_file_is_read_at_once(tmp_path):
-    frames = random_frames(1200, 200)
-    pcap.write(tmp_path / "some.pcap", [Captured(0, data, None, len(data)) for data in frames])
-    packets = columns(*pcap.load(tmp_path / "some.pcap"))
-    assert (packets == columns(*joined(frames))).all()
-    asked = packets[packets["covered"] & (packets["flags"] & (SYN | ACK) == SYN)]
-    told = [one for one, covered in map(the_long_way, frames) if covered and one.flags & (SYN | ACK) == SYN]
-    assert asked["destination_port"].tolist() == [one.destination_port for one in told]
-
-
-def test_no_frames_are_no_rows():
-    assert len(columns(b"", [], [])) == 0
-    assert columns(*joined([b"", b"", b"x"])).tolist() == [as_row(None, False)] * 3
-
-
-@pytest.mark.parametrize(
-    ("begins", "lengths"),
-    [([0, 3], [4, 4]), ([4, 0], [4, 4]), ([0], [4, 4]), ([0, 4], [4]), ([0], [9]), ([-1], [4]), ([0, 4], [4, -1])],
-)
-def test_frames_that_cannot_stand_so_are_told(begins, lengths):
-    with pytest.raises(BadInput, match="pass"):
-        columns(bytes(8), begins, lengths)

@@ -1,25 +1,29 @@
 """Captured packets in a file that Wireshark, tshark and tcpdump open: pcap, with times in nanoseconds.
 
-The format has no place for the direction, so who sent a packet has to be told from its addresses afterwards.
+The format has no place for the direction, so who sent a packet has to be told from its addresses afterwards. Read are
+pcapng files too.
 Source: IETF draft-ietf-opsawg-pcap, "File Header" and "Packet Record"; draft-ietf-opsawg-pcaplinktype.
 """
 
 import os
 import struct
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sockets_lab.errors import BadInput
+from sockets_lab.lab import linktypes, pcapng
 from sockets_lab.lab.capture import Captured
+from sockets_lab.lab.linktypes import ETHERNET
+from sockets_lab.lab.pcapng import SECOND, Damaged
 
-NANOSECONDS, MICROSECONDS = 0xA1B23C4D, 0xA1B2C3D4  # the magic numbers, which tell the unit of the times
-UNITS = {NANOSECONDS: 1, MICROSECONDS: 1000}  # in nanoseconds
+NANOSECONDS, MICROSECONDS, MODIFIED = 0xA1B23C4D, 0xA1B2C3D4, 0xA1B2CD34  # the magic numbers
+UNITS = {NANOSECONDS: 1, MICROSECONDS: 1000, MODIFIED: 1000}  # of the times, in nanoseconds
 VERSION = (2, 4)
 SNAPLEN = 1 << 18  # bytes: the most of one packet that is in the file
-ETHERNET = 1  # LINKTYPE_ETHERNET
 FILE, RECORD = "IHHIIII", "IIII"  # magic, version, -, -, snaplen, link type; seconds, fraction, octets, length
-SECOND = 10**9
-PCAPNG = b"\x0a\x0d\x0d\x0a"
+UNPACKERS = {b"\x1f\x8b": "gunzip", b"\xfd7zXZ": "unxz", b"BZh": "bunzip2", b"(\xb5/\xfd": "unzstd", b"PK": "unzip"}
+CONVERT = "convert it with `editcap -F pcap old new.pcap`, which comes with Wireshark, and pass that."
 
 
 def write(path: str | os.PathLike[str], packets: Iterable[Captured]) -> None:
@@ -40,45 +44,56 @@ def packed(packets: Iterable[Captured]) -> bytes:
 
 
 def read(path: str | os.PathLike[str]) -> tuple[Captured, ...]:
-    """Read the packets of a file, in its order; `outgoing` is None in each.
+    """Read the packets of a file, in its order; `outgoing` is None in each where the file does not say.
 
-    Raises: BadInput, where it is no pcap file with Ethernet packets, or is damaged; OSError.
+    Warns: where the file is cut or damaged behind some whole packets; these are returned.
+    Raises: BadInput, where it has no whole packet of Ethernet for that reason, or another; OSError.
     """
-    return tuple(_packets(os.fspath(path), Path(path).read_bytes()))
+    name, data, packets = os.fspath(path), Path(path).read_bytes(), list[Captured]()
+    try:
+        for packet in pcapng.packets(name, data) if data.startswith(pcapng.BEGIN) else _packets(name, data):
+            packets.append(packet)
+    except Damaged as fault:
+        if not packets:
+            raise
+        warnings.warn(f"{fault} What is whole was read, packets: {len(packets)}.", stacklevel=2)
+    return tuple(packets)
 
 
 def _packets(name: str, data: bytes) -> Iterator[Captured]:
-    for begin, kept, time, length in _records(name, data):
-        yield Captured(time, data[begin : begin + kept], None, length)
-
-
-def _records(name: str, data: bytes) -> Iterator[tuple[int, int, int, int]]:
-    """Yield of each packet where it begins, how many octets were kept, its time in nanoseconds, and its length."""
-    order, unit = _header(name, data)
-    record, end = struct.Struct(order + RECORD), len(data)
-    at, number = struct.calcsize(order + FILE), 0
+    order, magic = _header(name, data)
+    record, at, end, number = struct.Struct(order + RECORD), struct.calcsize(FILE), len(data), 0
+    more = 8 if magic == MODIFIED else 0  # of an old Linux: interface, protocol and direction
     while at < end:
         number += 1
-        begin = at + record.size
-        seconds, fraction, kept, length = record.unpack_from(data, at) if begin <= end else (0, 0, end, 0)
+        begin = at + record.size + more
+        seconds, fraction, kept, length = record.unpack_from(data, at) if begin <= end else (0, 0, 0, 0)
+        if kept > SNAPLEN:
+            raise Damaged(f"{name} is damaged at packet {number}, which says that it has {kept} bytes.")
+        if begin + kept > end:
+            raise Damaged(f"{name} ends in the middle of packet {number}: its writer was stopped, or the copy is cut.")
+        if begin < end and not (seconds or fraction or length or any(data[at:])):  # one record of zeros may be meant
+            raise Damaged(f"{name} has only zeros from packet {number} on: its writer, or the machine, was stopped.")
         at = begin + kept
-        if at > end:
-            raise BadInput(f"{name} ends in the middle of packet {number}: pass the whole file.")
-        if fraction * unit >= SECOND or kept > length:
-            raise BadInput(f"packet {number} of {name} contradicts itself, so the file is damaged: pass a whole one.")
-        yield begin, kept, seconds * SECOND + fraction * unit, length
+        yield Captured(seconds * SECOND + fraction * UNITS[magic], data[begin:at], None, max(kept, length))
 
 
 def _header(name: str, data: bytes) -> tuple[str, int]:
-    """Return the order of bytes, for struct, and the unit of the fractions of seconds, in nanoseconds."""
+    """Return the order of bytes, for struct, and the magic number. Raises: BadInput, where it is no such file."""
     for order in "<>":
         header = struct.Struct(order + FILE)
-        if len(data) >= header.size:
-            magic, major, minor, _, _, _, link = header.unpack_from(data)
-            if magic in UNITS and (major, minor) == VERSION:
-                if link & 0xFFFF != ETHERNET:  # above stands whether frames end with a check sequence
-                    raise BadInput(f"{name} has packets of link type {link & 0xFFFF}: pass a file with Ethernet's, 1.")
-                return order, UNITS[magic]
-    if data.startswith(PCAPNG):
-        raise BadInput(f"{name} is a pcapng file: save it as pcap, which Wireshark and editcap can do, and pass that.")
-    raise BadInput(f"{name} is no pcap file: pass one such as tcpdump or pcap.write make.")
+        magic, major, minor, _, _, _, link = header.unpack_from(data.ljust(header.size, b"\0"))
+        if magic in UNITS:
+            if len(data) < header.size:
+                raise BadInput(f"{name} ends within its file header: no packet was saved. Capture again.")
+            if (major, minor) == VERSION:
+                linktypes.check(name, link & 0xFFFF)  # above stands whether frames end with a check sequence
+                return order, magic
+            raise BadInput(f"{name} is of pcap's version {major}.{minor}, not 2.4: {CONVERT}")
+    if not any(data):
+        what = "has only zeros" if data else "is empty"
+        raise BadInput(f"{name} {what}: end the program that captures before you read its file, or capture again.")
+    for begin, program in UNPACKERS.items():
+        if data.startswith(begin):
+            raise BadInput(f"{name} is compressed: unpack it with {program} first.")
+    raise BadInput(f"{name} is no pcap file, and no pcapng file: {CONVERT}")

@@ -1,8 +1,11 @@
 """Packets for the tests of headers, made by a random generator of our own: the same seed, the same packets."""
 
 import random
+import shutil
 import socket
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +30,8 @@ from sockets_lab.headers import (
     compose,
     pack_options,
 )
+from sockets_lab.lab import pcap
+from sockets_lab.lab.capture import Captured
 
 NO_HYPOTHESIS = "random cases need hypothesis: pip install -r tests/requirements.txt"
 
@@ -36,6 +41,26 @@ def for_all(check: Callable[..., None], draw: Callable[[Any], dict[str, Any]]) -
     hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
     given = hypothesis.given(**draw(hypothesis.strategies))
     hypothesis.settings(database=None, deadline=None)(given(check))()
+
+
+PREFERENCES = (
+    "ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.defragment:FALSE",
+    "ipv6.defragment:FALSE", "ipv6.tso_support:TRUE",
+)  # fmt: skip
+
+
+def tshark(frames: Iterable[bytes], folder: Path, names: Sequence[str]) -> list[dict[str, str]]:
+    """Return the fields that tshark reads in each frame, each where it stands first."""
+    program = shutil.which("tshark")
+    if not program:
+        pytest.skip("tshark is not installed, so headers are not compared with what it reads: it comes with Wireshark")
+    file = folder / "frames"
+    pcap.write(file, [Captured(i, data, None, len(data)) for i, data in enumerate(frames)])
+    command = [program, "-n", "-r", str(file), "-T", "fields", "-E", "occurrence=f"]
+    command += [word for name in names for word in ("-e", name)]
+    command += [word for one in PREFERENCES for word in ("-o", one)]
+    read = subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout.splitlines()
+    return [dict(zip(names, line.split("\t"), strict=True)) for line in read]
 
 
 def address(dice: random.Random, family: int = socket.AF_INET) -> str:

@@ -24,6 +24,7 @@ from sockets_lab.headers import (
     Packet,
     Routing,
     build,
+    checks,
     compose,
     corrected,
     dissect,
@@ -150,7 +151,7 @@ def test_every_byte_may_change_and_the_end_may_be_anywhere(name):
         (b"\x55" * 40, None, "An IP packet begins with a 4 or a 6, and this with 5."),
         (b"\x45" + bytes(18), IPv4, "IPv4 needs 20 bytes, and there are 19."),
         (b"\x44" + bytes(19), IPv4, "IPv4 says it has 16 bytes, not 20 to 20."),
-        (b"\x45" + bytes(19), IPv4, "IPv4 says 0 bytes in all, and 20 for its header alone."),
+        (b"\x45\0\0\x13" + bytes(16), IPv4, "IPv4 says 19 bytes in all, and 20 for its header alone."),
         (b"\x60" + bytes(39), IPv4, "IPv4 says it has 0 bytes, not 20 to 40."),
         (b"\x45" + bytes(39), IPv6, "IPv6 begins with a 6, and this with a 4."),
         (bytes(8), UDP, "UDP says that header and data have 0 bytes: 8 is the least."),
@@ -182,6 +183,52 @@ def test_a_quoted_packet_in_an_error_message_can_be_read():
     quoted = SAMPLES["udp"][14 : 14 + 28]  # what routers send back: the IP header and 8 bytes, RFC 792
     inside = dissect(dissect(build(compose(IPv4(), ICMPv4(3, 3), payload=quoted)), IPv4).payload, None)
     assert (inside.find(UDP).destination_port, inside.missing) == (8888, 5)
+
+
+@pytest.mark.parametrize("size", [2000, 70000])
+@pytest.mark.parametrize("kind", [TCP, UDP])
+@pytest.mark.parametrize("ip", [IPv4(), IPv6()], ids=lambda ip: ip.name())
+def test_a_length_of_0_is_open_and_all_bytes_are_read(ip, kind, size):
+    """TSO and BIG TCP leave 0 in IP's length. Of IPv4 and UDP there is no such datagram above 64 KiB."""
+    name = "total_length" if isinstance(ip, IPv4) else "payload_length"
+    whole = compose(Ethernet(), ip, kind(40000, 80), payload=bytes(min(size, 65000)))
+    packet = whole.change(type(ip), **{name: 0})
+    if kind is TCP:
+        packet = Packet(packet.layers, bytes(size))
+    read = dissect(build(packet))
+    assert (read, read.missing, read.trailer) == (packet, 0, b"")
+    assert read.note.startswith(f"The {name.replace('_', ' ')} of {ip.name()} is 0, as in large segments")
+    assert checks(read)[-1].verdict in ("right", "untold")  # bytes may be missing, and no header says so
+
+
+@pytest.mark.parametrize("kind", [TCP, UDP])
+def test_a_jumbogram_has_its_length_in_the_hop_by_hop_options(kind):
+    option = HopByHop(data=bytes.fromhex("c204 00000000"))
+    last = UDP(1, 80, length=0) if kind is UDP else TCP(1, 80)
+    packet = corrected(Packet((Ethernet(), IPv6(), option, last), bytes(70000)))
+    assert packet.find(IPv6).payload_length == 0
+    assert packet.find(HopByHop).data[2:] == (8 + packet.layers[-1].size + 70000).to_bytes(4, "big")
+    data = build(packet)
+    assert dissect(data) == packet == corrected(packet)
+    assert [one.verdict for one in checks(packet)] == ["right"]
+    assert "RFC 2675" in dissect(data).note
+    assert (dissect(data + b"more").trailer, dissect(data[:-5]).missing) == (b"more", 5)
+    assert checks(dissect(data[:-5]))[0].verdict == "untold"
+    with pytest.raises(BadInput, match="need a jumbo payload option"):
+        compose(IPv6(), HopByHop(), TCP(), payload=bytes(70000))
+
+
+@pytest.mark.parametrize("claim", [None, 0, 3, 128, 65535])
+def test_an_open_length_whose_jumbo_option_cannot_be_is_read_to_the_end(claim):
+    data = b"\x01\x04\0\0\0\0" if claim is None else b"\xc2\x04" + claim.to_bytes(4, "big")
+    packet = compose(Ethernet(), IPv6(), HopByHop(data=data), TCP(1, 80), payload=bytes(100))
+    read = dissect(build(packet.change(IPv6, payload_length=0)))
+    assert (read.layers[-1], len(read.payload)) == (packet.layers[-1], 100)
+    assert "all bytes up to the end of the capture are read" in read.note
+    big = packet.change(HopByHop, data=b"\xc2\x04" + (70000).to_bytes(4, "big"))
+    assert (dissect(build(big)), dissect(build(big)).missing) == (big, 0), "IPv6 has a length, so the option is wrong"
+    nothing = dissect(build(compose(Ethernet(), IPv6(), payload=b"behind").change(IPv6, payload_length=0)))
+    assert nothing.trailer == b"behind"
 
 
 def test_only_bytes_are_bytes():

@@ -1,21 +1,20 @@
 """Packets of real kernels, captured in a lab: every field as tshark, scapy and dpkt read it, checksums too."""
 
 import logging
-import shutil
 import socket
 import struct
-import subprocess
 from collections import Counter
 from typing import Any
 
 import pytest
+from header_samples import tshark
 from labs import open_lab
 from test_headers_witnesses import ABSENT, dpkt_names, number, same, scapy_names, scapy_options
 
 from sockets_lab.figures.ladder import ladder
 from sockets_lab.figures.ladderwords import Teller
 from sockets_lab.headers import ARP, TCP, UDP, Ethernet, Header, ICMPv4, IPv4, IPv6, build, checks, compose, dissect
-from sockets_lab.lab import Lab, pcap
+from sockets_lab.lab import Lab
 from sockets_lab.lab.capture import Capture, Captured
 
 A, B = "10.20.30.40", "50.60.70.80"
@@ -208,25 +207,8 @@ def tshark_names(header: Header) -> dict[str, Any]:
 STATUS = {"right": "1", "wrong": "0", "none": "3"}  # Good, Bad, Not present
 CONTENT = {TCP: "tcp.payload", UDP: "udp.payload"}
 MORE = ("frame.protocols", "tcp.seq", "tcp.ack", "igmp.record_type", "igmp.maddr", *CONTENT.values())
-PREFERENCES = (
-    "ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.defragment:FALSE",
-)  # fmt: skip
-
-
-def tshark(frames, tmp_path) -> list[dict[str, str]]:
-    """Return the fields that tshark reads in each frame, each where it stands first."""
-    program = shutil.which("tshark")
-    if not program:
-        pytest.skip("tshark is not installed, so headers are not compared with what it reads: it comes with Wireshark")
-    names = [name for kind in (Ethernet(), ARP(), IPv4(), TCP(), UDP(), ICMPv4(8)) for name in tshark_names(kind)]
-    names += [f"{name}.status" for name in names if name.endswith(".checksum")] + list(MORE)
-    file = tmp_path / "frames"
-    pcap.write(file, [Captured(i, data, None, len(data)) for i, data in enumerate(frames)])
-    command = [program, "-n", "-r", str(file), "-T", "fields", "-E", "occurrence=f"]
-    command += [word for name in names for word in ("-e", name)]
-    command += [word for one in PREFERENCES for word in ("-o", one)]
-    read = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.splitlines()
-    return [dict(zip(names, line.split("\t"), strict=True)) for line in read]
+NAMES = [name for kind in (Ethernet(), ARP(), IPv4(), TCP(), UDP(), ICMPv4(8)) for name in tshark_names(kind)]
+NAMES += [f"{name}.status" for name in NAMES if name.endswith(".checksum")] + list(MORE)
 
 
 def plain(text: str, like: Any) -> Any:
@@ -237,7 +219,7 @@ def plain(text: str, like: Any) -> Any:
 
 
 def test_tshark_reads_the_same(frames, tmp_path):
-    read = tshark(frames, tmp_path)
+    read = tshark(frames, tmp_path, NAMES)
     assert len(read) == len(frames)
     for data, theirs in zip(frames, read, strict=True):
         packet = dissect(data)
@@ -259,7 +241,7 @@ def kind(header: type[Header]) -> str:
 
 def test_tshark_counts_and_tells_the_same_as_the_ladder(frames, tmp_path):
     teller, groups = Teller(), set()
-    for data, theirs in zip(frames, tshark(frames, tmp_path), strict=True):
+    for data, theirs in zip(frames, tshark(frames, tmp_path, NAMES), strict=True):
         message, tcp = teller.tell(data), dissect(data).find(TCP)
         if tcp and not (tcp.rst and tcp.sequence == 0):  # tshark counts from 1 what belongs to no connection
             expected = f"seq {theirs['tcp.seq']}" + (f", ack {theirs['tcp.ack']}" if tcp.ack else "")

@@ -5,11 +5,12 @@ import socket
 import struct
 
 import pytest
-from header_samples import for_all, random_packet, samples
+from header_samples import for_all, random_packet, samples, tshark
 
 from sockets_lab.headers import (
     TCP,
     UDP,
+    DestinationOptions,
     Ethernet,
     ICMPv4,
     ICMPv6,
@@ -127,6 +128,8 @@ def test_what_cannot_be_told_is_not_told():
     assert corrected(dissect(frames["cut"])).missing == 0
     assert verdicts(dissect(bytes(TCP()), TCP)) == ["untold"]
     assert verdicts(compose(IPv6(), Routing(segments_left=1), UDP())) == ["untold"]
+    datagram = build(compose(IPv4(), UDP(1, 2), payload=b"hello").change(UDP, checksum=0))
+    assert verdicts(dissect(datagram[:-2], IPv4)) == ["right", "none"]
     assert verdicts(dissect(frames["part"])) == ["right"]
     assert verdicts(dissect(frames["arp"])) == []
 
@@ -157,6 +160,78 @@ def test_composed_packets_are_right():
     dice = random.Random(5)
     for _ in range(300):
         assert set(verdicts(random_packet(dice))) <= {"right"}
+
+
+# Routes: the last address counts.
+
+ADDRESSES = tuple(socket.inet_pton(socket.AF_INET6, f"2001:db8::{i}") for i in (7, 8, 9))
+HOPS = bytes((1, 1, 1, 1, 2, 2, 2, 2, 9, 9, 9, 9))
+V4, V6 = IPv4(source="10.20.30.40", destination="10.0.0.9"), IPv6(source="2001:db8::1", destination="2001:db8::5")
+
+
+def v4_route(kind: int, pointer: int, hops: bytes = HOPS, length: int | None = None) -> bytes:
+    return bytes((kind, len(hops) + 3 if length is None else length, pointer)) + hops
+
+
+def v6_route(kind: int, left: int, data: bytes) -> Routing:
+    return Routing(routing_type=kind, segments_left=left, data=data)
+
+
+SEGMENTS = bytes((2, 0, 0, 0)) + b"".join(reversed(ADDRESSES))
+HOME = DestinationOptions(data=b"\1\2\0\0\xc9\x10" + ADDRESSES[0])
+MANY = bytes(4) + b"".join(ADDRESSES)
+ROUTED = [  # the headers before the datagram, and which addresses its checksum covers; None: that cannot be told
+    *[([V4.changed(options=data + bytes(-len(data) % 4))], covered) for kind in (131, 137) for data, covered in [
+        (v4_route(kind, 4), {"destination": "9.9.9.9"}), (b"\1" + v4_route(kind, 12), {"destination": "9.9.9.9"}),
+        (v4_route(kind, 16), {}), (v4_route(kind, 4, b""), {}), (b"\0" + v4_route(kind, 4), {}),
+        (v4_route(kind, 5), None), (v4_route(kind, 0), None), (v4_route(kind, 4, length=14), None),
+        (v4_route(kind, 4, length=99), None), (v4_route(kind, 4) + v4_route(131, 4, HOPS[:4]), None),
+    ]],
+    ([V4.changed(options=v4_route(7, 4) + b"\0")], {}),  # it only records the route
+    *[([V6, *more], covered) for more, covered in [
+        ([v6_route(0, 3, MANY)], {"destination": "2001:db8::9"}),
+        ([v6_route(0, 1, MANY)], {"destination": "2001:db8::9"}),
+        ([v6_route(0, 0, MANY)], {}), ([v6_route(0, 4, MANY)], None), ([v6_route(0, 3, MANY + bytes(8))], None),
+        ([v6_route(2, 1, bytes(4) + ADDRESSES[2])], {"destination": "2001:db8::9"}),
+        ([v6_route(4, 2, SEGMENTS)], {"destination": "2001:db8::9"}), ([v6_route(4, 0, SEGMENTS)], {}),
+        ([v6_route(4, 2, SEGMENTS + b"\4\6" + bytes(6))], {"destination": "2001:db8::9"}),
+        ([v6_route(4, 5, SEGMENTS)], None),
+        ([v6_route(3, 1, b"\xff\x60\0\0\x08\x09" + bytes(6))], {"destination": "2001:db8::9"}),
+        ([v6_route(3, 2, bytes(4) + b"".join(ADDRESSES[1:]))], {"destination": "2001:db8::9"}),
+        ([v6_route(3, 4, bytes(4) + b"".join(ADDRESSES[1:]))], None), ([v6_route(253, 1, bytes(4))], None),
+        ([v6_route(0, 1, MANY), v6_route(0, 1, MANY)], None), ([HOME], {"source": "2001:db8::7"}),
+        ([HOME, v6_route(0, 1, MANY)], {"source": "2001:db8::7", "destination": "2001:db8::9"}),
+    ]],
+]  # fmt: skip
+
+
+def test_the_addresses_of_the_arrival_are_covered():
+    for headers, covered in ROUTED:
+        packet = compose(Ethernet(), *headers, UDP(4000, 8000), payload=b"hello")
+        if covered is None:
+            assert verdicts(packet)[-1] == "untold", headers
+            kept = packet.change(UDP, checksum=7)
+            assert corrected(kept) == kept
+            continue
+        plain = compose(Ethernet(), headers[0].changed(**covered), UDP(4000, 8000), payload=b"hello")
+        assert packet.find(UDP).checksum == plain.find(UDP).checksum, headers
+        assert verdicts(packet)[-1] == "right"
+        assert corrected(packet) == packet
+
+
+def test_tshark_covers_the_same_addresses(tmp_path):
+    frames = [build(compose(Ethernet(), *headers, UDP(4000, 8000), payload=b"hello")) for headers, _ in ROUTED]
+    told = [one["udp.checksum.status"] for one in tshark(frames, tmp_path, ["udp.checksum.status"])]
+    assert [status for status, (_, covered) in zip(told, ROUTED, strict=True) if covered is not None].count("1") == sum(
+        covered is not None for _, covered in ROUTED
+    )
+
+
+def test_what_is_right_stays_as_it_is_when_corrected():
+    """Both zeros of ones' complement are right, so neither is made the other."""
+    blank = compose(IPv4(), TCP(1, 2), payload=bytes(2))
+    packet = corrected(Packet(blank.layers, blank.find(TCP).checksum.to_bytes(2, "big"))).change(TCP, checksum=0xFFFF)
+    assert corrected(packet) == packet
 
 
 # The kernel as the witness.

@@ -1,21 +1,30 @@
-"""Headers against scapy and dpkt, which were written by others: every field, every checksum, and the bytes themselves.
+"""Headers against scapy, dpkt and tshark, which were written by others: fields, checksums, and the bytes themselves.
 
-SOCKETS_LAB_PACKETS and SOCKETS_LAB_MUTATIONS set how many; the full run takes 100000 and 1000000.
+SOCKETS_LAB_PACKETS, SOCKETS_LAB_MUTATIONS and SOCKETS_LAB_FRAMES set how many; the full run takes 100000, 1000000 and
+20000.
 """
 
 import logging
 import os
 import random
 import socket
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from header_samples import random_packet, samples
+from header_samples import random_packet, samples, tshark
 
+from sockets_lab.errors import BadInput
 from sockets_lab.headers import (
+    ARP,
     TCP,
     UDP,
+    DestinationOptions,
     Ethernet,
+    Fragment,
     Header,
     HopByHop,
     ICMPv4,
@@ -24,13 +33,18 @@ from sockets_lab.headers import (
     IPv6,
     NotAPacket,
     Packet,
+    Routing,
     build,
     checks,
+    corrected,
     dissect,
 )
+from sockets_lab.lab import pcap
 
 PACKETS = int(os.environ.get("SOCKETS_LAB_PACKETS", "600"))
 MUTATIONS = int(os.environ.get("SOCKETS_LAB_MUTATIONS", "20000"))
+FRAMES = int(os.environ.get("SOCKETS_LAB_FRAMES", "300"))
+PCAPS = Path(__file__).parents[2] / "shared" / "pcaps"  # of tcpdump's own tests
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")  # from the lowest bit on
 ABSENT = "{0} is not installed, so headers are not compared with what it reads: pip install -r tests/requirements.txt"
 
@@ -228,3 +242,129 @@ def test_mutated_frames_are_packets_or_none():
         if i % 10 == 0:
             checks(packet)
     assert 0 < refused < MUTATIONS / 2
+
+
+# tshark, wherever both judge
+
+CALLED = {
+    Ethernet: "eth", ARP: "arp", IPv4: "ip", IPv6: "ipv6", HopByHop: "ipv6.hopopts", Routing: "ipv6.routing",
+    Fragment: "ipv6.fraghdr", DestinationOptions: "ipv6.dstopts", TCP: "tcp", UDP: "udp", ICMPv4: "icmp",
+    ICMPv6: "icmpv6",
+}  # fmt: skip
+STATUS = {"0": "wrong", "1": "right", "3": "none"}
+NAMES = ["frame.protocols", *(f"{kind}.{end}port" for kind in ("tcp", "udp") for end in ("src", "dst"))]
+KINDS = ("ip", "tcp", "udp", "icmp", "icmpv6")
+NAMES += [f"{kind}.checksum.status" for kind in KINDS]
+
+
+def differences(frames: list[bytes], folder: Path) -> tuple[list[str], Counter]:
+    """Compare layers, ports and checksums with tshark's. Returns: what differs; how often both judged, by what."""
+    found, judged = [], Counter()
+    for data, theirs in zip(frames, tshark(frames, folder, NAMES), strict=True):
+        try:
+            packet = dissect(data)
+        except NotAPacket:
+            if len(data) >= Ethernet.layout.size:
+                found.append(f"no packet: {data.hex()}")
+            continue
+        assert build(packet) == data
+        corrected(packet)
+        names = [one for one in theirs["frame.protocols"].split(":") if one != "ethertype"]
+        pairs = [("layer", CALLED[type(ours)], name) for ours, name in zip(packet.layers, names, strict=False)]
+        last = packet.layers[-1]
+        if isinstance(last, TCP | UDP):
+            pairs += [(f"{end}port", str(getattr(last, name)), theirs[f"{CALLED[type(last)]}.{end}port"])
+                      for end, name in (("src", "source_port"), ("dst", "destination_port"))]  # fmt: skip
+        for one in checks(packet):
+            name = CALLED[one.header]
+            pairs.append((f"checksum of {name}", one.verdict, STATUS.get(theirs[f"{name}.checksum.status"], "")))
+        for what, ours, told in pairs:
+            if told and ours not in ("untold", "unfinished"):
+                judged[what] += 1
+                if ours != told:
+                    found.append(f"{what} is {ours}, with tshark {told}: {data.hex()}")
+    return found, judged
+
+
+def test_captures_of_others_are_read_as_tshark_does(tmp_path):
+    """Many are damaged on purpose. What is no Ethernet capture is told in one sentence."""
+    if not PCAPS.is_dir():
+        pytest.skip("the captures of others are not there, so headers are not compared with what tshark reads in them")
+    frames, told = [], []
+    for path in sorted(PCAPS.glob("*.pcap")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                frames += [one.octets for one in pcap.read(path)]
+            except BadInput as fault:
+                told.append(str(fault))
+    assert all(one.startswith(str(PCAPS)) and one.endswith(".") for one in told)
+    found, judged = differences(frames, tmp_path)
+    assert found == []
+    assert judged["layer"] > 1000
+
+
+def scapy_frames(dice: random.Random, count: int) -> Iterator[bytes]:
+    """Yield frames of scapy's own layers, with random options; every second is damaged."""
+    from scapy.layers import inet, inet6, l2
+
+    def v4() -> Any:
+        route = {"pointer": dice.choice((4, 8, 12, 16)), "routers": [str(ip) for ip in dice.sample(hosts, 3)]}
+        options = [
+            inet.IPOption_NOP(), inet.IPOption_LSRR(**route), inet.IPOption_SSRR(**route), inet.IPOption_RR(**route),
+            inet.IPOption_Router_Alert(), inet.IPOption_Timestamp(), inet.IPOption_EOL(), inet.IPOption_Security(),
+        ]  # fmt: skip
+        some = dice.sample(options, dice.choice((0, 0, 1, 2)))
+        part = dice.choice(({}, {}, {}, {"flags": "MF"}, {"flags": "DF"}, {"frag": 5}))
+        kept = {"tos": dice.getrandbits(8), "ttl": dice.getrandbits(8), "id": dice.getrandbits(16)}
+        length = dice.choice(({}, {}, {}, {"len": 0}))
+        return inet.IP(src=dice.choice(hosts), dst=dice.choice(hosts), options=some, **part, **kept, **length)
+
+    def v6() -> Any:
+        ip = inet6.IPv6(src=dice.choice(hosts6), dst=dice.choice(hosts6), tc=dice.getrandbits(8))
+        some = dice.sample(hosts6, 3)
+        extensions = [
+            inet6.IPv6ExtHdrHopByHop(options=[inet6.RouterAlert()]), inet6.IPv6ExtHdrHopByHop(options=[inet6.Jumbo()]),
+            inet6.IPv6ExtHdrDestOpt(options=[inet6.PadN(optdata=b"abc")]),
+            inet6.IPv6ExtHdrDestOpt(options=[inet6.HAO(hoa=some[0])]),
+            inet6.IPv6ExtHdrRouting(addresses=some, segleft=dice.randrange(4)),
+            inet6.IPv6ExtHdrRouting(type=2, addresses=some[:1], segleft=1),
+            inet6.IPv6ExtHdrSegmentRouting(addresses=some, lastentry=2, segleft=dice.randrange(3)),
+            inet6.IPv6ExtHdrFragment(m=dice.getrandbits(1), offset=dice.choice((0, 0, 7))),
+        ]  # fmt: skip
+        for one in dice.sample(extensions, dice.choice((0, 0, 1, 1, 2))):
+            ip /= one
+        if dice.random() < 0.1:
+            ip.plen = 0
+        return ip
+
+    def carried(version: int) -> Any:
+        ports = {"sport": dice.getrandbits(16), "dport": dice.getrandbits(16)}
+        options = [("MSS", 1460), ("NOP", None), ("WScale", 7), ("SAckOK", b""), ("Timestamp", (1, 2)),
+                   ("SAck", (1, 2)), ("EOL", None), (77, b"what")]  # fmt: skip
+        some = dice.sample(options, dice.randint(0, 5))
+        tcp = inet.TCP(**ports, seq=dice.getrandbits(32), flags=dice.getrandbits(8), options=some)
+        icmp = inet.ICMP(type=dice.choice((0, 3, 5, 8, 11, 13)), code=dice.randrange(4))
+        icmp6 = (inet6.ICMPv6EchoRequest, inet6.ICMPv6ND_NS, inet6.ICMPv6DestUnreach, inet6.ICMPv6MLReport)
+        udp = inet.UDP(**ports, **dice.choice(({}, {}, {}, {"chksum": 0}, {"len": 0})))
+        return dice.choice((tcp, tcp, udp, udp, icmp if version == 4 else dice.choice(icmp6)()))
+
+    hosts = [socket.inet_ntoa(bytes((10, *dice.randbytes(3)))) for _ in range(20)]
+    hosts6 = [socket.inet_ntop(socket.AF_INET6, b"\x20\x01" + dice.randbytes(14)) for _ in range(20)]
+    for number in range(count):
+        version = dice.choice((4, 6))
+        frame = l2.Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02")
+        if dice.random() < 0.05:
+            frame /= dice.choice((l2.ARP(), l2.Dot1Q(vlan=7) / inet.IP() / inet.UDP()))
+        else:
+            frame /= (v4() if version == 4 else v6()) / carried(version)
+        data = bytes(frame / dice.randbytes(dice.choice((0, 1, 2, dice.randint(3, 200)))))
+        yield mutated(dice, [data]) if number % 2 else data
+
+
+def test_frames_of_scapys_layers_are_read_as_tshark_does(tmp_path):
+    logging.getLogger("scapy").setLevel(logging.ERROR)
+    pytest.importorskip("scapy", reason=ABSENT.format("scapy"))
+    found, judged = differences(list(scapy_frames(random.Random(400), FRAMES)), tmp_path)
+    assert found == []
+    assert min(judged[what] for what in ("srcport", "dstport", *map("checksum of {}".format, KINDS))) > FRAMES // 100

@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput
-from sockets_lab.headers.extensions import Routing
+from sockets_lab.headers.arriving import arriving
 from sockets_lab.headers.header import Header
 from sockets_lab.headers.ip import IPv4, IPv6
 from sockets_lab.headers.packet import Packet
@@ -19,7 +19,7 @@ PROTOCOLS: dict[type[Header], int] = {TCP: 6, UDP: 17, ICMPv6: 58}  # those that
 ONES = 0xFFFF
 SHORT = "Bytes that it covers are missing here."
 NO_ADDRESSES = "It covers the addresses of an IP header, and there is none here."
-ROUTED = "It covers the last address of the routing header, where the packet has not arrived yet."
+UNKNOWN_END = "No header says where the bytes end that it covers, so some may be missing here."
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,12 @@ def internet_checksum(data: bytes) -> int:
 def pseudo_header(carrier: IPv4 | IPv6, protocol: int, length: int) -> bytes:
     """Return what TCP, UDP and ICMPv6 cover but do not send: both addresses, the protocol, and their own length.
 
+    Args: carrier: with the addresses that it has where it arrives, see `arriving`.
     So a segment that reaches a wrong machine is found out. Source: RFC 9293 section 3.1, RFC 8200 section 8.1.
     """
     if isinstance(carrier, IPv4):
-        return IPV4.write(carrier.source) + IPV4.write(carrier.destination) + struct.pack("!BBH", 0, protocol, length)
+        addresses = IPV4.write(carrier.source) + IPV4.write(carrier.destination)
+        return addresses + struct.pack("!I", (protocol << 16) + length)  # a carry, as BIG TCP has, adds up the same
     return IPV6.write(carrier.source) + IPV6.write(carrier.destination) + struct.pack("!II", length, protocol)
 
 
@@ -79,7 +81,8 @@ def corrected(packet: Packet) -> Packet:
     for i, layer in enumerate(layers):
         if "checksum" in layer.layout.fields:
             right = _right(packet, i)
-            layers[i] = layer.changed(checksum=right) if isinstance(right, int) else layer
+            if isinstance(right, int) and not _is_right(vars(layer)["checksum"], right):
+                layers[i] = layer.changed(checksum=right)
     return Packet(tuple(layers), packet.payload, packet.trailer, note=packet.note)
 
 
@@ -91,21 +94,26 @@ def compose(*layers: Header, payload: bytes = b"") -> Packet:
 
 
 def _check(packet: Packet, index: int) -> Check:
-    layer = packet.layers[index]
-    found = vars(layer)["checksum"]
-    right = _right(packet, index)
-    if isinstance(right, str):
-        return Check(index, type(layer), found, None, "untold", right)
+    layer, right = packet.layers[index], _right(packet, index)
+    found, told = vars(layer)["checksum"], right if isinstance(right, int) else None
     if isinstance(layer, UDP) and found == 0 and isinstance(_carrier(packet, index), IPv4):
         verdict, because = "none", "A zero says that the sender worked none out (RFC 768, Fields)."
-    elif found == right or (found == ONES and right == 0):  # both are a zero where ones' complement is counted
+    elif isinstance(right, str):
+        verdict, because = "untold", right
+    elif _is_right(found, right):
         verdict, because = "right", "The sum over all that it covers has only ones."
     elif found == _unfinished(packet, index):
         verdict = "unfinished"
         because = "It holds the sum of the pseudo header only: the kernel leaves the rest to the network card."
+    elif not isinstance(layer, IPv4) and _end_is_open(packet, index):
+        verdict, because, told = "untold", UNKNOWN_END, None
     else:
         verdict, because = "wrong", f"It has to be {right:#06x}: something was changed on the way, or by you."
-    return Check(index, type(layer), found, right, verdict, because)
+    return Check(index, type(layer), found, told, verdict, because)
+
+
+def _is_right(found: int, right: int) -> bool:
+    return found == right or (found == ONES and right == 0)  # both are a zero where ones' complement is counted
 
 
 def _right(packet: Packet, index: int) -> int | str:
@@ -120,26 +128,32 @@ def _right(packet: Packet, index: int) -> int | str:
     if isinstance(layer, ICMPv4):
         return internet_checksum(covered)
     carrier = _carrier(packet, index)
-    if carrier is None:
-        return NO_ADDRESSES
-    if any(isinstance(one, Routing) and one.segments_left for one in packet.layers[:index]):
-        return ROUTED
+    if isinstance(carrier, str):
+        return carrier
     checksum = internet_checksum(pseudo_header(carrier, PROTOCOLS[type(layer)], len(covered)) + covered)
     return checksum or ONES if isinstance(layer, UDP) else checksum  # UDP's zero means "none": RFC 768, Fields
 
 
-def _carrier(packet: Packet, index: int) -> IPv4 | IPv6 | None:
-    """Return the IP header that carries a layer: the nearest one before it."""
-    for layer in reversed(packet.layers[:index]):
-        if isinstance(layer, IPv4 | IPv6):
-            return layer
-    return None
+def _carrier(packet: Packet, index: int) -> IPv4 | IPv6 | str:
+    """Return the IP header that carries a layer, the nearest one before it, as it arrives; or why it cannot be told."""
+    for at in reversed(range(index)):
+        ip = packet.layers[at]
+        if isinstance(ip, IPv4 | IPv6):
+            return arriving(ip, packet.layers[at + 1 : index])
+    return NO_ADDRESSES
+
+
+def _end_is_open(packet: Packet, index: int) -> bool:
+    """Whether the last length at or before a layer is open, as with a total length of 0."""
+    layers = packet.layers[: index + 1]
+    told = [one.promised(before) for before, one in zip((None, *layers), layers, strict=False)]
+    return isinstance(next((one for one in reversed(told) if one is not None), None), str)
 
 
 def _unfinished(packet: Packet, index: int) -> int | None:
     """Return what the kernel writes where the card is to add the rest: the pseudo header's sum, not complemented."""
     layer, carrier = packet.layers[index], _carrier(packet, index)
-    if carrier is None or type(layer) not in PROTOCOLS:
+    if isinstance(carrier, str) or type(layer) not in PROTOCOLS:
         return None
     length = sum(one.size for one in packet.layers[index:]) + len(packet.payload)
     return ONES - internet_checksum(pseudo_header(carrier, PROTOCOLS[type(layer)], length))

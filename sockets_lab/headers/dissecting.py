@@ -24,27 +24,31 @@ def dissect(data: bytes, first: type[Header] | None = Ethernet) -> Packet:
             raise BadInput(f"a packet is bytes: pass bytes, not {type(data).__name__}.")
         data = bytes(data)
     layers: list[Header] = []
-    at, end, missing, note = 0, len(data), 0, ""
+    at, end, missing = 0, len(data), 0
+    before: Header | None = None
+    notes: list[str] = []
     following: type[Header] | str = first or _version_of(data)
     while not isinstance(following, str):
         try:
-            header, at = following.take(data, at, end)
+            header, at = following.take(data, at, end, before)
         except NotAPacket as fault:
             if not layers:
                 raise
-            note = str(fault)
+            notes.append(str(fault))
             break
         layers.append(header)
-        promised = header.promised()
-        if promised is not None:
+        promised = header.promised(before)
+        if isinstance(promised, str):
+            notes.append(promised)
+        elif promised is not None:
             if (told := at + promised) <= end:
                 end = told
             else:
                 missing = max(missing, told - end)
-        following = header.following()
+        before, following = header, header.following()
     else:
-        note = following
-    return Packet(tuple(layers), data[at:end], data[end:], missing, note)
+        notes.append(following)
+    return Packet(tuple(layers), data[at:end], data[end:], missing, " ".join(filter(None, notes)))
 
 
 def build(packet: Packet) -> bytes:

@@ -3,13 +3,16 @@
 Importing this module makes them known to `NextHeader`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from sockets_lab.errors import BadInput
 from sockets_lab.headers.header import Header, bits, laid_out, rest
-from sockets_lab.headers.ip import PART, NextHeader
+from sockets_lab.headers.ip import MOST, OPEN, PART, IPv6, NextHeader
 
 NEXT = "What follows this header: 6 TCP, 17 UDP, 58 ICMPv6, or another extension."
+PAD1, JUMBO = 0, 0xC2  # types of options: RFC 8200 section 4.2, RFC 2675 section 2
 LENGTH = "How many units of 8 bytes this header has, not counting the first."
 
 
@@ -18,6 +21,17 @@ class Lengthened(NextHeader):
 
     SIZE = ("length", 8, 8)
     length: int
+    data: bytes
+
+    @property
+    def options(self) -> Iterator[tuple[int, bytes]]:
+        """Yield the type and the data of each option. Source: RFC 8200 section 4.2."""
+        left = self.data
+        while len(left) > 1:
+            size = 1 if left[0] == PAD1 else 2 + left[1]
+            if left[0] != PAD1 and size <= len(left):
+                yield left[0], left[2:size]
+            left = left[size:]
 
     def unfit(self) -> str:
         if self.size % 8 == 0 and self.size <= 8 * 256:
@@ -36,6 +50,26 @@ class HopByHop(Lengthened):
     next_header: int = bits(8, NEXT, "RFC 8200 section 4.3", 59)
     length: int = bits(8, LENGTH, "RFC 8200 section 4.3")
     data: bytes = rest("The options, each a type, a length and its data.", "RFC 8200 section 4.2", b"\x01\x04\0\0\0\0")
+
+    def promised(self, before: Header | None) -> int | str | None:
+        """Read the length of a jumbogram. Source: RFC 2675 section 2; there is none where IPv6 has the length."""
+        if not isinstance(before, IPv6) or before.payload_length:
+            return None
+        length = int.from_bytes(self._jumbo, "big")
+        return length - self.size if length > MOST else OPEN.format("payload length of IPv6")
+
+    def fitted(self, content: int, following: type[Header] | None) -> Self:
+        fitted, whole = super().fitted(content, following), self.size + content
+        if whole <= MOST:
+            return fitted
+        if not self._jumbo:
+            raise BadInput(f"{whole} bytes behind IPv6 need a jumbo payload option (RFC 2675): pass less payload.")
+        option = bytes((JUMBO, 4))
+        return fitted.changed(data=self.data.replace(option + self._jumbo, option + whole.to_bytes(4, "big"), 1))
+
+    @property
+    def _jumbo(self) -> bytes:
+        return next((data for kind, data in self.options if kind == JUMBO and len(data) == 4), b"")
 
 
 @laid_out

@@ -31,6 +31,7 @@ class Header:
 
     layout: ClassVar[Layout]
     TESTED: ClassVar[bool]  # whether `wrong` has anything to say: reading has to be quick
+    LARGE: ClassVar[bool] = False  # what it carries may have more bytes than a length of 16 bits can say: RFC 2675
     SIZE: ClassVar[tuple[str, int, int]]  # with `rest`: the field that tells the size, its unit in bytes, bytes added
 
     def __post_init__(self) -> None:
@@ -52,10 +53,10 @@ class Header:
         return cls.__name__
 
     @classmethod
-    def take(cls, data: bytes, at: int, end: int) -> tuple[Self, int]:
+    def take(cls, data: bytes, at: int, end: int, before: "Header | None" = None) -> tuple[Self, int]:
         """Read the header that begins at byte `at`; nothing from byte `end` on belongs to it.
 
-        Returns: the header, and the number of the first byte behind it.
+        Args: before: the header that carries this one. Returns: the header, and the number of the first byte behind it.
         Raises: NotAPacket, with a sentence, where it is cut off or contradicts itself.
         """
         layout = cls.layout
@@ -70,7 +71,7 @@ class Header:
                 raise NotAPacket(f"{cls.name()} says it has {behind - at} bytes, not {layout.size} to {end - at}.")
             values[more.name] = data[begin:behind]
         header = cls.of(values)
-        if cls.TESTED and (wrong := header.wrong()):
+        if cls.TESTED and (wrong := header.wrong(before)):
             raise NotAPacket(wrong)
         return header, behind
 
@@ -104,12 +105,12 @@ class Header:
         """Return a sentence where no header can be written with such a rest, whatever its numbers are; else ""."""
         return ""
 
-    def wrong(self) -> str:
+    def wrong(self, before: "Header | None") -> str:
         """Return a sentence where the header contradicts itself, so that nothing in it can be believed; else ""."""
         return ""
 
-    def promised(self) -> int | None:
-        """Return how many bytes follow this header, where it tells."""
+    def promised(self, before: "Header | None") -> int | str | None:
+        """Return how many bytes follow this header; a sentence where its length is open; None where it has none."""
         return None
 
     def following(self) -> "type[Header] | str":

@@ -9,7 +9,14 @@ from sockets_lab.headers.spellings import IPV4, IPV6
 from sockets_lab.headers.transport import TCP, UDP, ICMPv4, ICMPv6
 
 V4, V6 = "RFC 791 section 3.1", "RFC 8200 section 3"
+OPEN = (
+    "The {} is 0, as in large segments that the network card is to cut (TSO), or that are too large for the "
+    "field (BIG TCP): all bytes up to the end of the capture are read."
+)
 PART = "This is a part of a larger packet: the headers inside describe the whole, so its bytes stay payload."
+JUMBO = "The payload length of IPv6 is 0: the length is in the hop-by-hop options (RFC 2675)."
+HOP_BY_HOP, NOTHING = 0, 59  # next header: RFC 8200 sections 4.3 and 4.7
+MOST = 0xFFFF  # bytes that a length of 16 bits can say
 CARRIED: dict[int, type[Header]] = {1: ICMPv4, 6: TCP, 17: UDP}  # the protocol numbers of IANA's registry
 
 
@@ -39,15 +46,15 @@ class IPv4(Header):
     def unfit(self) -> str:
         return options_fault(self.options)
 
-    def wrong(self) -> str:
+    def wrong(self, before: Header | None) -> str:
         if self.version != 4:
             return f"IPv4 begins with a 4, and this with a {self.version}."
-        if self.total_length < 4 * self.header_length:
+        if 0 < self.total_length < 4 * self.header_length:
             return f"IPv4 says {self.total_length} bytes in all, and {4 * self.header_length} for its header alone."
         return ""
 
-    def promised(self) -> int:
-        return self.total_length - 4 * self.header_length
+    def promised(self, before: Header | None) -> int | str:
+        return self.total_length - 4 * self.header_length if self.total_length else OPEN.format("total length of IPv4")
 
     def following(self) -> type[Header] | str:
         if self.more_fragments or self.fragment_offset:
@@ -56,17 +63,19 @@ class IPv4(Header):
 
     def fitted(self, content: int, following: type[Header] | None) -> Self:
         protocol = self._number(CARRIED, following, self.protocol)
-        return self.changed(header_length=self.size // 4, total_length=self.size + content, protocol=protocol)
+        total = self.size + content if self.total_length or self.size + content <= MOST else 0
+        return self.changed(header_length=self.size // 4, total_length=total, protocol=protocol)
 
 
 class NextHeader(Header):
     """What IPv6 and its extension headers share: a number that says which header comes next."""
 
+    LARGE = True
     KINDS: ClassVar[dict[int, type[Header]]] = {6: TCP, 17: UDP, 58: ICMPv6}  # the extension headers join below
     next_header: int
 
     def following(self) -> type[Header] | str:
-        if self.next_header == 59:
+        if self.next_header == NOTHING:
             return "Next header 59: nothing follows (RFC 8200 section 4.7)."
         known = self.KINDS.get(self.next_header)
         return known or f"Next header {self.next_header} is not read here: its bytes stay payload."
@@ -89,11 +98,15 @@ class IPv6(NextHeader):
     source: str = bits(128, "The sender's address.", V6, "::1", IPV6)
     destination: str = bits(128, "The receiver's address.", V6, "::1", IPV6)
 
-    def wrong(self) -> str:
+    def wrong(self, before: Header | None) -> str:
         return "" if self.version == 6 else f"IPv6 begins with a 6, and this with a {self.version}."
 
-    def promised(self) -> int:
-        return self.payload_length
+    def promised(self, before: Header | None) -> int | str:
+        if self.payload_length or self.next_header == NOTHING:
+            return self.payload_length
+        return JUMBO if self.next_header == HOP_BY_HOP else OPEN.format("payload length of IPv6")
 
     def fitted(self, content: int, following: type[Header] | None) -> Self:
-        return super().fitted(content, following).changed(payload_length=content)
+        fitted = super().fitted(content, following)
+        jumbo = content > MOST and fitted.next_header == HOP_BY_HOP  # that header then has the length
+        return fitted.changed(payload_length=0 if jumbo else content)

@@ -27,11 +27,11 @@ class ARP(Header):
     target_mac: str = bits(48, "What is asked for; so a question has nothing here yet.", FORMAT, NOBODY, MAC)
     target_address: str = bits(32, "The IPv4 address that is asked about.", FORMAT, "127.0.0.1", IPV4)
 
-    def wrong(self) -> str:
+    def wrong(self, before: Header | None) -> str:
         lengths = (self.hardware_length, self.protocol_length)
         return "" if lengths == (6, 4) else f"ARP is read here with addresses of 6 and 4 bytes, not {lengths}."
 
-    def promised(self) -> int:
+    def promised(self, before: Header | None) -> int:
         return 0  # all that follows is filling: an Ethernet frame has to have 60 bytes
 
 

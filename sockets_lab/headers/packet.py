@@ -27,7 +27,7 @@ class Packet:
     layers: headers, the outermost first. payload: what the innermost carries.
     trailer: bytes behind the end that the headers tell, such as the filling of a short Ethernet frame.
     missing: bytes that the headers promise and that are not there, as in a capture that keeps only the first ones.
-    note: a sentence why the payload was not read further; "" where it is plain payload.
+    note: sentences: which length was open, and why the payload was not read further; "" where all is as usual.
     """
 
     layers: tuple[Header, ...]

@@ -7,6 +7,7 @@ from sockets_lab.headers.header import Header, bits, laid_out, rest
 from sockets_lab.headers.options import Option, options_fault, read_options
 
 UDP_SOURCE, TCP_SOURCE, ECN = "RFC 768, Fields", "RFC 9293 section 3.1", "RFC 3168 section 6.1"
+JUMBO = "The length of UDP is 0: the datagram goes on to the end of the IP packet (RFC 2675 section 4)."
 ICMP, ICMP6 = "RFC 792, Message Formats", "RFC 4443 section 2.1"
 
 
@@ -22,15 +23,17 @@ class UDP(Header):
         16, "Covers addresses, header and data; 0 means that none was sent, which IPv6 does not allow.", UDP_SOURCE
     )
 
-    def wrong(self) -> str:
-        return "" if self.length >= 8 else f"UDP says that header and data have {self.length} bytes: 8 is the least."
+    def wrong(self, before: Header | None) -> str:
+        if self.length >= 8 or (self.length == 0 and before and before.LARGE):
+            return ""
+        return f"UDP says that header and data have {self.length} bytes: 8 is the least."
 
-    def promised(self) -> int:
-        return self.length - 8
+    def promised(self, before: Header | None) -> int | str:
+        return self.length - 8 if self.length else JUMBO
 
     def fitted(self, content: int, following: type[Header] | None) -> Self:
         super().fitted(content, following)
-        return self.changed(length=8 + content)
+        return self.changed(length=8 + content if self.length or content <= 0xFFFF - 8 else 0)
 
 
 @laid_out

@@ -12,8 +12,8 @@ from labs import open_lab
 from test_headers_witnesses import ABSENT, dpkt_names, number, same, scapy_names, scapy_options
 
 from sockets_lab.figures.ladder import ladder
-from sockets_lab.figures.ladderwords import Teller
 from sockets_lab.headers import ARP, TCP, UDP, Ethernet, Header, ICMPv4, IPv4, IPv6, build, checks, compose, dissect
+from sockets_lab.headers.summary import Teller
 from sockets_lab.lab import Lab
 from sockets_lab.lab.capture import Capture, Captured
 

@@ -10,9 +10,9 @@ from using import picture
 
 from sockets_lab.errors import BadInput
 from sockets_lab.figures.ladder import HOSTS, MOST, ladder
-from sockets_lab.figures.ladderwords import Teller
 from sockets_lab.figures.marks import Line, Text
 from sockets_lab.headers import ARP, TCP, UDP, Ethernet, Header, ICMPv4, ICMPv6, IPv4, IPv6, build, compose, corrected
+from sockets_lab.headers.summary import Teller
 from sockets_lab.lab import pcap
 from sockets_lab.lab.capture import Captured
 
@@ -161,6 +161,8 @@ def test_any_frame_is_told_or_is_none():
             message = teller.tell(data[:end])
             assert message is None or message.words
     assert teller.tell(build(compose(Ethernet(), IPv6(), ICMPv6(135)))).words == "ICMPv6 type 135"
+    jumbo = build(compose(Ethernet(), IPv6(), UDP(1, 2), payload=b"hello").change(UDP, length=0))
+    assert teller.tell(jumbo).words == "UDP 5 bytes"
 
 
 def test_each_packet_has_its_arrow_ports_and_sentence():

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput
 from sockets_lab.figures.drawing import Drawing
-from sockets_lab.figures.ladderwords import Message, Teller
+from sockets_lab.headers.summary import Message, Teller
 from sockets_lab.lab.capture import Captured
 
 TITLE = "Packets between hosts, in the order in which they crossed the link."

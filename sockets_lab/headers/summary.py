@@ -1,4 +1,4 @@
-"""What a packet says, in the few words that stand at an arrow of a ladder diagram.
+"""What a packet says, in a few words, as they stand at an arrow of a ladder diagram.
 
 Sequence numbers begin anywhere, by the kernel's dice. Told are those relative to the first number of their direction,
 so that the bytes of a connection can be counted: 0 is the SYN, 1 the first byte.
@@ -7,7 +7,12 @@ so that the bytes of a connection can be counted: 0 is the SYN, 1 the first byte
 import socket
 from dataclasses import dataclass
 
-from sockets_lab.headers import ARP, TCP, UDP, Ethernet, ICMPv4, ICMPv6, IPv4, IPv6, NotAPacket, Packet, dissect
+from sockets_lab.headers.dissecting import dissect
+from sockets_lab.headers.header import NotAPacket
+from sockets_lab.headers.ip import IPv4, IPv6
+from sockets_lab.headers.link import ARP, Ethernet
+from sockets_lab.headers.packet import Packet
+from sockets_lab.headers.transport import TCP, UDP, ICMPv4, ICMPv6
 
 FLAGS = ("SYN", "FIN", "RST", "PSH", "URG", "ECE", "CWR", "ACK")  # in the order in which people say them
 NUMBERS = 1 << 32  # sequence numbers wrap around here
@@ -64,7 +69,8 @@ class Teller:
         if udp := packet.find(UDP):
             details = f"from port {udp.source_port} to {ip.destination}:{udp.destination_port}" if to_all else ""
             ports = None if to_all else (udp.source_port, udp.destination_port)
-            return Message(ip.source, destination, f"UDP {_bytes(udp.length - 8)}", details, ports)
+            count = udp.length - 8 if udp.length else len(packet.payload)  # 0: a jumbogram
+            return Message(ip.source, destination, f"UDP {_bytes(count)}", details, ports)
         if icmp := packet.find(ICMPv4):
             words, details = _report(icmp, packet.payload)
             return Message(ip.source, destination, f"ICMP {words}", details, bad=icmp.type in (3, 11))

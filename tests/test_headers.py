@@ -189,7 +189,7 @@ def test_a_quoted_packet_in_an_error_message_can_be_read():
 @pytest.mark.parametrize("kind", [TCP, UDP])
 @pytest.mark.parametrize("ip", [IPv4(), IPv6()], ids=lambda ip: ip.name())
 def test_a_length_of_0_is_open_and_all_bytes_are_read(ip, kind, size):
-    """TSO and BIG TCP leave 0 in IP's length. Of IPv4 and UDP there is no such datagram above 64 KiB."""
+    """TSO and BIG TCP leave 0 in the length of IP; above 64 KiB there is TCP only."""
     name = "total_length" if isinstance(ip, IPv4) else "payload_length"
     whole = compose(Ethernet(), ip, kind(40000, 80), payload=bytes(min(size, 65000)))
     packet = whole.change(type(ip), **{name: 0})
@@ -199,6 +199,9 @@ def test_a_length_of_0_is_open_and_all_bytes_are_read(ip, kind, size):
     assert (read, read.missing, read.trailer) == (packet, 0, b"")
     assert read.note.startswith(f"The {name.replace('_', ' ')} of {ip.name()} is 0, as in large segments")
     assert checks(read)[-1].verdict in ("right", "untold")  # bytes may be missing, and no header says so
+    mended = corrected(read)
+    assert (getattr(mended.layers[1], name) == 0) is (size == 70000 and kind is TCP)
+    assert checks(mended)[-1].verdict == "right"
 
 
 @pytest.mark.parametrize("kind", [TCP, UDP])
@@ -214,8 +217,11 @@ def test_a_jumbogram_has_its_length_in_the_hop_by_hop_options(kind):
     assert "RFC 2675" in dissect(data).note
     assert (dissect(data + b"more").trailer, dissect(data[:-5]).missing) == (b"more", 5)
     assert checks(dissect(data[:-5]))[0].verdict == "untold"
+    assert checks(packet.change(kind, source_port=2))[0].verdict == "wrong"
     with pytest.raises(BadInput, match="need a jumbo payload option"):
         compose(IPv6(), HopByHop(), TCP(), payload=bytes(70000))
+    with pytest.raises(BadInput, match="more than a length field"):
+        compose(IPv6(), TCP(), payload=bytes(70000))
 
 
 @pytest.mark.parametrize("claim", [None, 0, 3, 128, 65535])

@@ -5,6 +5,7 @@ the complement of that sum, so that the sum over all, checksum included, has onl
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput
@@ -69,7 +70,8 @@ def checks(packet: Packet) -> tuple[Check, ...]:
 def corrected(packet: Packet) -> Packet:
     """Return the packet with lengths, the numbers of the headers that follow, and checksums as they have to be.
 
-    Nothing is missing then: the payload that is there is the payload. A checksum that cannot be told stays.
+    Nothing is missing then: the payload that is there is the payload. A checksum that cannot be told stays, and so does
+    a length of 0 where the true one has no room in its field.
     Raises: BadInput, where the layers cannot follow each other, or are too long for a length field.
     """
     layers = list(packet.layers)
@@ -90,7 +92,10 @@ def compose(*layers: Header, payload: bytes = b"") -> Packet:
     """Put a packet together of headers, the outermost first, and set what follows from them; see `corrected`."""
     if not layers or not all(isinstance(layer, Header) for layer in layers):
         raise BadInput("compose takes headers, the outermost first: such as compose(IPv4(), UDP(), payload=b'hello').")
-    return corrected(Packet(layers, bytes(payload)))
+    packet = corrected(Packet(layers, bytes(payload)))
+    if payload and _end_is_open(packet.layers):
+        raise BadInput(f"{len(payload)} bytes of payload are more than a length field of 16 bits can say: pass less.")
+    return packet
 
 
 def _check(packet: Packet, index: int) -> Check:
@@ -105,7 +110,7 @@ def _check(packet: Packet, index: int) -> Check:
     elif found == _unfinished(packet, index):
         verdict = "unfinished"
         because = "It holds the sum of the pseudo header only: the kernel leaves the rest to the network card."
-    elif not isinstance(layer, IPv4) and _end_is_open(packet, index):
+    elif not isinstance(layer, IPv4) and _end_is_open(packet.layers[: index + 1]):
         verdict, because, told = "untold", UNKNOWN_END, None
     else:
         verdict, because = "wrong", f"It has to be {right:#06x}: something was changed on the way, or by you."
@@ -143,11 +148,15 @@ def _carrier(packet: Packet, index: int) -> IPv4 | IPv6 | str:
     return NO_ADDRESSES
 
 
-def _end_is_open(packet: Packet, index: int) -> bool:
-    """Whether the last length at or before a layer is open, as with a total length of 0."""
-    layers = packet.layers[: index + 1]
-    told = [one.promised(before) for before, one in zip((None, *layers), layers, strict=False)]
-    return isinstance(next((one for one in reversed(told) if one is not None), None), str)
+def _end_is_open(layers: Sequence[Header]) -> bool:
+    """Whether the last length among these layers is open, as with a total length of 0; UDP's 0 means IP's own end."""
+    before, last = None, None
+    for layer in layers:
+        length = layer.promised(before)
+        if length is not None and not (isinstance(layer, UDP) and layer.length == 0):
+            last = length
+        before = layer
+    return isinstance(last, str)
 
 
 def _unfinished(packet: Packet, index: int) -> int | None:

@@ -107,6 +107,5 @@ class IPv6(NextHeader):
         return JUMBO if self.next_header == HOP_BY_HOP else OPEN.format("payload length of IPv6")
 
     def fitted(self, content: int, following: type[Header] | None) -> Self:
-        fitted = super().fitted(content, following)
-        jumbo = content > MOST and fitted.next_header == HOP_BY_HOP  # that header then has the length
-        return fitted.changed(payload_length=0 if jumbo else content)
+        length = content if self.payload_length or content <= MOST else 0  # as of a jumbogram
+        return super().fitted(content, following).changed(payload_length=length)

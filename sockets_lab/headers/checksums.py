@@ -101,7 +101,7 @@ def compose(*layers: Header, payload: bytes = b"") -> Packet:
 def _check(packet: Packet, index: int) -> Check:
     layer, right = packet.layers[index], _right(packet, index)
     found, told = vars(layer)["checksum"], right if isinstance(right, int) else None
-    if isinstance(layer, UDP) and found == 0 and isinstance(_carrier(packet, index), IPv4):
+    if isinstance(layer, UDP) and found == 0 and any(isinstance(one, IPv4) for one in packet.layers[:index]):
         verdict, because = "none", "A zero says that the sender worked none out (RFC 768, Fields)."
     elif isinstance(right, str):
         verdict, because = "untold", right

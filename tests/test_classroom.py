@@ -1,11 +1,14 @@
 """The class's files: 200 of them merged, each damaged or forged one named, none believed, none run."""
 
 import contextlib
+import io
 import json
 import os
 import random
 import socket
 import time
+import tracemalloc
+import zipfile
 from copy import deepcopy
 from html.parser import HTMLParser
 
@@ -13,8 +16,9 @@ import pytest
 from header_samples import NO_HYPOTHESIS
 
 from sockets_lab import classroom
+from sockets_lab.classroom import collecting, figure_passports, reading, sample_class
 from sockets_lab.classroom import figure as figures
-from sockets_lab.classroom import figure_passports, reading, sample_class, tampering
+from sockets_lab.classroom.tampering import TAMPERINGS
 from sockets_lab.course.handing_in import NotBelieved
 from sockets_lab.course.handing_in.exporting import file_name
 from sockets_lab.course.handing_in.schema import KIND
@@ -28,9 +32,9 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """200 files, 20 of them spoiled."""
+    """200 files, 20 of them tampered with."""
     folder = tmp_path_factory.mktemp("class")
-    return folder, classroom.write_class(folder)
+    return folder, classroom.write_sample_class(folder)
 
 
 @pytest.fixture(scope="module")
@@ -57,25 +61,25 @@ def test_of_200_files_180_are_merged_and_20_are_named_in_seconds(made):
     assert time.process_time() - began < 10
     assert sorted(one.learner for one in merged.hand_ins) == sorted(told.learners)
     assert len(merged.hand_ins) == 180
-    assert {one.file for one in merged.not_merged} == set(told.spoiled)
-    assert len(set(told.spoiled.values())) == 20, "twenty manners"
+    assert {one.file for one in merged.not_merged} == set(told.tampered)
+    assert len(set(told.tampered.values())) == 20, "twenty ways"
 
 
-def test_the_made_up_class_is_the_same_each_time(made, tmp_path):
+def test_the_sample_class_is_the_same_each_time(made, tmp_path):
     folder, told = made
-    assert classroom.write_class(tmp_path) == told
+    assert classroom.write_sample_class(tmp_path) == told
     for path in folder.iterdir():
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
 @pytest.mark.parametrize("secret", [SECRET, None], ids=["secret", "no secret"])
-@pytest.mark.parametrize("manner", tampering.MANNERS)
-def test_each_manner_of_forging_is_named_and_the_others_are_merged(tmp_path, manner, secret):
+@pytest.mark.parametrize("way", TAMPERINGS)
+def test_each_way_of_forging_is_named_and_the_others_are_merged(tmp_path, way, secret):
     own, other = someone("ada", 1), someone("ben", 2)
     put(tmp_path, "hand-in-ben.json", other)
-    put(tmp_path, "hand-in-ada.json", tampering.MANNERS[manner](own, other, SECRET))
+    put(tmp_path, "hand-in-ada.json", TAMPERINGS[way](own, other, SECRET))
     merged = classroom.merge(tmp_path, secret)
-    if secret is None and manner in ("no seal", "a seal of another key", "a result added"):
+    if secret is None and way in ("no seal", "a seal of another key", "a result added"):
         assert len(merged.hand_ins) == 2, "without the secret a seal says nothing"
         assert not merged.seals_checked
         return
@@ -87,15 +91,15 @@ def test_each_manner_of_forging_is_named_and_the_others_are_merged(tmp_path, man
     assert "Error" not in why
 
 
-def test_there_are_many_manners():
-    assert len(tampering.MANNERS) >= 30
+def test_there_are_many_ways():
+    assert len(TAMPERINGS) >= 30
 
 
 def test_nothing_in_a_file_is_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "class").mkdir()
     for name in ("a program", "a pickle"):
-        put(tmp_path / "class", f"{name}.json", tampering.MANNERS[name](someone(), someone("ben", 2), SECRET))
+        put(tmp_path / "class", f"{name}.json", TAMPERINGS[name](someone(), someone("ben", 2), SECRET))
     assert len(classroom.merge(tmp_path / "class", SECRET).not_merged) == 2
     assert not (tmp_path / "owned").exists()
 
@@ -107,7 +111,7 @@ def test_links_folders_pipes_and_sockets_are_named_and_nobody_waits(tmp_path):
     put(tmp_path, "outside.json", someone("ben", 2))
     (folder / "folder.json").mkdir()
     put(folder, ".hidden", b"left alone")
-    expected = {"folder.json": "It is a folder."}
+    expected = {"folder.json": "It is a folder with no file in it: nothing was handed in."}
     if os.name == "posix":
         (folder / "link.json").symlink_to(tmp_path / "outside.json")
         (folder / "dangling.json").symlink_to(tmp_path / "nowhere")
@@ -127,6 +131,131 @@ def test_links_folders_pipes_and_sockets_are_named_and_nobody_waits(tmp_path):
     assert {one.file: one.because for one in merged.not_merged} == expected
 
 
+def zipped(files, pack=zipfile.ZIP_DEFLATED):
+    """Return an archive of name (or an entry's ZipInfo) to bytes."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", pack) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return made.getvalue()
+
+
+def spread(folder, files):
+    """Write path to bytes below a folder, and merge it. Returns: learners, file to reason."""
+    for name, data in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        put(folder, name, data)
+    merged = classroom.merge(folder, SECRET)
+    return [one.learner for one in merged.hand_ins], {one.file: one.because for one in merged.not_merged}
+
+
+ADA, BEN = (sample_class.written(someone(name, seed)) for seed, name in enumerate(("Ada", "Ben"), 1))
+ADAS, BENS = "Ada L_123_assignsubmission_file_", "Ben K_124_assignsubmission_file_"
+LITTER = {"Thumbs.db": b"\xd0\xcf\x11", "desktop.ini": b"[x]", "__MACOSX/._hand-in-Ada.json": b"\0\5\x16\7",
+          ".DS_Store": b"\0", "hand-in-Ada.json:Zone.Identifier": b"[ZoneTransfer]"}  # fmt: skip
+LEFT = {  # by platforms and file managers: all of it is Ada's and Ben's
+    "Moodle": {f"{ADAS}/hand-in-ada.json": ADA, f"{BENS}/hand-in-ben.json": BEN},
+    "Moodle, in the folder it is unpacked to": {f"net-101/{ADAS}/hand-in-ada.json": ADA, f"net-101/{BENS}/b.json": BEN},
+    "Canvas": {"lada_LATE_123_456_hand-in-ada.json": ADA, "kben_124_457_hand-in-ben-1.json": BEN},
+    "names": {"hand-in-ada (1).json": ADA, "Copy of hand-in-ben.json.txt": BEN},
+    "no ending": {"ada": ADA, "Ben's": BEN},
+    "litter": {"a.json": ADA, "b.json": BEN} | LITTER,
+    "litter in a learner's folder": {f"{ADAS}/{name}": data for name, data in LITTER.items()}
+                                    | {f"{ADAS}/a.json": ADA, "b.json": BEN},
+    "the class's archive": {"c.zip": zipped({f"{ADAS}/a.json": ADA, f"{BENS}/b.json": BEN, f"{BENS}/": b""} | LITTER)},
+    "learners' archives": {f"{ADAS}/a.zip": zipped({"a.json": ADA}), f"{BENS}/b": zipped({"x/b.json": BEN}, 0)},
+    "archives in an archive": {"c.zip": zipped({"a.zip": zipped({"a.json": ADA}), "b.zip": zipped({"b.json": BEN})})},
+    "line ends, a mark, NULs": {"a.json": b"\xef\xbb\xbf" + ADA.replace(b"\n", b"\r\n"), "b.json": BEN + b"\0" * 512},
+    "UTF-16": {"a.json": ADA.decode().encode("utf-16"), "b.json": BEN.decode().encode("utf-16-be")},
+    "a reader that lays it out anew": {"a.json": json.dumps(json.loads(ADA), sort_keys=True).encode(), "b.json": BEN},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_what_platforms_and_file_managers_leave_is_read(tmp_path, left):
+    assert spread(tmp_path, LEFT[left]) == (["Ada", "Ben"], {})
+
+
+def test_the_archive_of_the_class_will_do_for_a_folder(tmp_path):
+    put(tmp_path, "class.zip", LEFT["the class's archive"]["c.zip"])
+    assert [one.learner for one in classroom.merge(tmp_path / "class.zip", SECRET).hand_ins] == ["Ada", "Ben"]
+
+
+def test_what_cannot_be_read_is_named_where_it_lies_and_with_what_to_do(tmp_path):
+    link, locked = zipfile.ZipInfo("link.json"), bytearray(zipped({"a.json": ADA}))
+    link.external_attr = 0o120777 << 16
+    locked[6] |= 1
+    locked[locked.index(b"PK\1\2") + 8] |= 1
+    (tmp_path / BENS).mkdir()
+    learners, named = spread(tmp_path, {
+        "a.json": ADA, "again/a (1).json": ADA.replace(b"\n", b"\r\n"), "none.zip": zipped({}),
+        "empty.json": b"\xef\xbb\xbf\r\n", "locked.zip": bytes(locked), "links.zip": zipped({link: b"/etc/passwd"}),
+        "up.zip": zipped({"../../b.json": b"{"}), "cut.zip": zipped({"a.json": ADA})[:-30],
+        "old.zip": zipped({"a.json": ADA}, zipfile.ZIP_BZIP2), "a.tar.gz": b"\x1f\x8b\x08", "deep/" * 8 + "a.json": ADA,
+        "essay.docx": zipped({"[Content_Types].xml": b"", "word/document.xml": b""}),
+    })  # fmt: skip
+    assert learners == ["Ada"]
+    once, only = "ask for it once more", "ask for the file that the course wrote"
+    assert named == {
+        BENS: "It is a folder with no file in it: nothing was handed in.",
+        "again/a (1).json": "It is a copy of a.json.",
+        "none.zip": "It is an archive with no file in it: nothing was handed in.",
+        "empty.json": f"It is empty: {once}.",
+        "locked.zip/a.json": "It is locked with a password: ask for it without one.",
+        "links.zip/link.json": "It is a link to another file.",
+        "cut.zip": f"It is a damaged archive: {once}.",
+        "old.zip/a.json": "It is packed in a way that is not read here: unpack it into this folder.",
+        "a.tar.gz": "It is an archive of a kind that is not opened here: unpack it into this folder.",
+        "deep/deep/deep/deep/deep/deep": "It is a folder in too many others: move it up.",
+        "essay.docx": "It is a document, no hand-in.",
+        "up.zip/../../b.json": f"It is no JSON, or only a part of it: {only}.",
+    }
+    assert not list(tmp_path.parent.glob("b.json")), "nothing is unpacked"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links that anybody may make are POSIX's")
+def test_no_link_to_a_folder_leads_out_of_the_class(tmp_path):
+    (tmp_path / "class").mkdir()
+    spread(tmp_path, {"outside/b.json": BEN})
+    (tmp_path / "class" / "link").symlink_to(tmp_path / "outside")
+    (tmp_path / "class" / "round").symlink_to(tmp_path / "class")
+    assert spread(tmp_path / "class", {f"{ADAS}/a.json": ADA}) == (
+        ["Ada"], dict.fromkeys(("link", "round"), "It is a link to another file."))
+
+
+def test_archives_that_unpack_to_very_much_cost_little(tmp_path, monkeypatch):
+    """A file of a GiB, many of them, archives in archives, and more files than are merged at a time."""
+    monkeypatch.setattr(collecting, "UNPACKED", 2 << 20)
+    bomb = inner = zipped({"a.json": b"\0" * (64 << 20)})
+    for _ in range(8):
+        inner = zipped({"inner.zip": inner, "other.zip": inner})
+    began = time.process_time()
+    tracemalloc.start()
+    learners, named = spread(tmp_path, {
+        "a.json": ADA, "bomb.zip": bomb, "inner.zip": inner,
+        "z/many.zip": zipped(dict.fromkeys(map(str, range(6000)), b"")),
+        "zeros.zip": zipped({f"{n}.json": bytes(collecting.LARGEST + 9) for n in range(20)})})  # fmt: skip
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert learners == ["Ada"]
+    assert named["bomb.zip/a.json"] == "It is larger than 256 KiB."
+    assert named["z/many.zip"].startswith("It is an archive of 6000 files, too many")
+    assert named["zeros.zip/9.json"].startswith("The archives in this folder hold too much")
+    assert any("too many others" in why for why in named.values())
+    assert peak < 32 << 20
+    assert time.process_time() - began < 10
+
+
+def test_a_damaged_archive_never_ends_in_a_traceback(tmp_path):
+    lot, sound = random.Random(3), zipped({"x/a.json": ADA[:2000], "b.zip": zipped({"b.json": BEN[:2000]})})
+    for _ in range(500):
+        data = bytearray(sound)
+        for _ in range(lot.randint(1, 4)):
+            data[lot.randrange(len(data))] = lot.randrange(256)
+        put(tmp_path, "a.zip", bytes(data[: lot.choice([len(data), lot.randrange(len(data))])]))
+        assert all(one.because.endswith(".") for one in classroom.merge(tmp_path, SECRET).not_merged)
+
+
 @pytest.mark.skipif(os.name != "posix", reason="file names are bytes on POSIX alone")
 def test_file_names_that_cannot_be_shown_are_spelled(tmp_path):
     for name in (b"\xff.json", b"a\nb.json", "a\u202eb.json".encode(), b"x" * 200):
@@ -140,10 +269,13 @@ def test_file_names_that_cannot_be_shown_are_spelled(tmp_path):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_named(tmp_path):
+def test_a_file_and_a_folder_that_may_not_be_read_are_named(tmp_path):
     put(tmp_path, "a.json", someone())
     (tmp_path / "a.json").chmod(0)
-    assert classroom.merge(tmp_path, SECRET).not_merged[0].because == "This user may not or cannot read it."
+    (tmp_path / "b").mkdir(mode=0)
+    why = "This user may not or cannot read it."
+    assert classroom.merge(tmp_path, SECRET).not_merged == (
+        classroom.NotMerged("a.json", why), classroom.NotMerged("b", why))
 
 
 def test_the_folder_itself_may_be_wrong(tmp_path):
@@ -329,12 +461,12 @@ def bent(data, lot):
 
 
 @pytest.mark.parametrize("secret", [SECRET, None], ids=["secret", "no secret"])
-def test_whatever_stands_anywhere_in_a_file_nothing_but_our_own_refusal_comes(tmp_path, secret):
-    lot, sound, path = random.Random(5), someone(), tmp_path / "a.json"
+def test_whatever_stands_anywhere_in_a_file_nothing_but_our_own_refusal_comes(secret):
+    lot, sound = random.Random(5), someone()
     for _ in range(600):
-        put(tmp_path, "a.json", json.dumps(sealed_or_not(bent(deepcopy(sound), lot), lot)).encode())
+        data = json.dumps(sealed_or_not(bent(deepcopy(sound), lot), lot)).encode()
         with contextlib.suppress(NotBelieved):
-            assert reading.read(path, secret).says.learner
+            assert reading.read(data, secret).learner
 
 
 def sealed_or_not(data, lot):
@@ -344,11 +476,10 @@ def sealed_or_not(data, lot):
         return data
 
 
-def test_any_bytes_and_any_json_are_refused_by_name(tmp_path):
+def test_any_bytes_and_any_json_are_refused_by_name():
     hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
     from hypothesis import strategies
 
-    path = tmp_path / "a.json"
     leaves = strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats() | strategies.text()
     keys = strategies.sampled_from(sorted(someone())) | strategies.text(max_size=5)
     trees = strategies.recursive(
@@ -360,32 +491,29 @@ def test_any_bytes_and_any_json_are_refused_by_name(tmp_path):
     @hypothesis.settings(max_examples=100, deadline=None, database=None)
     @hypothesis.given(strategies.binary(max_size=200) | text)
     def refused(data):
-        path.write_bytes(data)
         with pytest.raises(NotBelieved):
-            reading.read(path, SECRET)
+            reading.read(data, SECRET)
         with pytest.raises(NotBelieved):
-            reading.read(path)
+            reading.read(data)
 
     refused()
 
 
 @pytest.mark.parametrize("cut", range(1, 40))
-def test_a_file_cut_off_anywhere_is_refused(tmp_path, cut):
+def test_a_file_cut_off_anywhere_is_refused(cut):
     text = sample_class.written(someone())
-    put(tmp_path, "a.json", text[: len(text) * cut // 40])
     with pytest.raises(NotBelieved):
-        reading.read(tmp_path / "a.json", SECRET)
+        reading.read(text[: len(text) * cut // 40], SECRET)
 
 
-def test_any_byte_changed_anywhere_is_found_out_by_the_seal(tmp_path):
+def test_any_byte_changed_anywhere_is_found_out_by_the_seal():
     """Whatever is changed: either the file says the same as before, or it is refused."""
     text, lot = sample_class.written(someone()), random.Random(9)
     for _ in range(400):
         place = lot.randrange(len(text))
         changed = text[:place] + bytes([lot.randrange(32, 127)]) + text[place + 1 :]
-        put(tmp_path, "a.json", changed)
         try:
-            reading.read(tmp_path / "a.json", SECRET)
+            reading.read(changed, SECRET)
             assert json.loads(changed) == json.loads(text)
         except NotBelieved:
             assert changed != text

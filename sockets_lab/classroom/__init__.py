@@ -14,4 +14,4 @@ from sockets_lab.classroom.counting import (
 )
 from sockets_lab.classroom.keys import new_secret, read_secret, tickets
 from sockets_lab.classroom.merging import Class, NotMerged, merge
-from sockets_lab.classroom.sample_class import write_class
+from sockets_lab.classroom.sample_class import write_sample_class

@@ -1,16 +1,15 @@
 """Merge a folder of hand-ins into one class: who was believed, and which files were not, each with a sentence why."""
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sockets_lab.classroom.reading import Read, read, shown
+from sockets_lab.classroom.collecting import collect
+from sockets_lab.classroom.reading import read
 from sockets_lab.course.handing_in.exporting import file_name
-from sockets_lab.course.handing_in.schema import HandIn, NotBelieved
-from sockets_lab.errors import BadInput, refusal
+from sockets_lab.course.handing_in.schema import HandIn, NotBelieved, need
 
-MOST = 5000  # files in a folder
+Believed = tuple[str, HandIn]  # the file that says so, as it is shown, and what it says
 
 
 @dataclass(frozen=True)
@@ -34,55 +33,56 @@ class Class:
 
 
 def merge(folder: str | Path, secret: str | None = None) -> Class:
-    """Read every file of a folder; hidden ones (a dot first) are left alone. No file makes this raise.
+    """Read every file of a folder, and of the folders and zip archives in it. No file makes this raise.
 
-    Args: secret, the class's (`read_secret`); without it seals are not checked. Raises: BadInput, for the folder.
+    Hidden files (a dot first) and those that file managers leave are passed over. A zip archive of the class will do
+    for a folder. Args: secret, the class's (`read_secret`); without it seals are not checked. Raises: BadInput, for the
+    folder.
     """
-    try:
-        names = sorted(one for one in os.listdir(folder) if not one.startswith("."))
-    except OSError as error:
-        raise BadInput(f"{shown(str(folder))} cannot be read ({refusal(error).name}): name a folder.") from error
-    if len(names) > MOST:
-        raise BadInput(f"There are {len(names)} files in this folder: merge {MOST} at most at a time.")
-    believed: list[Read] = []
+    believed: list[Believed] = []
     refused: list[NotMerged] = []
-    for name in names:
+    for found in collect(folder):
         try:
-            believed.append(read(Path(folder) / name, secret))
+            need(not found.fault, found.fault)
+            believed.append((shown(found.name), read(found.data, secret)))
         except NotBelieved as fault:
-            refused.append(NotMerged(shown(name), _sentence(str(fault))))
+            refused.append(_not_merged(shown(found.name), str(fault)))
     kept, doubles = _one_each(believed, secret is not None)
-    hand_ins = tuple(sorted((one.says for one in kept), key=lambda one: (_same(one.learner), one.learner)))
+    hand_ins = tuple(sorted(kept, key=lambda one: (one.learner.casefold(), one.learner)))
     return Class(hand_ins, tuple(sorted([*refused, *doubles], key=lambda one: one.file)), secret is not None)
 
 
-def _one_each(believed: Iterable[Read], seals_checked: bool) -> tuple[list[Read], list[NotMerged]]:
+def shown(path: str) -> str:
+    """Return a file's path as it can be shown: nothing invisible in it, and not too long."""
+    safe = "".join(one if one.isprintable() else one.encode("unicode_escape", "replace").decode() for one in path)
+    return safe if len(safe) <= 80 else f"{safe[:40]}...{safe[-37:]}"  # a platform's folder names the learner first
+
+
+def _one_each(believed: Iterable[Believed], seals_checked: bool) -> tuple[list[HandIn], list[NotMerged]]:
     """Keep one hand-in of each learner: the latest, where seals say that all of them are the learner's own."""
-    by_name: dict[str, list[Read]] = {}
-    for one in believed:
-        by_name.setdefault(_same(one.says.learner), []).append(one)
+    by_name: dict[str, list[Believed]] = {}
+    for file, says in believed:
+        by_name.setdefault(says.learner.casefold(), []).append((file, says))
     kept, doubles = [], []
     for several in by_name.values():
-        *earlier, last = sorted(several, key=lambda one: (one.says.moment, one.file == file_name(one.says.learner)))
-        different = [one for one in earlier if one.data != last.data]
-        doubles += [_double(one, f"it is a copy of {last.file}") for one in earlier if one.data == last.data]
+        *earlier, (counts, last) = sorted(several, key=_lateness)
+        doubles += [_not_merged(file, f"it is a copy of {counts}") for file, says in earlier if says == last]
+        different = [file for file, says in earlier if says != last]
         if different and not seals_checked:
             others = "another file says that it is of the same learner, and without seals nobody can tell whose it is"
-            doubles += [_double(one, others) for one in [*different, last]]
+            doubles += [_not_merged(file, others) for file in [*different, counts]]
             continue
-        later = f"the learner handed in again later, and that file counts: {last.file}"
-        doubles += [_double(one, later) for one in different]
+        later = f"the learner handed in again later, and that file counts: {counts}"
+        doubles += [_not_merged(file, later) for file in different]
         kept.append(last)
     return kept, doubles
 
 
-def _same(name: str) -> str:
-    return name.casefold()
+def _lateness(one: Believed) -> tuple[object, ...]:
+    """Sort by the moment; of one moment, the file with the course's own name or the shortest path comes last."""
+    file, says = one
+    return says.moment, file.endswith(file_name(says.learner)), -len(file)
 
 
-def _double(one: Read, because: str) -> NotMerged:
-    return NotMerged(one.file, _sentence(because))
-
-
-def _sentence(because: str) -> str:
-    return because[:1].upper() + because[1:] + "."
+def _not_merged(file: str, because: str) -> NotMerged:
+    return NotMerged(file, because[:1].upper() + because[1:] + ".")

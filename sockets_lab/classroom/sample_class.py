@@ -1,6 +1,6 @@
-"""A class that does not exist, for trying the instructor's notebook, and for the tests. The same for the same seed.
+"""A sample class, to try the instructor's notebook with, and for the tests. The same for the same seed.
 
-Names, answers and machines are drawn by lot. Nothing is measured, so nothing here says what a kernel does.
+Names, answers and machines are random. Nothing is measured, so nothing here says what a kernel does.
 """
 
 import json
@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sockets_lab.classroom import tampering
+from sockets_lab.classroom.tampering import TAMPERINGS
 from sockets_lab.course.handing_in.evidence import kind, mark, numbers_of
 from sockets_lab.course.handing_in.exporting import file_name
 from sockets_lab.course.handing_in.schema import KIND, VERSION
@@ -51,36 +51,36 @@ UNKNOWN = ("not known", None)
 
 
 @dataclass(frozen=True)
-class MadeUp:
-    """What was written: the secret of the class, its learners whose files are sound, and how each other was spoiled."""
+class SampleClass:
+    """What was written: the class's secret, the learners whose files are sound, and each other file's tampering."""
 
     secret: str
     learners: tuple[str, ...]
-    spoiled: dict[str, str]
+    tampered: dict[str, str]
 
 
-def write_class(folder: str | Path, files: int = 200, spoiled: int = 20, seed: int = 6) -> MadeUp:
-    """Write the files of a made-up class into a folder, some of them damaged or forged.
+def write_sample_class(folder: str | Path, files: int = 200, tampered: int = 20, seed: int = 6) -> SampleClass:
+    """Write the files of a sample class into a folder, some of them damaged or forged.
 
-    Args: files, 1 or more in all; spoiled, how many of them, or all but those of odd names and the first, where these
-    are fewer; each in a manner of its own as long as there are such (`spoiling.MANNERS`).
+    Args: files, 1 or more in all; tampered, how many of them, or all but those of odd names and the first, where these
+    are fewer; each in another way, as long as there are other ways (`TAMPERINGS`).
     """
     lot, place = random.Random(seed), Path(folder)
     names = [ODD_NAMES[n] if n < len(ODD_NAMES) else f"{NAMES[n % len(NAMES)]} {n:03}" for n in range(files)]
     whole = {name: hand_in(name, lot) for name in names}
     usual = names[len(ODD_NAMES) :] or names[1:]
-    chosen = set(lot.sample(usual, min(spoiled, len(usual))))
+    chosen = set(lot.sample(usual, min(tampered, len(usual))))
     sound = [name for name in names if name not in chosen]
-    manners = lot.sample(list(tampering.MANNERS.items()), len(tampering.MANNERS))
+    ways = lot.sample(list(TAMPERINGS.items()), len(TAMPERINGS))
     how: dict[str, str] = {}
     for number, name in enumerate(name for name in names if name in chosen):
-        manner, spoil = manners[number % len(manners)]
+        way, tamper = ways[number % len(ways)]
         other = whole[lot.choice(sound)]
-        (place / file_name(name)).write_bytes(spoil(whole[name], other, SECRET))
-        how[file_name(name)] = manner
+        (place / file_name(name)).write_bytes(tamper(whole[name], other, SECRET))
+        how[file_name(name)] = way
     for name in sound:
         (place / file_name(name)).write_bytes(written(whole[name]))
-    return MadeUp(SECRET, tuple(sound), how)
+    return SampleClass(SECRET, tuple(sound), how)
 
 
 def written(data: dict[str, Any]) -> bytes:
@@ -107,14 +107,14 @@ def hand_in(name: str, lot: random.Random, secret: str = SECRET) -> dict[str, An
                 seen = moment - ago
                 results[task.key] = {"live": live, "evidence": _evidence(own, lesson, task.key, seen, here)}
         lessons[lesson.name] = {"predictions": _predictions(lesson, lot, diligent), "exercises": results}
-    data = {"kind": KIND, "version": VERSION, "course": "made up", "learner": name, "passport": passport,
+    data = {"kind": KIND, "version": VERSION, "course": "sample", "learner": name, "passport": passport,
             "lessons": lessons, "moment": _text(moment)}  # fmt: skip
     return sealed(own, KIND, data)
 
 
 def _evidence(own: Ticket, lesson: Lesson, key: str, moment: datetime, here: str) -> dict[str, Any]:
     return sealed(own, kind(lesson.name, key), {
-        "because": "made up", "learner": own.learner, "moment": _text(moment),
+        "because": "sample", "learner": own.learner, "moment": _text(moment),
         "numbers": numbers_of(own.learner, lesson.name), "passport": here,
     })  # fmt: skip
 

@@ -1,6 +1,6 @@
-"""How a hand-in can be damaged or forged: a manner each. The made-up class and the tests use them.
+"""How a hand-in can be damaged or forged. The sample class and the tests use it.
 
-A manner takes a sound hand-in, another learner's, and the class's secret; it returns the bytes of the spoiled file.
+A tampering takes a sound hand-in, another learner's, and the class's secret; it returns the bytes of the file.
 """
 
 import json
@@ -14,26 +14,26 @@ from sockets_lab.course.handing_in.sealing import key_of, seal
 from sockets_lab.course.lessons import LESSONS
 
 Data = dict[str, Any]
-Manner = Callable[[Data, Data, str], bytes]
+Tampering = Callable[[Data, Data, str], bytes]
 FIRST = LESSONS[0]
 KEY = FIRST.questions().EXERCISES[0].key
 VERSIONED = f'"version": {VERSION}'.encode()
 
 
-def _edit(change: Callable[[Data], object], again: bool = False) -> Manner:
+def _edit(change: Callable[[Data], object], again: bool = False) -> Tampering:
     """Change a field; `again`: and seal the file once more, as somebody can who has the learner's ticket."""
 
-    def spoil(own: Data, _: Data, secret: str) -> bytes:
+    def tamper(own: Data, _: Data, secret: str) -> bytes:
         data = deepcopy(own)
         change(data)
         if again:
             data["seal"] = seal(key_of(secret, data["learner"]), KIND, data)
         return json.dumps(data, indent=1).encode()
 
-    return spoil
+    return tamper
 
 
-def _text(change: Callable[[bytes], bytes]) -> Manner:
+def _text(change: Callable[[bytes], bytes]) -> Tampering:
     return lambda own, other, secret: change(json.dumps(own, indent=1).encode())
 
 
@@ -78,7 +78,7 @@ def _sealed_with_own_key(own: Data, other: Data, secret: str) -> bytes:
     return json.dumps(data, indent=1).encode()
 
 
-MANNERS: dict[str, Manner] = {
+TAMPERINGS: dict[str, Tampering] = {
     "cut off in the middle": _text(lambda text: text[: len(text) // 2]),
     "empty": _text(lambda text: b""),
     "no JSON": _text(lambda text: b"I have done all of it, honestly."),

@@ -4,10 +4,14 @@ import re
 import xml.etree.ElementTree as ElementTree
 from io import BytesIO
 
+import numpy as np
 import pytest
 from matplotlib.image import imread
+from PIL import Image
 
+from sockets_lab.figures import pixels, raster
 from sockets_lab.figures.drawing import Drawing
+from sockets_lab.figures.legend import how_to_read
 from sockets_lab.figures.marks import ROLES
 from sockets_lab.figures.plot import plot
 from sockets_lab.figures.tables import Table, listing, socket_table
@@ -41,6 +45,29 @@ def test_png_has_twice_the_pixels_and_is_not_empty(drawing):
     assert image.shape[:2] == (240, 600)
     assert image.min() < 0.3  # ink
     assert tuple(image[0, 0, :3]) == (1, 1, 1)  # on white
+
+
+def largest_change(figure, image):
+    """Return how far a saved picture is from the one that matplotlib saves, in its most different pixel, 0 to 255."""
+    whole = BytesIO()
+    figure.savefig(whole)
+    return np.abs(np.asarray(Image.open(whole).convert("RGB"), int) - np.asarray(image.convert("RGB"), int)).max()
+
+
+def test_a_flat_picture_is_saved_in_few_colors_and_looks_the_same(monkeypatch):
+    figures = []
+    monkeypatch.setattr(pixels, "saved", lambda figure, saved=pixels.saved: figures.append(figure) or saved(figure))
+    monkeypatch.setattr(raster, "saved", pixels.saved)
+    rows = Table("Rows.", ("one", "two"), (("a & b", "word " * 20), ("c", "")), (10, 20), mono=False)
+    noise = np.random.default_rng(1).random((99, 99, 3))
+    shades = plot("Shades.", 300, 300)(lambda axes: axes.imshow(noise) and "All colors.")
+    flat = plot("Bars.", 300, 200)(lambda axes: axes.bar((1, 2), (3, 4), color=ROLES["packet"], hatch="//") and "Two.")
+    for draw, mode in ((how_to_read, "P"), (lambda: rows, "P"), (flat, "P"), (shades, "RGB")):
+        image = Image.open(BytesIO(draw().png()))
+        assert image.mode == mode, draw().title
+        assert mode == "RGB" or len(image.getcolors()) <= 64
+        assert mode == "RGB" or largest_change(figures[-1], image) <= 20
+        assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_a_plot_is_an_image_with_its_text_equivalent():

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from html import escape
-from io import BytesIO
 from typing import Any
 
 
@@ -40,11 +39,11 @@ def plot(title: str, width: int = 760, height: int = 320) -> Callable[[Callable[
         def make(*results: Any) -> Plot:
             from matplotlib.figure import Figure  # imported when first used: it takes half a second
 
+            from sockets_lab.figures.pixels import saved
+
             figure = Figure(figsize=(width / 100, height / 100), dpi=200, layout="constrained", facecolor="white")
             alt = draw(figure.add_subplot(), *results)
-            buffer = BytesIO()
-            figure.savefig(buffer)
-            return Plot(title, alt, buffer.getvalue(), width)
+            return Plot(title, alt, saved(figure), width)
 
         return make
 

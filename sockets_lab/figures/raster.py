@@ -11,6 +11,7 @@ from matplotlib.image import imread
 from matplotlib.patches import FancyBboxPatch
 
 from sockets_lab.figures.marks import INKS, ROLES, SHARE, TINT, Box, Line, Mark, Pixels, Text, arrowhead
+from sockets_lab.figures.pixels import saved
 
 POINTS_PER_PIXEL = 0.68  # matplotlib's DejaVu runs wider than a browser's sans-serif, so a little under 0.72
 SCALE = 2  # PNG pixels per CSS pixel: sharp on a projector
@@ -23,9 +24,7 @@ def render(marks: Iterable[Mark], width: int, height: int) -> bytes:
     axes.set_axis_off()
     for mark in marks:
         _RENDER[type(mark)](axes, mark)
-    buffer = BytesIO()
-    figure.savefig(buffer)
-    return buffer.getvalue()
+    return saved(figure)
 
 
 def color(role: str) -> str:

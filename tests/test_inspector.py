@@ -19,6 +19,7 @@ from sockets_lab.kernel import table
 from sockets_lab.lessons.descriptors import tcp_pair
 from sockets_lab.model import Endpoint, SocketRow
 from sockets_lab.panels.dock import Dock
+from sockets_lab.panels.panel import Panel
 from sockets_lab.watch.sockets import Follower, Held, View, eye, following
 from sockets_lab.watch.sockets.looking import LinuxEye, PlainEye
 
@@ -245,6 +246,18 @@ def test_a_second_takes_the_place_of_the_first_and_the_page_can_close_it():
     second._handle_custom_msg({"closed": True}, [])
     assert not second.follower.is_alive()
     assert Dock.shown is None
+
+
+def test_an_action_of_a_panel_wakes_it_as_long_as_it_is_open(monkeypatch):
+    woken = []
+    monkeypatch.setattr(Follower, "wake", lambda follower, busy=False: woken.append(follower))
+    act = Panel().guarded(lambda: None)
+    dock = panels.inspector()
+    act()
+    assert woken == [dock.follower]
+    dock.close()
+    act()
+    assert woken == [dock.follower]
 
 
 def test_it_puts_nothing_into_the_cell(dock):

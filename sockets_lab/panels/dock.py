@@ -14,6 +14,7 @@ import traitlets
 from IPython import get_ipython
 
 from sockets_lab.figures import inspector as figure
+from sockets_lab.panels.panel import after_action
 from sockets_lab.watch.sockets import Follower, View
 
 HERE = Path(__file__).parent
@@ -45,6 +46,7 @@ class Dock(anywidget.AnyWidget):
         if shell := get_ipython():
             shell.events.register("pre_run_cell", self._cell_begins)
             shell.events.register("post_run_cell", self._cell_ends)
+        after_action.append(self.follower.wake)
         atexit.register(self.close)
         self.follower.start()
 
@@ -60,6 +62,7 @@ class Dock(anywidget.AnyWidget):
         if Dock.shown is self:
             Dock.shown = None
             atexit.unregister(self.close)
+            after_action.remove(self.follower.wake)
             if shell := get_ipython():
                 shell.events.unregister("pre_run_cell", self._cell_begins)
                 shell.events.unregister("post_run_cell", self._cell_ends)

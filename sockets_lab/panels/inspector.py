@@ -1,6 +1,5 @@
 """The inspector: a live view beside the notebook of the sockets that this kernel holds."""
 
-import sys
 from typing import TYPE_CHECKING
 
 from ipykernel.kernelapp import IPKernelApp
@@ -16,13 +15,6 @@ def inspector() -> "Dock":
     from sockets_lab.panels.dock import Dock  # when it is first used: anywidget takes a moment to import
 
     return Dock(jupyters_ports())
-
-
-def look_again() -> None:
-    """Let an open inspector look at once: a panel has just done something."""
-    dock = sys.modules.get("sockets_lab.panels.dock")
-    if dock and dock.Dock.shown:
-        dock.Dock.shown.follower.wake()
 
 
 def jupyters_ports() -> frozenset[int]:

@@ -19,11 +19,11 @@ from sockets_lab.errors import BadInput, refusal
 from sockets_lab.figures.svg import text_color
 from sockets_lab.lab import NodeError
 from sockets_lab.panels import refusals
-from sockets_lab.panels.inspector import look_again
 from sockets_lab.panels.keys import keep
 from sockets_lab.panels.show import Picture, forms
 
 RELEASED = "Everything that this panel held was closed. Use any control to begin again."
+after_action: list[Callable[[], None]] = []  # an open inspector looks again
 
 
 class Panel(widgets.VBox):
@@ -100,7 +100,8 @@ class Panel(widgets.VBox):
                     self.perform(action)
                 finally:
                     self.inside = False
-            look_again()
+            for look in tuple(after_action):
+                look()
 
         return run
 

@@ -12,6 +12,7 @@ from sockets_lab.errors import BadInput
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.lessons.descriptors import panel as descriptors
 from sockets_lab.panels import refusals
+from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.panel import RELEASED, Panel, inline, let_go_of_all
 from sockets_lab.panels.show import WIDGET, forms
 
@@ -35,6 +36,16 @@ def raising(error: Exception):
         raise error
 
     return action
+
+
+def test_fields_have_a_label_and_a_width_and_rows_wrap():
+    port = field(widgets.IntText, "Port", 120, 80)
+    menu = choice("Protocol", 170, {"TCP": "tcp", "UDP": "udp"}, value="udp", aligned=True)
+    assert (port.value, port.description, port.layout.width, port.style.description_width) == (
+        80, "Port", "120px", "initial")  # fmt: skip
+    assert (menu.value, menu.layout.width, menu.style.description_width) == ("udp", "170px", "")
+    both = row([port, menu], align_items="center")
+    assert (both.children, both.layout.flex_flow, both.layout.align_items) == ((port, menu), "row wrap", "center")
 
 
 @pytest.mark.parametrize(

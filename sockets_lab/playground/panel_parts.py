@@ -7,9 +7,10 @@ from html import escape
 import ipywidgets as widgets
 
 from sockets_lab.figures.svg import text_color
+from sockets_lab.panels import fields
+from sockets_lab.panels.fields import choice, field
 from sockets_lab.playground import HERE, NODES, OPTIONS, RECIPES, Line
 
-SHORT = {"description_width": "initial"}
 SHOWN = 25  # lines of the log on the page; a script has them all
 CELL = "padding:1px 12px 1px 0;vertical-align:top;text-align:left;"
 MONO = "font-family:var(--jp-code-font-family, monospace);"
@@ -25,24 +26,21 @@ class Controls:
 
     def __init__(self) -> None:
         places = {HERE: HERE, **{f"node {name}": name for name in NODES}}
-        self.place = _dropdown("Where", list(places.items()), "190px")
-        self.protocol = _dropdown("Protocol", ["TCP", "UDP"], "140px")
-        self.family = _dropdown("Family", ["IPv4", "IPv6"], "130px")
-        self.chosen = _dropdown("Socket", [], "170px")
-        self.address = _text("Address", "", "190px", "its place's own")
-        self.port = _text("Port", "0", "100px", "0")
-        self.backlog = widgets.IntText(5, description="Backlog", layout={"width": "120px"}, style=SHORT)
-        self.to = widgets.Combobox(
-            description="To", placeholder="a socket, or 127.0.0.1:8080", ensure_option=False,
-            layout={"width": "215px"}, style=SHORT,
-        )  # fmt: skip
-        self.data = _text("Data", "hello", "180px", "what to send")
-        self.times = widgets.IntText(1, description="times", layout={"width": "120px"}, style=SHORT)
-        self.size = widgets.IntText(65536, description="at most", layout={"width": "130px"}, style=SHORT)
-        self.option = _dropdown("Option", list(OPTIONS), "205px")
-        self.value = widgets.IntText(1, description="Value", layout={"width": "100px"}, style=SHORT)
+        self.place = choice("Where", 190, list(places.items()))
+        self.protocol = choice("Protocol", 140, ["TCP", "UDP"])
+        self.family = choice("Family", 130, ["IPv4", "IPv6"])
+        self.chosen = choice("Socket", 170, [])
+        self.address = field(widgets.Text, "Address", 190, "", placeholder="its place's own")
+        self.port = field(widgets.Text, "Port", 100, "0", placeholder="0")
+        self.backlog = field(widgets.IntText, "Backlog", 120, 5)
+        self.to = field(widgets.Combobox, "To", 215, placeholder="a socket, or 127.0.0.1:8080", ensure_option=False)
+        self.data = field(widgets.Text, "Data", 180, "hello", placeholder="what to send")
+        self.times = field(widgets.IntText, "times", 120, 1)
+        self.size = field(widgets.IntText, "at most", 130, 65536)
+        self.option = choice("Option", 205, list(OPTIONS))
+        self.value = field(widgets.IntText, "Value", 100, 1)
         recipes = {recipe.title: key for key, recipe in RECIPES.items()}
-        self.recipe = _dropdown("Recipe", list(recipes.items()), "440px")
+        self.recipe = choice("Recipe", 440, list(recipes.items()))
         self.written = widgets.ToggleButton(
             False, description="Show as a script", tooltip="The log as a Python program", layout={"width": "150px"}
         )
@@ -53,16 +51,8 @@ class Controls:
 
 
 def row(*controls: widgets.Widget) -> widgets.HBox:
-    """Put controls side by side, on more lines where the page is narrow."""
-    return widgets.HBox(list(controls), layout={"flex_flow": "row wrap", "align_items": "center"})
-
-
-def _dropdown(label: str, options: list, width: str) -> widgets.Dropdown:
-    return widgets.Dropdown(options=options, description=label, layout={"width": width}, style=SHORT)
-
-
-def _text(label: str, value: str, width: str, placeholder: str) -> widgets.Text:
-    return widgets.Text(value, description=label, placeholder=placeholder, layout={"width": width}, style=SHORT)
+    """Put controls side by side, with their middles on one line."""
+    return fields.row(controls, align_items="center")
 
 
 def log_page(lines: Iterable[Line]) -> str:

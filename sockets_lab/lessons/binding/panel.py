@@ -12,6 +12,7 @@ from sockets_lab.kernel import table
 from sockets_lab.lessons import binding
 from sockets_lab.lessons.binding.figure import bound_socket
 from sockets_lab.model import Endpoint
+from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.panel import Panel
 
 WAIT = 0.2  # seconds that a knock may take; Linux needs microseconds
@@ -38,11 +39,11 @@ class BindingPanel(Panel):
         places = binding.places()
         here = [each for each in binding.DESTINATIONS if binding.try_bind(Endpoint(each, 0)).refused is None]
         self.destinations = tuple(here)
-        self.protocol = widgets.Dropdown(options=["TCP", "UDP"], description="Protocol", layout={"width": "170px"})
+        self.protocol = choice("Protocol", 170, ["TCP", "UDP"], aligned=True)
         kinds = [(f"{place.address} ({place.kind})", place) for place in places]
-        self.kind = widgets.Dropdown(options=kinds, description="Kind", layout={"width": "480px"})
-        self.address = widgets.Text(places[0].address, description="Address", layout={"width": "300px"})
-        self.port = widgets.IntText(0, description="Port", layout={"width": "170px"})
+        self.kind = choice("Kind", 480, kinds, aligned=True)
+        self.address = field(widgets.Text, "Address", 300, places[0].address, aligned=True)
+        self.port = field(widgets.IntText, "Port", 170, 0, aligned=True)
         self.v6only = widgets.Checkbox(description="IPv6 only (counts for ::)", indent=False)
         self.v6only.layout = {"width": "210px", "margin": "2px 2px 2px 20px"}
         self.follow(self.kind, self.take_kind)
@@ -58,7 +59,7 @@ class BindingPanel(Panel):
             [self.address, self.port, widgets.Label("0: the kernel chooses"), self.v6only],
             acts,
         )
-        super().__init__(*(widgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in rows))
+        super().__init__(*map(row, rows))
 
     def take_kind(self) -> None:
         self.address.value = self.kind.value.address

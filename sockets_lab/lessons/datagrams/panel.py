@@ -6,6 +6,7 @@ from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lessons.datagrams import Datagram, DatagramModel, Seat, Sending
 from sockets_lab.lessons.datagrams.figure import bench
 from sockets_lab.lessons.datagrams.model import GROUP, MEMBERS, NOBODY, RECEIVER, SENDERS
+from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.panel import Panel
 
 SHOWN = 3  # datagrams of each socket that are spelled out
@@ -26,31 +27,29 @@ class DatagramPanel(Panel):
 
     def __init__(self) -> None:
         self.held: DatagramModel | None = None
-        self.sender = widgets.Dropdown(options=SENDERS, description="From", layout={"width": "170px"})
-        self.target = widgets.Dropdown(options=(RECEIVER, GROUP, NOBODY), description="To", layout={"width": "190px"})
-        self.text = widgets.Text("hello", description="Data", layout={"width": "220px"})
-        self.chosen = widgets.Dropdown(options=MEMBERS, description="Member", layout={"width": "190px"})
+        self.sender = choice("From", 170, SENDERS, aligned=True)
+        self.target = choice("To", 190, (RECEIVER, GROUP, NOBODY), aligned=True)
+        self.text = field(widgets.Text, "Data", 220, "hello", aligned=True)
+        self.chosen = choice("Member", 190, MEMBERS, aligned=True)
         rows = [
-            widgets.HBox([
+            [
                 self.sender, self.target, self.text,
                 self.button("Send", self.send, "One datagram"),
                 self.button(f"Send {FLOOD}", self.flood, f"{FLOOD} datagrams, one after the other"),
-            ]),
-            widgets.HBox([
+            ],
+            [
                 self.button("Read all", self.read, "Receive what waits at the receiver and at the members"),
                 self.button("Connect sender", self.connect_sender, "To the chosen target, with connect"),
                 self.button("Connect receiver", self.connect_receiver, "To the chosen sender, with connect"),
                 self.button("Disconnect both", self.disconnect, "Take the peers of sender and receiver away"),
-            ]),
-            widgets.HBox([
+            ],
+            [
                 self.chosen,
                 self.button("Join", self.join, "The chosen member joins the group"),
                 self.button("Leave", self.leave, "The chosen member leaves the group"),
-            ]),
+            ],
         ]  # fmt: skip
-        for row in rows:
-            row.layout.flex_flow = "row wrap"
-        super().__init__(*rows)
+        super().__init__(*map(row, rows))
         self.refresh()
 
     @property

@@ -8,8 +8,8 @@ from sockets_lab.lessons import detective
 from sockets_lab.lessons.detective import Scene, Seen, repairs
 from sockets_lab.lessons.detective.figure import VIEWS
 from sockets_lab.lessons.detective.settings import MEANINGS
+from sockets_lab.panels.fields import choice, field, row
 
-STYLE = {"description_width": "initial"}
 NOTHING = "nothing"  # is changed
 
 
@@ -17,20 +17,20 @@ class Controls:
     """Everything that the learner chooses from, without the buttons."""
 
     def __init__(self) -> None:
-        self.place = _choice("Case", "170px", detective.PLACES)
+        self.place = choice("Case", 170, detective.PLACES)
         self.view = widgets.ToggleButtons(options=VIEWS, style={"button_width": "max-content"},
                                           layout={"width": "max-content"})  # fmt: skip
-        self.process = _choice("Process", "250px")
-        self.program = _choice("Program", "180px")
-        self.setting = _choice("change", "190px", [NOTHING])
-        self.value = widgets.Text(description="to", layout={"width": "200px"}, style=STYLE)
+        self.process = choice("Process", 250)
+        self.program = choice("Program", 180)
+        self.setting = choice("change", 190, [NOTHING])
+        self.value = field(widgets.Text, "to", 200)
         self.meaning = widgets.HTML()
-        self.verdict = _choice("First rule", "150px", ["accept", "drop"])
-        self.port = widgets.IntText(0, description="for port", layout={"width": "140px"}, style=STYLE)
-        self.rule = widgets.IntText(1, description="Rule", layout={"width": "100px"}, style=STYLE)
+        self.verdict = choice("First rule", 150, ["accept", "drop"])
+        self.port = field(widgets.IntText, "for port", 140, 0)
+        self.rule = field(widgets.IntText, "Rule", 100, 1)
         self.bar = widgets.IntProgress(0, 0, 1, layout={"width": "150px"})
         diagnoses = sorted(fault.diagnosis for fault in detective.FAULTS)
-        self.diagnosis = _choice("What was wrong?", "560px", [("choose", ""), *((one, one) for one in diagnoses)])
+        self.diagnosis = choice("What was wrong?", 560, [("choose", ""), *((one, one) for one in diagnoses)])
         self.naming = widgets.Button()
         self.programs: dict[str, Seen] = {}
 
@@ -51,7 +51,7 @@ class Controls:
             [button("Does it work now?", does("inspect"), "Let customers come, in many ways"), self.bar,
              self.diagnosis, self.naming],
         ]  # fmt: skip
-        return [widgets.HBox(row, layout={"flex_flow": "row wrap", "align_items": "center"}) for row in rows]
+        return [row(controls, align_items="center") for controls in rows]
 
     def let_name(self, works: bool) -> None:
         """Offer the diagnoses once the machine works, and not before."""
@@ -100,7 +100,3 @@ def _offer(choice: widgets.Dropdown, options: list[tuple]) -> None:
     if list(choice.options) != options:
         choice.options = options
         choice.value = kept if kept in values else next(iter(values), None)
-
-
-def _choice(label: str, width: str, options: object = ()) -> widgets.Dropdown:
-    return widgets.Dropdown(options=options, description=label, layout={"width": width}, style=STYLE)

@@ -10,9 +10,9 @@ from sockets_lab.lab import firewall
 from sockets_lab.lab.firewall import Rule, Ruleset
 from sockets_lab.lessons.filtering.figure import rules
 from sockets_lab.lessons.filtering.model import PATIENCE, Asked, FilterModel
+from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.panel import Panel, told
 
-SHORT = {"description_width": "initial"}
 CLOSED = Ruleset()
 LABEL = "seen"  # what the kernel writes beside a packet that it logs
 ENDS = {"connected": "is connected", "answered": "is answered", "refused": "is refused", "forbidden": "may not send",
@@ -34,36 +34,34 @@ class FilteringPanel(Panel):
     def __init__(self) -> None:
         self.bench: FilterModel | None = None
         self.asking: threading.Thread | None = None
-        self.verdict = _choice("Rule", ("accept", "drop", "reject", "count"), "150px")
-        self.protocol = _choice("Protocol", ("tcp", "udp", "any"), "150px")
-        self.side = _choice("Port of the", ("destination", "source"), "210px")
-        self.port = widgets.IntText(80, description="Port (0 = any)", layout={"width": "180px"}, style=SHORT)
-        self.state = _choice("State", ("any", "new", "established"), "170px")
+        self.verdict = choice("Rule", 150, ("accept", "drop", "reject", "count"))
+        self.protocol = choice("Protocol", 150, ("tcp", "udp", "any"))
+        self.side = choice("Port of the", 210, ("destination", "source"))
+        self.port = field(widgets.IntText, "Port (0 = any)", 180, 80)
+        self.state = choice("State", 170, ("any", "new", "established"))
         self.logs = widgets.Checkbox(False, description="Log", indent=False, layout={"width": "70px"})
-        self.place = widgets.IntText(1, description="Rule number", layout={"width": "150px"}, style=SHORT)
-        self.policy = _choice("All else", ("accept", "drop"), "150px")
-        self.question = widgets.Dropdown(description="Question", layout={"width": "330px"}, style=SHORT)
-        self.source = widgets.IntText(0, description="From port (0 = any)", layout={"width": "210px"}, style=SHORT)
+        self.place = field(widgets.IntText, "Rule number", 150, 1)
+        self.policy = choice("All else", 150, ("accept", "drop"))
+        self.question = choice("Question", 330)
+        self.source = field(widgets.IntText, "From port (0 = any)", 210, 0)
         self.ladder = widgets.HTML()
         rows = [
-            widgets.HBox([
+            [
                 self.verdict, self.protocol, self.side, self.port, self.state, self.logs,
                 self.button("Add rule", self.add, "Put it behind the rules that B has"),
-            ]),
-            widgets.HBox([
+            ],
+            [
                 self.place,
                 self.button("Remove rule", self.remove, "Take the rule with this number away"),
                 self.policy,
                 self.button("Remove all", self.clear, "Let everything in"),
-            ]),
-            widgets.HBox([
+            ],
+            [
                 self.question, self.source,
                 self.button("Ask", self.ask, "Let the client ask, and look at B's cable meanwhile"),
-            ]),
+            ],
         ]  # fmt: skip
-        for row in rows:
-            row.layout.flex_flow = "row wrap"
-        super().__init__(*rows)
+        super().__init__(*map(row, rows))
         self.children = (*self.children, self.ladder)  # type: ignore[has-type]
         self.follow(self.policy, self.change_policy)
         self.draw(rules_of(None))
@@ -175,7 +173,3 @@ def rules_of(bench: FilterModel | None):  # type: ignore[no-untyped-def]
 def counts(held: Ruleset) -> list[int]:
     """List what each rule of B has counted."""
     return [rule.packets or 0 for rule in held.chain("input").rules]
-
-
-def _choice(label: str, options: tuple[str, ...], width: str) -> widgets.Dropdown:
-    return widgets.Dropdown(options=options, description=label, layout={"width": width}, style=SHORT)

@@ -6,6 +6,7 @@ from sockets_lab.errors import BadInput, Refused
 from sockets_lab.kernel import machine
 from sockets_lab.lessons.fourtuples import Connection, Delivery, Listener
 from sockets_lab.lessons.fourtuples.figure import both_ends
+from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.panel import Panel
 
 MOST = 7  # connections: more would not fit on a screen
@@ -30,9 +31,9 @@ class FourTuplePanel(Panel):
     def __init__(self) -> None:
         self.held: Listener | None = None
         sources = SOURCES if machine.loopback_addresses() else SOURCES[:1]
-        self.source = widgets.Dropdown(options=sources, description="Come from", layout={"width": "200px"})
-        self.chosen = widgets.Dropdown(description="Connection", layout={"width": "160px"})
-        self.text = widgets.Text("hello", description="Data", layout={"width": "220px"})
+        self.source = choice("Come from", 200, sources, aligned=True)
+        self.chosen = choice("Connection", 160, aligned=True)
+        self.text = field(widgets.Text, "Data", 220, "hello", aligned=True)
         come = [
             self.button("Add a client", self.add, "A new socket connects to the listener"),
             self.button("Accept", self.accept, "Give a descriptor to the connection that has waited longest"),
@@ -43,10 +44,8 @@ class FourTuplePanel(Panel):
             self.button("Server sends", self.send_back, "From the server's end of the chosen connection"),
             self.button("Remove", self.remove, "Close the chosen connection, client first"),
         ]
-        rows = [widgets.HBox([self.source, *come]), widgets.HBox([self.chosen, self.text, *send])]
-        for row in rows:
-            row.layout.flex_flow = "row wrap"
-        super().__init__(*rows)
+        rows = [[self.source, *come], [self.chosen, self.text, *send]]
+        super().__init__(*map(row, rows))
         self.refresh()
 
     @property

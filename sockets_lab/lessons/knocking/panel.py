@@ -12,9 +12,9 @@ from sockets_lab.lessons.knocking import Event, Knock, KnockModel, Lock, View
 from sockets_lab.lessons.knocking import figure as figures
 from sockets_lab.lessons.knocking.door import SEQUENCE
 from sockets_lab.lessons.knocking.knocks import OPENED, REFUSED, TCP, UDP, sequence_of
+from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.panel import Panel
 
-STYLE = {"description_width": "initial"}
 BY_KNOCKS, BY_REQUEST = "a sequence of knocks", "one signed request"
 LOOK = 0.25  # seconds from one look at the door to the next: it shuts by itself, and progress is forgotten
 GONE = 5.0  # seconds for the one who looks to end
@@ -37,10 +37,9 @@ class KnockingPanel(Panel):
         self.view: View | None = None
         self._over = threading.Event()
         self._looks: threading.Thread | None = None
-        self.node = widgets.Dropdown(options=["A", "C"], description="From", style=STYLE, layout={"width": "100px"})
-        self.port = widgets.IntText(1234, description="Port", style=STYLE, layout={"width": "130px"})
-        self.protocol = widgets.Dropdown(options=[TCP, UDP], description="Protocol", style=STYLE,
-                                         layout={"width": "140px"})  # fmt: skip
+        self.node = choice("From", 100, ["A", "C"])
+        self.port = field(widgets.IntText, "Port", 130, 1234)
+        self.protocol = choice("Protocol", 140, [TCP, UDP])
         self.opens = widgets.ToggleButtons(options=[BY_KNOCKS, BY_REQUEST], style={"button_width": "max-content"},
                                            layout={"width": "max-content"})  # fmt: skip
         self.places = [
@@ -51,20 +50,18 @@ class KnockingPanel(Panel):
         elsewhere = self.button("Knock", self.knock, "At this port, from this node")
         self.knocking = (*self.places, self.port, self.protocol, elsewhere)
         rows = [
-            widgets.HBox([
+            [
                 widgets.HTML("The door opens to"), self.opens,
                 self.button("A fresh door", self.fresh, "One that has heard nothing"),
-            ]),
-            widgets.HBox([self.node, *self.knocking, self.ask]),
-            widgets.HBox([
+            ],
+            [self.node, *self.knocking, self.ask],
+            [
                 self.button("Try the door", self.visit, "Connect to it from this node"),
                 self.button("C replays it", lambda: self.replay(True), "What A sent, from C's own address"),
                 self.button("C replays it as A", lambda: self.replay(False), "What A sent, byte for byte"),
-            ]),
+            ],
         ]  # fmt: skip
-        for row in rows:
-            row.layout.flex_flow = "row wrap"
-        super().__init__(*rows)
+        super().__init__(*map(row, rows))
         self.follow(self.opens, self.fresh)
         self.offer()
         self.refresh()

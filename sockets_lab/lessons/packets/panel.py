@@ -13,6 +13,7 @@ from sockets_lab.lessons.packets.figure import microscope
 from sockets_lab.lessons.packets.figure_bitrows import written
 from sockets_lab.lessons.packets.model import FIRST, LISTENER, SECOND
 from sockets_lab.lessons.packets.panel_words import as_number, as_octets, told
+from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.panel import Panel, inline
 
 A, B = "10.20.30.40", "50.60.70.80"
@@ -37,28 +38,25 @@ class HeaderPanel(Panel):
         self.examples: dict[str, Example] = {}
         self.yours: Packet | None = None
         self.packet: Packet | None = None
-        wide = {"description_width": "initial"}
-        self.kind = widgets.Dropdown(options=(DATAGRAM,), description="Packet", style=wide, layout={"width": "240px"})
-        self.layer = widgets.Dropdown(description="Header", style=wide, layout={"width": "170px"})
-        self.field = widgets.Dropdown(description="Field", style=wide, layout={"width": "230px"})
-        self.value = widgets.Text(description="New value", style=wide, layout={"width": "260px"})
+        self.kind = choice("Packet", 240, (DATAGRAM,))
+        self.layer = choice("Header", 170)
+        self.field = choice("Field", 230)
+        self.value = field(widgets.Text, "New value", 260)
         self.follows = widgets.Checkbox(True, description="checksums and lengths follow", indent=False,
                                         layout={"width": "230px"})  # fmt: skip
         rows = [
-            widgets.HBox([self.kind, self.layer, self.field]),
-            widgets.HBox([
+            [self.kind, self.layer, self.field],
+            [
                 self.value, self.button("Change", self.change, "Write the new value into the field"), self.follows,
                 self.button("Send it", self.send, "From node A to node B, every byte as it stands"),
                 self.button("As it was", self.restore, "Take all changes back"),
-            ]),
+            ],
         ]  # fmt: skip
-        for row in rows:
-            row.layout.flex_flow = "row wrap"
         self.follow(self.kind, self.restore)
         self.follow(self.layer, self.choose_layer)
         self.follow(self.field, self.choose_field)
         self.waiting = widgets.HTML()
-        super().__init__(self.waiting, *rows)
+        super().__init__(self.waiting, *map(row, rows))
         self.ladder = widgets.HTML()
         self.children += (self.ladder,)
 

@@ -11,6 +11,7 @@ from sockets_lab.lessons import ports
 from sockets_lab.lessons.ports import PortMap
 from sockets_lab.lessons.ports.figure_portmap import map_of_ports
 from sockets_lab.model import PROTOCOLS, checked_port
+from sockets_lab.panels.fields import choice, field
 from sockets_lab.panels.panel import Panel
 
 HERE = "127.0.0.1"
@@ -39,11 +40,9 @@ class PortPanel(Panel):
         self.held: dict[tuple[str, int], socket.socket] = {}
         self.handed_out: tuple[int, ...] = ()
         self.read: PortMap | None = None  # a moment ago, by the action that now looks
-        self.protocol = widgets.Dropdown(
-            options={"TCP": "tcp", "UDP": "udp"}, description="Protocol", layout={"width": "170px"}
-        )
-        self.port = widgets.IntText(0, description="Port", layout={"width": "170px"})
-        self.way = widgets.Dropdown(options=["bind", "connect"], description="Ask by", layout={"width": "190px"})
+        self.protocol = choice("Protocol", 170, {"TCP": "tcp", "UDP": "udp"}, aligned=True)
+        self.port = field(widgets.IntText, "Port", 170, 0, aligned=True)
+        self.way = choice("Ask by", 190, ["bind", "connect"], aligned=True)
         self.follow(self.protocol, self.change_protocol)
         self.follow(self.port, self.look)
         ask = self.button(f"Hand out {COUNT} ports", self.hand_out, "Let the kernel choose ports, one after the other")

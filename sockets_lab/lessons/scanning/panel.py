@@ -10,6 +10,7 @@ from sockets_lab.lab import Lab
 from sockets_lab.lessons import scanning
 from sockets_lab.lessons.scanning import Judgement, Level, Observed, Progress, Round
 from sockets_lab.lessons.scanning.figure import Strips, both_sides
+from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.working import WorkingPanel
 
 ADDRESSES = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
@@ -21,7 +22,6 @@ STRIP = 384  # pixels: the width of what the defender sees
 FIRST_LOOK = Round("2000-4000", 4000.0)
 MANY = 4000  # attempts; to count more takes so long that a thread does it
 GRACE = 10.0  # seconds in which a scan that was told to stop must have ended
-LABEL = {"description_width": "initial"}
 NOTHING = Observed((), (), (), 0, "")
 
 
@@ -43,30 +43,25 @@ class ScanningPanel(WorkingPanel):
         self.stop = threading.Event()
         self.seen, self.counted = NOTHING, tuple[Level, ...]()
         self.strips = Strips((), (), (), STRIP)
-        self.ports = widgets.Text("1-65535", description="Ports", layout={"width": "210px"}, style=LABEL)
-        self.order = widgets.Dropdown(options=ORDERS, description="Order", layout={"width": "150px"}, style=LABEL)
-        self.rate = widgets.Dropdown(options=RATES, description="Ports a second", layout={"width": "245px"},
-                                     style=LABEL)  # fmt: skip
+        self.ports = field(widgets.Text, "Ports", 210, "1-65535")
+        self.order = choice("Order", 150, ORDERS)
+        self.rate = choice("Ports a second", 245, RATES)
         self.client = widgets.Checkbox(True, description="Client C comes too", indent=False, layout={"width": "150px"})
-        self.bar = widgets.IntProgress(0, 0, 1, description="Scanned", layout={"width": "330px"}, style=LABEL)
+        self.bar = field(widgets.IntProgress, "Scanned", 330, 0, 0, 1)
         self.count = widgets.Label("nothing yet")
-        self.threshold = widgets.IntSlider(20, 2, 60, description="Alarm at so many different ports",
-                                           layout={"width": "470px"}, style=LABEL)  # fmt: skip
-        self.window = widgets.Dropdown(options=WINDOWS, value=1.0, description="within", layout={"width": "180px"},
-                                       style=LABEL)  # fmt: skip
+        self.threshold = field(widgets.IntSlider, "Alarm at so many different ports", 470, 20, 2, 60)
+        self.window = choice("within", 180, WINDOWS, value=1.0)
         rows = [
-            widgets.HBox([self.ports, self.order, self.rate, self.client]),
-            widgets.HBox([
+            [self.ports, self.order, self.rate, self.client],
+            [
                 self.button("Scan", self.scan, "Let A ask these ports of B, while B watches"),
                 self.button("Twice", self.twice, "Let A ask 24 ports as fast as it goes, then again 8 in a second"),
                 self.button("Stop", self.halt, "Stop the scan; what is found so far is shown"),
                 self.bar, self.count,
-            ]),
-            widgets.HBox([self.threshold, self.window]),
+            ],
+            [self.threshold, self.window],
         ]  # fmt: skip
-        for row in rows:
-            row.layout.flex_flow = "row wrap"
-        super().__init__(*rows)
+        super().__init__(*map(row, rows))
         self.follow(self.threshold, self.judge)
         self.follow(self.window, self.change_window)
         self.refresh()

@@ -8,10 +8,10 @@ from sockets_lab.lab import LabUnavailable
 from sockets_lab.lessons.two_nodes import CLIENT, SERVER, NodesModel, View
 from sockets_lab.lessons.two_nodes.figure import network
 from sockets_lab.model import Endpoint
+from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.panel import Panel
 
 USUAL = {"A": (CLIENT.number, CLIENT.port), "B": (SERVER.number, SERVER.port), "C": (500, 0)}  # number, port
-SHORT = {"description_width": "initial"}
 SHOWN = 40  # bytes of what was read
 CLOSED = View("namespaces", ())
 
@@ -32,16 +32,16 @@ class NodesPanel(Panel):
         self.held: NodesModel | None = None
         self.missing: Refused | None = None  # why the example's connection is not open
         self.view = CLOSED
-        self.node = widgets.Dropdown(options=list(USUAL), description="Node", layout={"width": "100px"}, style=SHORT)
-        self.number = widgets.IntText(CLIENT.number, description="Number", layout={"width": "140px"}, style=SHORT)
-        self.port = widgets.IntText(CLIENT.port, description="Own port", layout={"width": "150px"}, style=SHORT)
-        self.to = widgets.Dropdown(description="To", layout={"width": "240px"}, style=SHORT)
-        self.text = widgets.Text("hello", description="Data", layout={"width": "200px"}, style=SHORT)
+        self.node = choice("Node", 100, list(USUAL))
+        self.number = field(widgets.IntText, "Number", 140, CLIENT.number)
+        self.port = field(widgets.IntText, "Own port", 150, CLIENT.port)
+        self.to = choice("To", 240)
+        self.text = field(widgets.Text, "Data", 200, "hello")
         self.watch = widgets.Checkbox(False, description="Show what is sent", indent=False, layout={"width": "170px"})
         self.ladder = widgets.HTML()
         rows = [
-            widgets.HBox([self.node, self.number, self.port, self.to]),
-            widgets.HBox([
+            [self.node, self.number, self.port, self.to],
+            [
                 self.button("Listen", self.listen, "At this node's address and its own port"),
                 self.button("Connect", self.connect, "From this node and its own port to the chosen listener"),
                 self.button("Accept", self.accept, "Give the connection that waits at this node's listener the number"),
@@ -50,19 +50,17 @@ class NodesPanel(Panel):
                 self.button("Close", self.close_number, "Give the number back"),
                 self.text,
                 self.button("Write", self.write, "Hand the data to the number, in this node's process"),
-            ]),
-            widgets.HBox([
+            ],
+            [
                 self.button("Cut cable", lambda: self.cable("cut"), "Pull this node's cable out of the switch"),
                 self.button("Slow cable", lambda: self.cable("slow"), "Let it carry 8,000 bits a second"),
                 self.button("Lossy cable", lambda: self.cable("lossy"), "Let it lose half of the packets"),
                 self.button("Mend cable", lambda: self.cable("mended"), "Plug it in again, fast and whole"),
                 self.button("Look again", self.look, "Read all tables anew"),
                 self.watch,
-            ]),
+            ],
         ]  # fmt: skip
-        for row in rows:
-            row.layout.flex_flow = "row wrap"
-        super().__init__(*rows)
+        super().__init__(*map(row, rows))
         self.children = (*self.children, self.ladder)  # type: ignore[has-type]
         self.follow(self.node, self.chosen)
         self.follow(self.watch, self.watching)

@@ -1,7 +1,8 @@
 """Random rules, rulesets and packets for the tests of the packet filter, where hypothesis is installed."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any
 
 import pytest
@@ -96,3 +97,43 @@ def packet(st: Any, draw: Any) -> Packet:
         return compose(outer, UDP(**ports), payload=payload)
     flags = {name: draw(st.integers(0, 1)) for name in ("urg", "ack", "psh", "rst", "syn", "fin")}
     return compose(outer, TCP(**ports, **flags), payload=payload)  # type: ignore[arg-type]
+
+
+def written(hook: str, count: int) -> list[str]:
+    """Rules as people write them with nft's own grammar, the same ones on every run: many say more than a `Rule`."""
+    lot = Random(hook)
+    ports = ("80", "8000-8080", "!= 80", ">= 1024", "!= 1-1023", "{ 80, 443 }", "{ 22, 8000-8080 }")
+    places = ("10.20.30.40", "1.2.3.4", "!= 1.2.3.4", "10.20.0.0/16", "10.20.30.32/27", "{ 1.2.3.4, 5.6.7.8 }")
+    states = ("new", "established,related", "invalid", "{ new, invalid }", "!= invalid", "untracked", "new,untracked")
+    others = ("ct direction original", "iifname lo", "ip ttl 64", "ip length > 99", "tcp flags syn", "meta mark 1",
+              "ct status assured", "fib daddr type local", "ip protocol tcp", "ip saddr 1.2.3.4-1.2.3.9")  # fmt: skip
+    deeds = ("", "log prefix a group 4 counter", "counter log prefix a level info", "counter log prefix a group 5",
+             "counter log prefix a group 4 snaplen 64", "limit rate 5/second counter", "counter meta mark set 1",
+             "counter ct mark set 7", "counter counter", "counter limit rate 5/second")  # fmt: skip
+    flags = (" random", " persistent", " fully-random", " random,persistent")
+    ends = {
+        "input": ("", "accept", "drop", "reject", "reject with tcp reset", "reject with icmp host-unreachable"),
+        "prerouting": ("dnat to 10.0.0.1:8080", "accept"), "postrouting": ("masquerade", "drop"),
+    }[hook]  # fmt: skip
+    odd = {
+        "input": ("return", "continue", "jump other", "reject with icmp net-unreachable", "drop comment mine"),
+        "prerouting": ("dnat to 10.0.0.1", "dnat to :80", "dnat to 10.0.0.1-10.0.0.9:80", "dnat to 10.0.0.1:80-90",
+                       "redirect to :80", *(f"dnat to 10.0.0.1:80{flag}" for flag in flags)),
+        "postrouting": ("masquerade to :1024-2048", "snat to 10.0.0.1", *(f"masquerade{flag}" for flag in flags)),
+    }[hook]  # fmt: skip
+
+    def one_of(usual: Sequence[str], unusual: Sequence[str]) -> str:
+        return lot.choice(usual if lot.random() < 0.8 else unusual)
+
+    def rule() -> str:
+        tests = [f"ct state {one_of(states[:3], states[3:])}", one_of(("", ), others)]
+        tests += [f"ip {side} {one_of(places[:2], places[2:])}" for side in ("saddr", "daddr")]
+        tests = [one for one in tests if lot.random() < 0.4]
+        tests += [f"tcp {side} {one_of(ports[:2], ports[2:])}" for side in ("sport", "dport") if lot.random() < 0.5]
+        end = one_of(ends, odd)
+        if "tcp reset" in end or ":" in end:
+            tests.append("meta l4proto tcp")  # nft says it only where no port says so
+        words = (*tests, one_of(("counter", "counter log prefix a group 4"), deeds), end)
+        return " ".join(filter(None, words)) or "counter"
+
+    return [rule() for _ in range(count)]

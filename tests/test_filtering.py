@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 import pytest
-from filter_samples import PLAN, for_each, rulesets
+from filter_samples import PLAN, for_each, rulesets, written
 from labs import open_lab
 
 from sockets_lab.errors import BadInput, Refused
@@ -37,6 +37,7 @@ from sockets_lab.model import Endpoint
 
 SOON = 5.0  # seconds; a deadline for what is otherwise done at once
 QUIET = 0.3  # seconds after which silence is believed
+WRITTEN = int(os.environ.get("SOCKETS_LAB_RULES", "60"))  # rules that nft writes
 needs_nft = pytest.mark.skipif(not shutil.which("nft"), reason="needs Debian's nft: apt-get install nftables")
 INPUT = "\tchain input {{\n\t\ttype filter hook input priority filter; policy {};\n"
 
@@ -110,9 +111,7 @@ def test_the_kernel_holds_what_it_was_given(lab: Lab) -> None:
 def test_nft_lists_the_rules_in_our_words_and_reads_them(lab: Lab) -> None:
     def check(ruleset: Ruleset) -> None:
         assert apply(lab.A, ruleset) is None
-        listed = nft(lab.A, "-s", "list", "ruleset").rstrip("\n")
-        spelled = str(ruleset).replace(" reject with icmp port-unreachable", " reject")  # the usual one: left out
-        assert listed.replace(" reject with icmp port-unreachable", " reject") == spelled
+        assert nft(lab.A, "-s", "list", "ruleset") == f"{ruleset}\n"
         nft(lab.B, "-f", "-", text=f"table ip sockets_lab\ndelete table ip sockets_lab\n{ruleset}\n")
         assert held(lab.B) == ruleset
 
@@ -136,6 +135,31 @@ def test_rules_of_others_are_counted_though_not_understood(lab: Lab) -> None:
     clear(lab.B)
     assert "another" in nft(lab.B, "list", "tables"), "only our own table is taken away"
     nft(lab.B, "delete", "table", "ip", "another")
+
+
+@needs_nft
+@pytest.mark.parametrize(("hook", "one_in"), [("input", 2), ("prerouting", 4), ("postrouting", 4)])
+def test_what_nft_wrote_is_read_as_nft_lists_it_or_not_at_all(lab: Lab, hook: str, one_in: int) -> None:
+    assert apply(lab.B, Ruleset((Chain(hook),))) is None
+    nft(lab.B, "add", "chain", "ip", "sockets_lab", "other")
+    lines = [f"add rule ip sockets_lab {hook} {text}" for text in written(hook, WRITTEN // one_in)]
+    nft(lab.B, "-f", "-", text="\n".join(lines))
+    listed = [line.strip() for line in nft(lab.B, "list", "chain", "ip", "sockets_lab", hook).splitlines()[3:-2]]
+    found = rules_of(lab.B, hook)
+    wrong = [(text, str(rule)) for text, rule in zip(listed, found, strict=True)
+             if isinstance(rule, Rule) and str(rule) != text]  # fmt: skip
+    read = sum(isinstance(rule, Rule) for rule in found)
+    print(f"{hook}: of {len(found)} rules {read} were read")
+    assert not wrong
+    assert 0 < read < len(found) == len(lines), "some say what a Rule can say, others more"
+
+
+@needs_nft
+def test_a_chain_that_is_hooked_in_elsewhere_is_none_of_ours(lab: Lab) -> None:
+    assert apply(lab.B, incoming(Rule("drop", "tcp", 80))) is None
+    nft(lab.B, "add", "chain", "ip", "sockets_lab", "forward")  # one to which rules can jump: it has no hook
+    nft(lab.B, "add", "chain", "ip", "sockets_lab", "output", "{ type route hook output priority 5; policy drop; }")
+    assert held(lab.B) == incoming(Rule("drop", "tcp", 80))
 
 
 def test_rules_are_spelled_as_nft_spells_them() -> None:

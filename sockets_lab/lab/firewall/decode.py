@@ -8,7 +8,7 @@ from typing import Any
 
 from sockets_lab.errors import BadInput
 from sockets_lab.lab.firewall import encode
-from sockets_lab.lab.firewall.encode import ADDRESS, BY_RESET, LOADS, PORT, VERDICTS
+from sockets_lab.lab.firewall.encode import ADDRESS, BY_RESET, COUNTER, LOADS, NEIGHBORS, PORT, VERDICTS
 from sockets_lab.lab.firewall.expressions import Expression
 from sockets_lab.lab.firewall.rules import ANSWERS, NUMBERS, RESET, STATES, Rule
 from sockets_lab.lab.firewall.rulesets import Unread
@@ -20,55 +20,43 @@ def rule_of(spelled: tuple[Expression, ...]) -> Rule | Unread:
 
     Whether all was understood is not guessed: what was read must become the same expressions again.
     """
-    spelled = tuple(_one_by_one(spelled))
-    reading = _Reading()
     counted: dict[str, Any] = {"packets": None, "octets": None}
     for one in spelled:
         if one.name == "counter":
             counted = {"packets": one.values["packets"], "octets": one.values["bytes"]}
+    reading = _Reading()
     try:
-        for one in spelled:
+        plain = [COUNTER if one.name == "counter" else one for one in _one_by_one(spelled)]
+        for one in plain:
             if one.name in ("payload", "meta", "ct"):
                 reading.loaded = _field(one)
             else:
                 READERS[one.name](reading, one.values)
         rule = Rule(**reading.found, **counted)
-        if _uncounted(encode.expressions(rule)) == _uncounted(spelled):
+        if [*encode.expressions(rule)] == plain:
             return rule
-    except (BadInput, KeyError):
-        pass  # a name or a number that no rule of ours has
+    except (BadInput, KeyError, OSError):
+        pass  # a name or a number that no rule of ours has, or an address of another length
     return Unread(tuple(one.name for one in spelled), **counted)
 
 
 def _one_by_one(spelled: Sequence[Expression]) -> Iterator[Expression]:
     """Take apart what nft compares at once: fields that are neighbors, as both ports, or both addresses."""
-    pending: list[Expression] = []  # loads of fields that came as one
-    for one in spelled:
-        if one.name == "payload":
-            pending = _neighbors(one)
-        if one.name == "cmp" and len(pending) > 1:
-            data, at = one.values["data"], 0
-            for load in pending:
-                part = data[at : at + load.values["len"]]
-                yield from (load, Expression("cmp", one.values | {"data": part}))
-                at += load.values["len"]
-            pending = []  # the next comparison is of something else
-        elif one.name != "payload" or len(pending) < 2:
+    rest = list(spelled)
+    while rest:
+        one = rest.pop(0)
+        pair = next((pair for pair in NEIGHBORS if _both(*pair) == one), None)
+        if not pair or not rest or rest[0].name != "cmp":
             yield one
+            continue
+        compared = rest.pop(0).values
+        half = len(compared["data"]) // 2
+        for load, data in zip(pair, (compared["data"][:half], compared["data"][half:]), strict=True):
+            yield from (load, Expression("cmp", compared | {"data": data}))
 
 
-def _neighbors(load: Expression) -> list[Expression]:
-    """Return the loads of single fields that together load the same, or nothing."""
-    base, begin, size = (load.values[name] for name in ("base", "offset", "len"))
-    inside = [
-        one for one in LOADS.values()
-        if one.values.get("base") == base and begin <= one.values["offset"] < begin + size
-    ]  # fmt: skip
-    return inside if sum(one.values["len"] for one in inside) == size else []
-
-
-def _uncounted(spelled: tuple[Expression, ...]) -> list[Expression]:
-    return [one for one in spelled if one.name != "counter"]
+def _both(first: Expression, second: Expression) -> Expression:
+    return Expression(first.name, first.values | {"len": first.values["len"] + second.values["len"]})
 
 
 @dataclass

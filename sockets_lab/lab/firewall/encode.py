@@ -19,6 +19,8 @@ LOADS = {  # what a rule asks for -> the expression that loads it into register 
     "source_port": Expression("payload", {"dreg": 1, "base": TRANSPORT, "offset": 0, "len": 2}),
     "port": Expression("payload", {"dreg": 1, "base": TRANSPORT, "offset": 2, "len": 2}),
 }
+NEIGHBORS = ((LOADS["source"], LOADS["destination"]), (LOADS["source_port"], LOADS["port"]))
+COUNTER = Expression("counter", {"bytes": 0, "packets": 0})
 EQUAL, NOT_EQUAL, AT_MOST, AT_LEAST = 0, 1, 3, 5  # NFT_CMP_...
 VERDICTS = {"drop": 0, "accept": 1}  # NF_DROP, NF_ACCEPT
 BY_ICMP, BY_RESET, DESTINATION, IPV4 = 0, 1, 1, 2  # NFT_REJECT_..., NFT_NAT_DNAT, NFPROTO_IPV4
@@ -27,7 +29,7 @@ ADDRESS, PORT = 1, 2  # registers for a new destination
 
 def expressions(rule: Rule) -> tuple[Expression, ...]:
     """Spell a rule in expressions. Source: what `nft --debug=netlink` shows for its text."""
-    return (*_tests(rule), Expression("counter", {"bytes": 0, "packets": 0}), *_deeds(rule))
+    return (*_tests(rule), COUNTER, *_deeds(rule))
 
 
 def _tests(rule: Rule) -> Iterator[Expression]:
@@ -64,7 +66,8 @@ def _deeds(rule: Rule) -> Iterator[Expression]:
     elif rule.to:
         yield Expression("immediate", {"dreg": ADDRESS, "data": socket.inet_aton(rule.to.address)})
         yield Expression("immediate", {"dreg": PORT, "data": rule.to.port.to_bytes(2, "big")})
-        yield Expression("nat", {"type": DESTINATION, "family": IPV4, "address": ADDRESS, "port": PORT})
+        yield Expression("nat", {"type": DESTINATION, "family": IPV4, "address": ADDRESS, "last_address": ADDRESS,
+                                 "port": PORT, "last_port": PORT})  # fmt: skip
     elif rule.answer == RESET:
         yield Expression("reject", {"type": BY_RESET})
     elif rule.answer:

@@ -21,7 +21,10 @@ DATA_VALUE, DATA_VERDICT, VERDICT_CODE = 1, 2, 1  # NFTA_DATA_VALUE, NFTA_DATA_V
 
 @dataclass(frozen=True)
 class Expression:
-    """One expression: its name and the values of its attributes, by their names in `ATTRIBUTES`."""
+    """One expression: its name and the values of its attributes, by their names in `ATTRIBUTES`.
+
+    "unread" among them: the attributes as they came, where not all was understood.
+    """
 
     name: str
     values: dict[str, Any] = field(default_factory=dict)
@@ -63,29 +66,35 @@ ATTRIBUTES: dict[str, dict[str, tuple[int, Coding]]] = {
     "meta": {"dreg": (1, U32), "key": (2, U32)},  # load what the kernel knows of the packet
     "ct": {"dreg": (1, U32), "key": (2, U32)},  # load what it knows of the packet's connection
     "bitwise": {"sreg": (1, U32), "dreg": (2, U32), "len": (3, U32), "mask": (4, REGISTER_DATA),
-                "xor": (5, REGISTER_DATA)},
+                "xor": (5, REGISTER_DATA), "op": (6, U32)},
     "cmp": {"sreg": (1, U32), "op": (2, U32), "data": (3, REGISTER_DATA)},  # go on only if
     "counter": {"bytes": (1, U64), "packets": (2, U64)},
     "log": {"group": (1, U16), "prefix": (2, TEXT)},
     "immediate": {"dreg": (1, U32), "data": (2, REGISTER_DATA)},  # load a constant; into register 0: the verdict
     "reject": {"type": (1, U32), "code": (2, U8)},
-    "nat": {"type": (1, U32), "family": (2, U32), "address": (3, U32), "port": (5, U32)},  # two: numbers of registers
+    "nat": {"type": (1, U32), "family": (2, U32), "address": (3, U32), "last_address": (4, U32), "port": (5, U32),
+            "last_port": (6, U32), "flags": (7, U32)},  # of addresses and ports: the numbers of registers
     "masq": {},
 }  # fmt: skip
+ADDED = {"bitwise": {"op": 0}, "nat": {"flags": 0b11}}  # what kernels of some versions add: bits that say nothing more
 
 
 def pack(expressions: Iterable[Expression]) -> bytes:
     """Pack a rule's expressions, as the attribute NFTA_RULE_EXPRESSIONS has them."""
     packed = b""
     for one in expressions:
-        known = ATTRIBUTES[one.name]
-        data = b"".join(attribute(known[name][0], known[name][1].pack(value)) for name, value in one.values.items())
+        data = b"".join(attribute(kind, value) for kind, value in _packed(one.name, one.values).items())
         packed += attribute(LIST_ELEMENT, attribute(NAME, TEXT.pack(one.name)) + attribute(DATA, data))
     return packed
 
 
+def _packed(name: str, values: dict[str, Any]) -> dict[int, bytes]:
+    known = ATTRIBUTES.get(name, {})
+    return {known[what][0]: known[what][1].pack(value) for what, value in values.items()}
+
+
 def read(packed: bytes) -> tuple[Expression, ...]:
-    """Read a rule's expressions; attributes that the table does not have are left out."""
+    """Read a rule's expressions. What was read must become the same bytes again, or it was not understood."""
     found = []
     for _, element in listed(packed):
         parts = attributes(element)
@@ -93,5 +102,10 @@ def read(packed: bytes) -> tuple[Expression, ...]:
         data = attributes(parts.get(DATA, b""))
         known = ATTRIBUTES.get(name, {})
         values = {what: coding.read(data[kind]) for what, (kind, coding) in known.items() if kind in data}
+        if _packed(name, values) != data:
+            values["unread"] = data
+        for what, bits in ADDED.get(name, {}).items():
+            if not values.get(what, 0) & ~bits:
+                values.pop(what, None)
         found.append(Expression(name, values))
     return tuple(found)

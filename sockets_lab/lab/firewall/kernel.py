@@ -13,7 +13,7 @@ from sockets_lab.kernel.netlink import NLM_F_CREATE, Interrupted, attribute, att
 from sockets_lab.lab.firewall import nfnetlink
 from sockets_lab.lab.firewall.decode import rule_of
 from sockets_lab.lab.firewall.encode import VERDICTS, expressions
-from sockets_lab.lab.firewall.expressions import TEXT, U32, pack, read
+from sockets_lab.lab.firewall.expressions import TEXT, U32, Expression, pack, read
 from sockets_lab.lab.firewall.nfnetlink import NF_TABLES, Message
 from sockets_lab.lab.firewall.rules import HOOKS, Rule
 from sockets_lab.lab.firewall.rulesets import TABLE, Chain, Ruleset, Unread
@@ -23,6 +23,7 @@ APPEND = 0x800  # NLM_F_APPEND: behind the rules that are there
 TABLE_NAME = 1  # NFTA_TABLE_NAME, and NFTA_CHAIN_TABLE and NFTA_RULE_TABLE
 CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE, HOOK_NUMBER, HOOK_PRIORITY = 3, 4, 5, 7, 1, 2
 RULE_CHAIN, RULE_HANDLE, RULE_EXPRESSIONS = 2, 3, 4
+PLAIN = {TABLE_NAME, RULE_CHAIN, RULE_HANDLE, RULE_EXPRESSIONS, 6}  # 6: its place; what else a rule may have: a comment
 PRIORITY = {"prerouting": -100, "postrouting": 100}  # among all who hooked in there: dstnat, srcnat; else 0, filter
 ATTEMPTS = 5
 T = TypeVar("T")
@@ -65,7 +66,10 @@ def remove() -> None:
 
 
 def installed() -> Ruleset | None:
-    """Read the ruleset that the kernel holds, and what its rules have counted; None: there is none. Raises: OSError."""
+    """Read the ruleset that the kernel holds, and what its rules have counted; None: there is none. Raises: OSError.
+
+    What others put into its table, as a chain that is hooked in at another place, is left out, as other tables are.
+    """
     return _unchanged(_installed)
 
 
@@ -88,11 +92,13 @@ def _installed() -> Ruleset | None:
     rules: dict[str, list[Rule | Unread]] = {}
     found = []
     for parts in _rules():
-        rules.setdefault(_text(parts[RULE_CHAIN]), []).append(rule_of(read(parts[RULE_EXPRESSIONS])))
+        more = (Expression("comment"),) if parts.keys() - PLAIN else ()
+        rules.setdefault(_text(parts[RULE_CHAIN]), []).append(rule_of(read(parts[RULE_EXPRESSIONS]) + more))
     for packed in nfnetlink.held(NF_TABLES, GET_CHAIN):
         parts = attributes(packed)
         name = _text(parts[CHAIN_NAME])
-        if _text(parts[TABLE_NAME]) == TABLE and name in HOOKS:
+        ours = attributes(_chain(Chain(name))) if name in HOOKS and _text(parts[TABLE_NAME]) == TABLE else None
+        if ours and all(parts.get(kind) == ours[kind] for kind in (CHAIN_HOOK, CHAIN_TYPE)):
             policy = next(word for word, code in VERDICTS.items() if code == U32.read(parts[CHAIN_POLICY]))
             found.append(Chain(name, tuple(rules.get(name, ())), policy))
     return Ruleset(tuple(found)) if found else None

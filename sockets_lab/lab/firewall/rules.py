@@ -13,6 +13,9 @@ STATES = {"invalid": 1, "established": 2, "related": 4, "new": 8}  # bits, as th
 ANSWERS = {"port": (3, "port-unreachable"), "host": (1, "host-unreachable"), "filter": (13, "admin-prohibited")}
 UNREACHABLE = 3  # the type of ICMP's messages that have these codes
 RESET = "reset"  # the answer that TCP itself has; the others are ICMP's. Source: RFC 792; RFC 1812 section 5.2.7.1
+REJECTS = {"port": "reject", RESET: "reject with tcp reset"} | {  # nft leaves out the usual answer
+    answer: f"reject with icmp {ANSWERS[answer][1]}" for answer in ("host", "filter")
+}
 LOG_GROUP = 4  # of the netlink groups 0-65535 that the kernel may log to
 LONGEST_LABEL = 64  # characters
 
@@ -99,7 +102,7 @@ class Rule:
         words += ["counter"] if self.packets is None else [f"counter packets {self.packets} bytes {self.octets}"]
         words += [f'log prefix "{self.log}" group {LOG_GROUP}'] if self.log else []
         if self.verdict == "reject":
-            words += ["reject with tcp reset" if self.answer == RESET else f"reject with icmp {_code(self.answer)}"]
+            words += [REJECTS[self.answer or "port"]]
         elif self.verdict == "dnat":
             words += [f"dnat to {self.to}"]
         elif self.verdict != "count":
@@ -133,7 +136,3 @@ def _is_label(text: str) -> bool:
 
 def _span(ports: Ports) -> str:
     return f"{ports[0]}-{ports[1]}" if isinstance(ports, tuple) else str(ports)
-
-
-def _code(answer: str | None) -> str:
-    return ANSWERS[answer or "port"][1]

@@ -1,9 +1,10 @@
 """Run a command where the kernel refuses something, as a container's seccomp filter does it. Linux, x86-64 and ARM.
 
-Usage: python tests/refusing.py namespaces|ipv6|udp_diag COMMAND...
+Usage: python tests/refusing.py namespaces|ipv6|firewall|udp_diag COMMAND...
 
 namespaces: unshare and setns answer EPERM, clone3 answers ENOSYS. ipv6: a socket of that family answers EAFNOSUPPORT,
-as it does where the kernel was built without. The filter stays on whatever the command starts.
+as it does where the kernel was built without. firewall: a netlink socket to the packet filter answers EPROTONOSUPPORT,
+as where the kernel was built without netfilter. The filter stays on whatever the command starts.
 udp_diag: netlink knows no UDP, as where the kernel was built without: Python asks it for DCCP instead, which it lacks.
 Source: seccomp(2), prctl(2); the default profile of container engines.
 """
@@ -21,9 +22,11 @@ UNSHARE, SETNS, CLONE3, SOCKET = {
     "x86_64": (272, 308, 435, 41),
     "aarch64": (97, 268, 435, 198),
 }[platform.machine()]
-CALL, FIRST_ARGUMENT = 0, 16  # where the filter finds them
+CALL, FIRST_ARGUMENT, THIRD_ARGUMENT = 0, 16, 32  # where the filter finds them
+NETLINK_NETFILTER = 12
 LOAD, JUMP_IF_EQUAL, RETURN = 0x20, 0x15, 0x06
-EPERM, ENOSYS, EAFNOSUPPORT, ALLOW = 0x00050000 | 1, 0x00050000 | 38, 0x00050000 | 97, 0x7FFF0000
+EPERM, ENOSYS, EPROTONOSUPPORT, EAFNOSUPPORT = (0x00050000 | number for number in (1, 38, 93, 97))
+ALLOW = 0x7FFF0000
 FILTERS = {
     "namespaces": (
         (LOAD, 0, 0, CALL),
@@ -40,6 +43,16 @@ FILTERS = {
         (LOAD, 0, 0, FIRST_ARGUMENT),
         (JUMP_IF_EQUAL, 0, 1, socket.AF_INET6),
         (RETURN, 0, 0, EAFNOSUPPORT),
+        (RETURN, 0, 0, ALLOW),
+    ),
+    "firewall": (
+        (LOAD, 0, 0, CALL),
+        (JUMP_IF_EQUAL, 0, 5, SOCKET),
+        (LOAD, 0, 0, FIRST_ARGUMENT),
+        (JUMP_IF_EQUAL, 0, 3, socket.AF_NETLINK),
+        (LOAD, 0, 0, THIRD_ARGUMENT),
+        (JUMP_IF_EQUAL, 0, 1, NETLINK_NETFILTER),
+        (RETURN, 0, 0, EPROTONOSUPPORT),
         (RETURN, 0, 0, ALLOW),
     ),
 }

@@ -31,6 +31,7 @@ from sockets_lab.lab.firewall import (
     incoming,
     outgoing,
 )
+from sockets_lab.lab.firewall.control import KernelFirewall
 from sockets_lab.lab.firewall.expressions import Expression
 from sockets_lab.lessons import filtering
 from sockets_lab.model import Endpoint
@@ -74,7 +75,7 @@ def loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
 
 @pytest.fixture(params=["namespaces", "loopback"])
 def either(request: pytest.FixtureRequest) -> Lab:
-    """A lab with the kernel's filter, then one with the stand-in: the experiments are the same."""
+    """A lab with the kernel's filter, then one with the simulated firewall: the experiments are the same."""
     lab: Lab = request.getfixturevalue("lab" if request.param == "namespaces" else "loopback")
     return lab
 
@@ -239,7 +240,7 @@ def test_each_verdict_does_to_a_client_what_it_is_said_to_do(either: Lab, protoc
         same = OUTCOMES.get((one.rule.verdict, one.rule.answer)) if one.rule else None
         expected = (same, same) if same else UNRULED[protocol]
         assert tuple(answer.outcome for answer in answers) == tuple(outcome for outcome, _ in expected), one.rule
-        assert {answer.by for answer in answers} == ({"kernel"} if kernel else {"stand-in"})
+        assert {answer.by for answer in answers} == ({"kernel"} if kernel else {"simulated"})
         if kernel:
             assert tuple(answer.told for answer in answers) == tuple(told for _, told in expected), one.rule
             assert all(answer.sent for answer in answers)
@@ -366,9 +367,14 @@ def test_what_the_kernel_refuses_is_a_result(lab: Lab) -> None:
         def call(self, *_: Any) -> Any:
             raise OSError(95, "no nf_tables")
 
-    for answer in (apply(Missing(), incoming()), held(Missing()), clear(Missing())):
+    kernel = KernelFirewall(Missing())
+    for answer in (kernel.apply(incoming()), kernel.held(), kernel.delete("input", 1)):
         assert isinstance(answer, Refused)
-        assert answer.name == "EOPNOTSUPP"
+        assert (answer.name, "packet filter" in answer.because) == ("EOPNOTSUPP", True)
+    missing = Missing()
+    assert apply(missing, incoming(Rule("drop"))) is None, "a simulated firewall takes the kernel's place"
+    assert held(missing) == incoming(Rule("drop"))
+    assert firewall.differs(missing).startswith("The kernel's packet filter cannot be had (EOPNOTSUPP: ")
 
 
 def test_the_errors_are_limited_again_afterwards_and_a_setting_may_be_read_only(lab: Lab) -> None:
@@ -490,16 +496,16 @@ def test_a_question_is_guarded_and_checked(either: Lab) -> None:
         firewall.Service(either.A, protocol="icmp")
 
 
-def test_on_loopback_a_stand_in_decides_and_says_so(loopback: Lab) -> None:
-    assert "stand-in" in firewall.differs(loopback.A)
+def test_on_loopback_a_simulated_firewall_decides_and_says_so(loopback: Lab) -> None:
+    assert "simulated" in firewall.differs(loopback.A)
     gate = firewall.port_forward(80, Endpoint(loopback.C.address, 80))
     for refused in (apply(loopback.B, gate), filtering.be_gateway(loopback.B), filtering.tracked(loopback.B)):
         assert isinstance(refused, Refused)
         assert refused.name == "EOPNOTSUPP"
     assert isinstance(filtering.forwarded(loopback), Refused)
     assert held(loopback.B) == Ruleset()
-    with pytest.raises(BadInput, match="changes no addresses"):
-        firewall.StandIn(gate)
+    refused = firewall.SimulatedFirewall().apply(gate)
+    assert "changes no addresses" in str(refused)
 
 
 def test_on_loopback_a_closed_labs_rules_concern_nobody(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from sockets_lab.lessons.filtering.questions import CLAIMS, ENTRANCE, EXERCISES,
 from sockets_lab.model import Endpoint
 
 KINDS = [pytest.param("namespaces", marks=needs_namespaces), "loopback"]
-REFUSAL = Refused("EOPNOTSUPP", "the stand-in of nodes on loopback changes no addresses and no ports")
+REFUSAL = Refused("EOPNOTSUPP", "the simulated firewall changes no addresses and no ports")
 SOON = 10.0  # seconds; a deadline for what is otherwise done at once
 
 
@@ -156,7 +156,7 @@ def test_rules_are_listed_in_their_order_with_what_they_count() -> None:
 def test_what_rules_do_is_shown_with_who_decided(lab: Lab) -> None:
     kernel = lab.kind == "namespaces"
     table = figures.trials(filtering.try_rules(lab, "tcp", [None, Rule("drop", "tcp"), Rule("reject", "tcp")]))
-    assert ("Here a stand-in decides." in table.title) is not kernel
+    assert ("Here a simulated firewall decides." in table.title) is not kernel
     none, drop, reject = table.rows
     assert none[0] == "no rule"
     assert drop[1].startswith("silence (")
@@ -205,7 +205,7 @@ def test_rules_are_added_removed_and_meet_what_clients_send(panel: panels.Filter
     assert panel.bench is not None
     web, ssh, *_ = panel.bench.questions
     kernel = panel.bench.lab.kind == "namespaces"
-    assert ("stand-in in Python" in said(panel)) is not kernel
+    assert ("simulated firewall in Python" in said(panel)) is not kernel
     assert f"tcp dport {web.port} counter" in listed(panel)
     assert "A hears nothing for 1.3 seconds. Rule 1 met packets of it." in asks(panel, 0)
     assert panel.picture is not None

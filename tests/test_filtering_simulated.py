@@ -1,4 +1,4 @@
-"""The stand-in's decisions against the kernel's own, over the same packets."""
+"""The simulated firewall's decisions against the kernel's own, over the same packets."""
 
 import socket
 import time
@@ -13,7 +13,18 @@ from labs import open_lab
 from sockets_lab.headers import TCP, UDP, ICMPv4, IPv4, Packet, build, compose, dissect
 from sockets_lab.lab import Lab, firewall
 from sockets_lab.lab.capture import Capture
-from sockets_lab.lab.firewall import Chain, Decision, Rule, Ruleset, StandIn, apply, ask, decide, held, matches
+from sockets_lab.lab.firewall import (
+    Chain,
+    Decision,
+    Rule,
+    Ruleset,
+    SimulatedFirewall,
+    apply,
+    ask,
+    decide,
+    held,
+    matches,
+)
 from sockets_lab.model import Endpoint
 from sockets_lab.netns.settings import set_icmp_pause
 
@@ -21,7 +32,7 @@ SOON = 5.0  # seconds; a deadline for what is otherwise done at once
 
 
 class Wire:
-    """Raw sockets of two senders, the filter of a receiver, and the stand-in beside it."""
+    """Raw sockets of two senders, the filter of a receiver, and the simulated firewall beside it."""
 
     def __init__(self, lab: Lab, stack: ExitStack) -> None:
         self.lab = lab
@@ -31,34 +42,40 @@ class Wire:
         }
 
     def both(self, ruleset: Ruleset, packets: list[Packet]) -> tuple[Ruleset, Ruleset]:
-        """Send the packets, and hand them to the stand-in. Returns: what the kernel counted, and the stand-in."""
+        """Send the packets, and hand them to the simulated firewall. Returns: what each of both filters counted."""
         assert apply(self.lab.B, ruleset) is None
-        stand_in = StandIn(ruleset)
+        firewall = simulated(ruleset)
         for packet in packets:
-            stand_in.pass_by("input", packet)
+            firewall.pass_by("input", packet)
             source = packet.layers[0].source  # type: ignore[attr-defined]
             self.senders[source].sendto(build(packet), (self.lab.B.address, 0))
-        return self.settled(stand_in), stand_in.ruleset
+        return self.settled(firewall), firewall.ruleset
 
-    def settled(self, stand_in: StandIn, before: Callable[[], None] = lambda: None) -> Ruleset:
-        """Read what the kernel has counted, as soon as it agrees with the stand-in, or it never will."""
+    def settled(self, firewall: SimulatedFirewall, before: Callable[[], None] = lambda: None) -> Ruleset:
+        """Read what the kernel has counted, as soon as it agrees with the simulated firewall, or it never will."""
         end = time.monotonic() + SOON
         before()
-        while counts(found := held(self.lab.B)) != counts(stand_in.ruleset) and time.monotonic() < end:
+        while counts(found := held(self.lab.B)) != counts(firewall.ruleset) and time.monotonic() < end:
             time.sleep(0.01)
             before()
         assert isinstance(found, Ruleset)
         return found
 
 
+def simulated(ruleset: Ruleset) -> SimulatedFirewall:
+    firewall = SimulatedFirewall()
+    assert firewall.apply(ruleset) is None
+    return firewall
+
+
 def counts(ruleset: Any) -> list[tuple[str, int, int]]:
     return [(str(rule.verdict), rule.packets, rule.octets) for chain in ruleset.chains for rule in chain.rules]
 
 
-def hand_over(cable: Capture, stand_in: StandIn) -> None:
-    """Let the stand-in decide over what crossed a cable since the last time."""
+def hand_over(cable: Capture, firewall: SimulatedFirewall) -> None:
+    """Let the simulated firewall decide over what crossed a cable since the last time."""
     for one in cable.packets():
-        stand_in.pass_by("output" if one.outgoing else "input", dissect(one.octets))
+        firewall.pass_by("output" if one.outgoing else "input", dissect(one.octets))
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +96,18 @@ def ip(source: str = PLAN["A"], **more: Any) -> IPv4:
     return IPv4(source=source, destination=PLAN["B"], **more)
 
 
-def test_the_stand_in_counts_what_the_kernel_counts(wire: Wire) -> None:
+def test_the_simulated_firewall_counts_what_the_kernel_counts(wire: Wire) -> None:
     def check(case: tuple[Ruleset, list[Packet]]) -> None:
-        kernels, stand_ins = wire.both(*case)
-        assert counts(kernels) == counts(stand_ins)
+        kernels, simulations = wire.both(*case)
+        assert counts(kernels) == counts(simulations)
 
     for_each(lambda st: cases(st, states=False), check)
 
 
 def test_and_knows_the_state_of_what_comes_first(wire: Wire) -> None:
     def check(case: tuple[Ruleset, list[Packet]]) -> None:
-        kernels, stand_ins = wire.both(*case)
-        assert counts(kernels) == counts(stand_ins)
+        kernels, simulations = wire.both(*case)
+        assert counts(kernels) == counts(simulations)
 
     for_each(lambda st: cases(st, states=True), check)
 
@@ -99,7 +116,7 @@ def test_a_captured_conversation_is_counted_alike(wire: Wire) -> None:
     every = tuple(Rule("count", state=state) for state in ("invalid", "established", "related", "new"))
     ruleset = Ruleset((Chain("input", every), Chain("output", every)))
     node, other = wire.lab.B, wire.lab.A
-    stand_in = StandIn(ruleset)
+    firewall = simulated(ruleset)
     with firewall.Service(other) as there, firewall.Service(node) as here, node.capture() as cable:
         assert isinstance(there.endpoint, Endpoint)
         assert isinstance(here.endpoint, Endpoint)
@@ -109,9 +126,9 @@ def test_a_captured_conversation_is_counted_alike(wire: Wire) -> None:
         ask(node, Endpoint(other.address, 9), "udp")  # answered by an ICMP error
         ask(other, Endpoint(node.address, 9), "udp")
         ask(node, Endpoint(other.address, 9))  # answered by a reset
-        wire.settled(stand_in, lambda: hand_over(cable, stand_in))
-    kernels = wire.settled(stand_in)
-    assert counts(kernels) == counts(stand_in.ruleset)
+        wire.settled(firewall, lambda: hand_over(cable, firewall))
+    kernels = wire.settled(firewall)
+    assert counts(kernels) == counts(firewall.ruleset)
     invalid, established, related, new = kernels.chain("input").rules
     assert (invalid.packets, related.packets) == (0, 1)
     assert new.packets == 2, "the first of the connection that came in, and the datagram"
@@ -140,15 +157,15 @@ def test_a_connection_is_new_until_it_is_answered() -> None:
     question = compose(ip(), UDP(source_port=5000, destination_port=53), payload=b"?")
     answer = compose(there, UDP(source_port=53, destination_port=5000), payload=b"!")
     error = compose(there, ICMPv4(type=3, code=3), payload=build(question)[:28])
-    stand_in = StandIn(Ruleset((Chain("output", (Rule("drop", "udp", 54),)), Chain("input"))))
-    assert [stand_in.flows.state_of(one) for one in (question, answer, error)] == ["new", "new", "invalid"]
-    assert [stand_in.pass_by("output", question).state for _ in range(2)] == ["new", "new"]
-    assert stand_in.pass_by("input", error).state == "related"
-    assert stand_in.pass_by("input", answer).state == "established"
-    assert stand_in.pass_by("output", question).state == "established"
+    firewall = simulated(Ruleset((Chain("output", (Rule("drop", "udp", 54),)), Chain("input"))))
+    assert [firewall.flows.state_of(one) for one in (question, answer, error)] == ["new", "new", "invalid"]
+    assert [firewall.pass_by("output", question).state for _ in range(2)] == ["new", "new"]
+    assert firewall.pass_by("input", error).state == "related"
+    assert firewall.pass_by("input", answer).state == "established"
+    assert firewall.pass_by("output", question).state == "established"
     dropped = question.change(UDP, destination_port=54)
-    assert stand_in.pass_by("output", dropped) == Decision("drop", Rule("drop", "udp", 54), "new")
-    assert stand_in.flows.state_of(answer.change(UDP, source_port=54)) == "new", "what was dropped began nothing"
+    assert firewall.pass_by("output", dropped) == Decision("drop", Rule("drop", "udp", 54), "new")
+    assert firewall.flows.state_of(answer.change(UDP, source_port=54)) == "new", "what was dropped began nothing"
 
 
 def test_what_is_no_ipv4_meets_no_rule() -> None:

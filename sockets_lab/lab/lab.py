@@ -128,6 +128,12 @@ def opened() -> Lab | None:
     return _opened[-1]() if _opened else None
 
 
+def neighbor(node: Node, address: str) -> Node | None:
+    """Return the other node of a node's lab that has this address; None: there is none, or it is closed."""
+    others = next((lab.nodes for lab in list(_all) if node in lab.nodes), ())
+    return next((one for one in others if one.address == address and one is not node and not one.closed), None)
+
+
 def _build(plan: list[dict[str, Any]], held: ExitStack) -> tuple[Node, ...]:
     """Build the nodes of a plan as network namespaces. Raises: LabUnavailable."""
     if os.environ.get("SOCKETS_LAB_NODES") == "loopback":

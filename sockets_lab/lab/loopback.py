@@ -30,6 +30,8 @@ NO_CABLE = Refused("ENOSYS", "nodes on loopback have no cable that could be cut 
 class LoopbackNode(Node):
     """A node without a stack of its own."""
 
+    own_stack = False
+
     def socket(self, family: int = socket.AF_INET, type: int = socket.SOCK_STREAM, proto: int = 0) -> socket.socket:
         """Make a socket; where all share one stack, it may as well be made here. Bind it to this node's address."""
         made = socket.socket(family, type, proto)

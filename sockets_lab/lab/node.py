@@ -36,7 +36,13 @@ def hardware_address(address: str) -> bytes:
 
 
 class Node:
-    """A node. Its methods run nothing in the notebook's own network."""
+    """A node. Its methods run nothing in the notebook's own network.
+
+    own_stack: whether it has a network stack of its own. firewall: what filters its packets; `filtering` finds it out.
+    """
+
+    own_stack = True
+    firewall: Any = None
 
     def __init__(self, place: int, name: str, address: str, work: Channel, service: Channel, cable: Control) -> None:
         self.place, self.name, self.address = place, name, address

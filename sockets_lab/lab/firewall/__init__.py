@@ -6,10 +6,10 @@ client find out.
 
 from sockets_lab.lab.firewall.answers import Answer
 from sockets_lab.lab.firewall.connections import Tracked
-from sockets_lab.lab.firewall.control import add, apply, clear, delete, differs, held, set_policy
+from sockets_lab.lab.firewall.control import add, apply, clear, decides, delete, differs, held, set_policy
 from sockets_lab.lab.firewall.logs import Log
 from sockets_lab.lab.firewall.probe import ask
 from sockets_lab.lab.firewall.rules import Rule
 from sockets_lab.lab.firewall.rulesets import Chain, Ruleset, Unread, incoming, outgoing, port_forward
 from sockets_lab.lab.firewall.services import SSH, WEB, Service
-from sockets_lab.lab.firewall.simulated import Decision, Logged, StandIn, decide, matches
+from sockets_lab.lab.firewall.simulated import Decision, Logged, SimulatedFirewall, decide, matches

@@ -21,7 +21,7 @@ class Answer:
         node's kernel did not even send it; "impossible" for whatever else. refused: what the kernel told, or None.
     four_tuple: of the client; said: the server's first bytes; seconds: until the outcome was known.
     sent, came: the packets of this question on the client's cable, each way; None where there is no cable.
-    by: who let it pass or not: "kernel", or "stand-in", which only stands in for it.
+    by: what let it pass or not: "kernel", or "simulated", a firewall that only the course's clients ask.
     """
 
     outcome: str

@@ -1,119 +1,166 @@
 """The filter of a node: give it rules, read back which it holds and what they have counted, take them away.
 
-In a lab of network stacks the filter is the kernel's own, nf_tables. A node is root over its own stack, so that no
-right and no program are needed for it. On loopback nodes the stand-in decides, over those who ask it: `ask` does.
+In a network stack of its own a node has the kernel's filter, nf_tables. It is root over its stack, so that no right and
+no program are needed for it. Where nodes share a stack, or where this kernel refuses the rules, a simulated firewall
+decides, over those who ask it: `ask` does.
 """
 
-import weakref
+import socket
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 
-from sockets_lab.errors import BadInput, Refused, attempt, refusal
+from sockets_lab.errors import BadInput, Refused, refusal
 from sockets_lab.lab import Node
 from sockets_lab.lab.firewall import kernel
 from sockets_lab.lab.firewall.rules import Rule
 from sockets_lab.lab.firewall.rulesets import Chain, Ruleset
-from sockets_lab.lab.firewall.simulated import StandIn
-from sockets_lab.lab.loopback import LoopbackNode
+from sockets_lab.lab.firewall.simulated import Logged, SimulatedFirewall
 
-NO_TRANSLATION = Refused("EOPNOTSUPP", "the stand-in of nodes on loopback changes no addresses and no ports")
-NOTHING = Ruleset()
+NO_PART = "this kernel has no packet filter (nf_tables), or lacks this part of it"
+LACKING = {"EOPNOTSUPP", "EPROTONOSUPPORT", "EAFNOSUPPORT", "EINVAL"}  # what a kernel answers that lacks it
+WHOLE = (kernel.install, kernel.try_out)  # they make all that they need: ENOENT too says that a part is missing
+SIMULATED = (
+    "here a simulated firewall in Python decides over packets made up like those that a client sends, and only the "
+    "course's clients ask it."
+)
 
-_stand_ins: weakref.WeakKeyDictionary[Node, StandIn] = weakref.WeakKeyDictionary()
+
+class Firewall(Protocol):
+    """What filters a node's packets. What is refused is returned, and all is as before.
+
+    by: "kernel" or "simulated". differs: a sentence, where it is not the kernel; else "".
+    """
+
+    by: str
+    differs: str
+
+    def apply(self, ruleset: Ruleset) -> Refused | None:
+        """Take this ruleset in the place of the one before, and count from 0."""
+
+    def add(self, hook: str, rule: Rule) -> Refused | None:
+        """Put a rule behind those of a chain that is there."""
+
+    def delete(self, hook: str, place: int) -> Refused | None:
+        """Take one rule away from a chain. Args: place: 1 = the first."""
+
+    def set_policy(self, hook: str, policy: str) -> Refused | None:
+        """Say what becomes of packets that no rule of a chain decides."""
+
+    def held(self) -> Ruleset | Refused:
+        """Read the rules, and what each has counted."""
+
+    def listen(self, heard: list[Logged] | None) -> socket.socket | None:
+        """Begin to log: into the list, or to the socket that is returned. None: no more. Raises: OSError."""
+
+
+class KernelFirewall:
+    """The filter of a node's own network stack."""
+
+    by, differs = "kernel", ""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def apply(self, ruleset: Ruleset) -> Refused | None:
+        return self._ask(kernel.install, ruleset)
+
+    def add(self, hook: str, rule: Rule) -> Refused | None:
+        return self._ask(kernel.append, hook, rule)
+
+    def delete(self, hook: str, place: int) -> Refused | None:
+        return self._ask(kernel.delete, hook, place)
+
+    def set_policy(self, hook: str, policy: str) -> Refused | None:
+        return self._ask(kernel.set_policy, hook, policy)
+
+    def held(self) -> Ruleset | Refused:
+        found: Ruleset | Refused = self._ask(kernel.installed)
+        return found
+
+    def listen(self, heard: list[Logged] | None) -> socket.socket | None:
+        from sockets_lab.lab.firewall.logs import open_log  # which imports this module
+
+        return None if heard is None else self._node.call(open_log)
+
+    def try_out(self) -> Refused | None:
+        """Find out whether it takes rules. Returns: None, or what this kernel refuses; all is as before."""
+        return self._ask(kernel.try_out)
+
+    def _ask(self, function: Callable[..., Any], *arguments: Ruleset | Rule | str | int) -> Any:
+        try:
+            return self._node.call(function, *arguments)
+        except OSError as error:
+            refused = refusal(error, "nftables")
+        lacking = {*LACKING, "ENOENT"} if function in WHOLE else LACKING
+        return replace(refused, because=NO_PART) if refused.name in lacking else refused
+
+
+def of(node: Node) -> Firewall:
+    """Return what filters a node's packets: the kernel, if it takes rules there; found out at the first call."""
+    if node.firewall is None:
+        if not node.own_stack:
+            why = "Nodes on loopback share this machine's own filter, which is not yours to change"
+            node.firewall = SimulatedFirewall(f"{why}: {SIMULATED}")
+        elif refused := (own := KernelFirewall(node)).try_out():
+            node.firewall = SimulatedFirewall(f"The kernel's packet filter cannot be had ({refused}): {SIMULATED}")
+        else:
+            node.firewall = own
+    found: Firewall = node.firewall
+    return found
 
 
 def apply(node: Node, ruleset: Ruleset) -> Refused | None:
     """Give a node this ruleset in the place of the one before; its counters begin at 0.
 
-    Connections that are known stay known. Returns: None, or what the kernel refused, and all is as before.
-    Raises: BadInput.
+    Connections that are known stay known. Returns: None, or what was refused, and all is as before. Raises: BadInput.
     """
     if not isinstance(ruleset, Ruleset):
         raise BadInput(f"{ruleset!r} is no ruleset: pass such as incoming(Rule('drop', 'tcp', port=80)).")
-    if not isinstance(node, LoopbackNode):
-        return _by_kernel(node, kernel.install, ruleset)
-    if any(chain.kind == "nat" for chain in ruleset.chains):
-        return NO_TRANSLATION
-    stand_in(node).take(ruleset)
-    return None
+    return of(node).apply(ruleset)
 
 
 def add(node: Node, rule: Rule, hook: str = "input") -> Refused | None:
     """Put a rule behind those of a chain that a node has; what these have counted stays.
 
-    Returns: None, or what the kernel refused (ENOENT: no ruleset with such a chain). Raises: BadInput.
+    Returns: None, or what was refused (ENOENT: no ruleset with such a chain). Raises: BadInput.
     """
-    alone = Chain(hook, (rule,))
-    if not isinstance(node, LoopbackNode):
-        return _by_kernel(node, kernel.append, hook, rule)
-    refused: Refused | None = attempt(stand_in(node).add, alone)
-    return refused
+    Chain(hook, (rule,))  # raises
+    return of(node).add(hook, rule)
 
 
 def delete(node: Node, place: int, hook: str = "input") -> Refused | None:
     """Take one rule away from a chain that a node has; what the others have counted stays.
 
-    Args: place: 1 = the first. Returns: None, or what the kernel refused (ENOENT: no such rule).
+    Args: place: 1 = the first. Returns: None, or what was refused (ENOENT: no such rule).
     """
-    if not isinstance(node, LoopbackNode):
-        return _by_kernel(node, kernel.delete, hook, place)
-    refused: Refused | None = attempt(stand_in(node).delete, hook, place)
-    return refused
+    return of(node).delete(hook, place)
 
 
 def set_policy(node: Node, policy: str, hook: str = "input") -> Refused | None:
     """Say what becomes of packets that no rule of a node's chain decides: "accept" or "drop". All else stays.
 
-    Returns: None, or what the kernel refused (ENOENT: no ruleset). Raises: BadInput.
+    Returns: None, or what was refused (ENOENT: no ruleset). Raises: BadInput.
     """
-    if not isinstance(node, LoopbackNode):
-        Chain(hook, policy=policy)
-        return _by_kernel(node, kernel.set_policy, hook, policy)
-    refused: Refused | None = attempt(stand_in(node).set_policy, hook, policy)
-    return refused
+    Chain(hook, policy=policy)  # raises
+    return of(node).set_policy(hook, policy)
 
 
 def held(node: Node) -> Ruleset | Refused:
     """Read which rules a node holds, and what each has counted. An empty ruleset: none."""
-    if isinstance(node, LoopbackNode):
-        return stand_in(node).ruleset
-    ruleset: Ruleset | Refused | None = _by_kernel(node, kernel.installed)
-    return NOTHING if ruleset is None else ruleset
+    return of(node).held()
 
 
 def clear(node: Node) -> Refused | None:
-    """Take a node's ruleset away, so that everything passes. Returns: None, or what the kernel refused."""
-    if not isinstance(node, LoopbackNode):
-        return _by_kernel(node, kernel.remove)
-    stand_in(node).take(NOTHING)
-    return None
-
-
-def stand_in(node: Node) -> StandIn:
-    """Return what decides for a node on loopback."""
-    return _stand_ins.setdefault(node, StandIn())
-
-
-def stand_in_at(address: str, but: Node) -> StandIn | None:
-    """Return what decides for the node on loopback with that address, another one than `but`; None: nobody."""
-    for node, one in list(_stand_ins.items()):
-        if node.address == address and node is not but and not node.closed:
-            return one
-    return None
-
-
-def _by_kernel(node: Node, function: Callable[..., Any], *arguments: Ruleset | Rule | str | int) -> Any:
-    try:
-        return node.call(function, *arguments)
-    except OSError as error:
-        return refusal(error, "nftables")
+    """Take a node's ruleset away, so that everything passes. Returns: None, or what was refused."""
+    return of(node).apply(Ruleset())
 
 
 def differs(node: Node) -> str:
-    """Say in a sentence who decides here, where it is not the kernel; else ""."""
-    if not isinstance(node, LoopbackNode):
-        return ""
-    return (
-        "Nodes on loopback share this machine's own filter, which is not yours to change: here a stand-in in Python "
-        "decides over packets made up like those that a client sends, and only the course's clients ask it."
-    )
+    """Say in a sentence what decides here, where it is not the kernel; else ""."""
+    return of(node).differs
+
+
+def decides(node: Node) -> str:
+    """Name what filters a node's packets: "kernel", or "simulated", a firewall that only the course's clients ask."""
+    return of(node).by

@@ -16,7 +16,7 @@ from sockets_lab.lab.firewall.encode import VERDICTS, expressions
 from sockets_lab.lab.firewall.expressions import TEXT, U32, Expression, pack, read
 from sockets_lab.lab.firewall.nfnetlink import NF_TABLES, Message
 from sockets_lab.lab.firewall.rules import HOOKS, Rule
-from sockets_lab.lab.firewall.rulesets import TABLE, Chain, Ruleset, Unread
+from sockets_lab.lab.firewall.rulesets import TABLE, Chain, Ruleset, Unread, incoming
 
 NEW_TABLE, DELETE_TABLE, NEW_CHAIN, GET_CHAIN, NEW_RULE, GET_RULE, DELETE_RULE = 0, 2, 3, 4, 6, 7, 8  # NFT_MSG_...
 APPEND = 0x800  # NLM_F_APPEND: behind the rules that are there
@@ -25,6 +25,7 @@ CHAIN_NAME, CHAIN_HOOK, CHAIN_POLICY, CHAIN_TYPE, HOOK_NUMBER, HOOK_PRIORITY = 3
 RULE_CHAIN, RULE_HANDLE, RULE_EXPRESSIONS = 2, 3, 4
 PLAIN = {TABLE_NAME, RULE_CHAIN, RULE_HANDLE, RULE_EXPRESSIONS, 6}  # 6: its place; what else a rule may have: a comment
 PRIORITY = {"prerouting": -100, "postrouting": 100}  # among all who hooked in there: dstnat, srcnat; else 0, filter
+TRIAL = (Rule("reject", "tcp", 80, state=("new",), log="trial"), Rule("reject", "udp"))  # with all that rules need
 ATTEMPTS = 5
 T = TypeVar("T")
 
@@ -34,11 +35,15 @@ def install(ruleset: Ruleset) -> None:
 
     Raises: OSError, and all is as before; BadInput.
     """
-    changes: list[Message] = [*_removal(), (NEW_TABLE, NLM_F_CREATE, _table())]
-    for chain in ruleset.chains:
-        changes.append((NEW_CHAIN, NLM_F_CREATE, _chain(chain)))
-        changes += [_appended(chain.hook, rule) for rule in chain.rules]
-    nfnetlink.change(NF_TABLES, changes)
+    new: list[Message] = [(NEW_TABLE, NLM_F_CREATE, _table())] if ruleset.chains else []
+    nfnetlink.change(NF_TABLES, [*_removal(), *new, *_chains(ruleset)])
+
+
+def try_out() -> None:
+    """Find out whether the kernel takes rules, with a table that is gone at the same moment. Raises: OSError."""
+    table = f"{TABLE}_trial"
+    begin, end = (NEW_TABLE, NLM_F_CREATE, _table(table)), (DELETE_TABLE, 0, _table(table))
+    nfnetlink.change(NF_TABLES, [begin, *_chains(incoming(*TRIAL), table), end])
 
 
 def append(hook: str, rule: Rule) -> None:
@@ -60,13 +65,8 @@ def set_policy(hook: str, policy: str) -> None:
     nfnetlink.change(NF_TABLES, [(NEW_CHAIN, NLM_F_CREATE, _chain(Chain(hook, policy=policy)))])
 
 
-def remove() -> None:
-    """Take the ruleset away, if there is one. Raises: OSError."""
-    nfnetlink.change(NF_TABLES, _removal())
-
-
-def installed() -> Ruleset | None:
-    """Read the ruleset that the kernel holds, and what its rules have counted; None: there is none. Raises: OSError.
+def installed() -> Ruleset:
+    """Read the ruleset that the kernel holds, and what its rules have counted. Raises: OSError.
 
     What others put into its table, as a chain that is hooked in at another place, is left out, as other tables are.
     """
@@ -88,7 +88,7 @@ def _rules() -> list[dict[int, bytes]]:
     return [attributes(packed) for packed in nfnetlink.held(NF_TABLES, GET_RULE, _table())]
 
 
-def _installed() -> Ruleset | None:
+def _installed() -> Ruleset:
     rules: dict[str, list[Rule | Unread]] = {}
     found = []
     for parts in _rules():
@@ -101,7 +101,7 @@ def _installed() -> Ruleset | None:
         if ours and all(parts.get(kind) == ours[kind] for kind in (CHAIN_HOOK, CHAIN_TYPE)):
             policy = next(word for word, code in VERDICTS.items() if code == U32.read(parts[CHAIN_POLICY]))
             found.append(Chain(name, tuple(rules.get(name, ())), policy))
-    return Ruleset(tuple(found)) if found else None
+    return Ruleset(tuple(found))
 
 
 def _removal() -> list[Message]:
@@ -109,21 +109,29 @@ def _removal() -> list[Message]:
     return [(NEW_TABLE, NLM_F_CREATE, _table()), (DELETE_TABLE, 0, _table())]
 
 
-def _table() -> bytes:
-    return attribute(TABLE_NAME, TEXT.pack(TABLE))
+def _chains(ruleset: Ruleset, table: str = TABLE) -> list[Message]:
+    made: list[Message] = []
+    for chain in ruleset.chains:
+        made.append((NEW_CHAIN, NLM_F_CREATE, _chain(chain, table)))
+        made += [_appended(chain.hook, rule, table) for rule in chain.rules]
+    return made
 
 
-def _chain(chain: Chain) -> bytes:
+def _table(table: str = TABLE) -> bytes:
+    return attribute(TABLE_NAME, TEXT.pack(table))
+
+
+def _chain(chain: Chain, table: str = TABLE) -> bytes:
     hook = attribute(HOOK_NUMBER, U32.pack([*HOOKS].index(chain.hook)))
     hook += attribute(HOOK_PRIORITY, PRIORITY.get(chain.hook, 0).to_bytes(4, "big", signed=True))
-    named = _table() + attribute(CHAIN_NAME, TEXT.pack(chain.hook)) + attribute(CHAIN_TYPE, TEXT.pack(chain.kind))
+    named = _table(table) + attribute(CHAIN_NAME, TEXT.pack(chain.hook)) + attribute(CHAIN_TYPE, TEXT.pack(chain.kind))
     return named + attribute(CHAIN_HOOK, hook) + attribute(CHAIN_POLICY, U32.pack(VERDICTS[chain.policy]))
 
 
-def _appended(hook: str, rule: Rule | Unread) -> Message:
+def _appended(hook: str, rule: Rule | Unread, table: str = TABLE) -> Message:
     if isinstance(rule, Unread):
         raise BadInput("a rule that could not be read cannot be written either: leave it out, or take it from nft.")
-    named = _table() + attribute(RULE_CHAIN, TEXT.pack(hook))
+    named = _table(table) + attribute(RULE_CHAIN, TEXT.pack(hook))
     return NEW_RULE, NLM_F_CREATE | APPEND, named + attribute(RULE_EXPRESSIONS, pack(expressions(rule)))
 
 

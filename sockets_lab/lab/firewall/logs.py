@@ -18,7 +18,6 @@ from sockets_lab.lab.firewall import control
 from sockets_lab.lab.firewall.nfnetlink import CONFIGURE_LOG, HEAD, IPV4, LOG, NETLINK_NETFILTER, tell
 from sockets_lab.lab.firewall.rules import LOG_GROUP
 from sockets_lab.lab.firewall.simulated import Logged
-from sockets_lab.lab.loopback import LoopbackNode
 
 COMMAND, MODE, TIMEOUT, AT_ONCE = 1, 2, 4, 5  # NFULA_CFG_CMD, _MODE, _TIMEOUT, _QTHRESH
 BIND, COPY_PACKET = 1, 2  # NFULNL_CFG_CMD_BIND, NFULNL_COPY_PACKET
@@ -38,13 +37,9 @@ class Log:
 
     def __init__(self, node: Node) -> None:
         self.lost = False
-        self._heard: list[Logged] = []  # from a stand-in
-        self._stand_in = control.stand_in(node) if isinstance(node, LoopbackNode) else None
-        self._sock: socket.socket | None = None
-        if self._stand_in:
-            self._stand_in.listeners.append(self._heard)
-        else:
-            self._sock = node.call(open_log)
+        self._heard: list[Logged] = []  # from a simulated firewall
+        self._filter = control.of(node)
+        self._sock = self._filter.listen(self._heard)
 
     def packets(self) -> tuple[Logged, ...]:
         """Return all that was logged since the last call, in its order. Never waits."""
@@ -73,8 +68,7 @@ class Log:
     def close(self) -> None:
         if self._sock:
             self._sock.close()
-        if self._stand_in:
-            self._stand_in.listeners[:] = [one for one in self._stand_in.listeners if one is not self._heard]
+        self._filter.listen(None)
 
     def __enter__(self) -> Self:
         return self

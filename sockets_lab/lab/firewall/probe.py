@@ -1,17 +1,17 @@
 """A client's question: does anybody answer there? How it ends, and what crosses the client's cable meanwhile."""
 
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 
 from sockets_lab.errors import BadInput, Refused, refusal
 from sockets_lab.headers import ICMPv4, IPv4, NotAPacket, Packet, dissect
 from sockets_lab.lab import Node
 from sockets_lab.lab.capture import Capture, Captured, make_socket
-from sockets_lab.lab.firewall import simulated_path
+from sockets_lab.lab.firewall import control, simulated_path
 from sockets_lab.lab.firewall.answers import Answer
 from sockets_lab.lab.firewall.flows import ports_of
-from sockets_lab.lab.firewall.reaching import bound, reach, reach_from
-from sockets_lab.lab.loopback import LoopbackNode
+from sockets_lab.lab.firewall.reaching import bound, reach_from
 from sockets_lab.model import TRANSPORTS, Endpoint, FourTuple, checked_port
 from sockets_lab.netns.cables import INTERFACE
 
@@ -36,13 +36,33 @@ def ask(
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not least <= seconds <= LONGEST:
             raise BadInput(f"{seconds!r} is no deadline: pass seconds from {SHORTEST} to {LONGEST:g}.")
     port = checked_port(source_port)
-    if isinstance(client, LoopbackNode):
-        return _on_loopback(client, port, server, protocol, deadline, say, hear)
-    with Capture(client.call(make_socket, INTERFACE, RING), RING) as cable:
+    question = server, protocol, deadline, say, hear
+    if control.decides(client) == "kernel":
+        return _reached(client, port, *question)
+    try:
+        with bound(client.address, port, protocol, client.socket) as sock:
+            name = FourTuple(Endpoint.of(sock.getsockname()), server)
+    except OSError as error:
+        return refusal(error)
+    if stopped := simulated_path.walk(client, name, protocol, say, deadline):
+        return stopped
+    answer = _reached(client, name.local.port, *question)  # what the simulated firewalls let pass is really sent
+    return answer if isinstance(answer, Refused) else replace(answer, by=simulated_path.decides(client, name))
+
+
+def _reached(
+    client: Node, source_port: int, server: Endpoint, protocol: str, deadline: float, say: bytes, hear: float
+) -> Answer | Refused:  # fmt: skip
+    with ExitStack() as stack:
+        cable = None
+        if client.own_stack:
+            ring = client.call(make_socket, INTERFACE, RING)
+            cable = stack.enter_context(Capture(ring, RING))
         answer: Answer | Refused = client.run(
-            reach_from, client.address, port, server, protocol, deadline, say, hear, patience=2 * LONGEST + deadline
-        )
-        return answer if isinstance(answer, Refused) else _with_packets(answer, cable.packets())
+            reach_from, client.address, source_port, server, protocol, deadline, say, hear,
+            patience=2 * LONGEST + deadline,
+        )  # fmt: skip
+        return answer if isinstance(answer, Refused) or not cable else _with_packets(answer, cable.packets())
 
 
 def _with_packets(answer: Answer, captured: Iterable[Captured]) -> Answer:
@@ -66,19 +86,3 @@ def _is_about(packet: Packet, name: FourTuple, outgoing: bool) -> bool:
     return ip is not None and (ip.source, ip.destination, *ports_of(packet)) == (
         source.address, destination.address, source.port, destination.port
     )  # fmt: skip
-
-
-def _on_loopback(
-    client: Node, source_port: int, server: Endpoint, protocol: str, deadline: float, say: bytes, hear: float
-) -> Answer | Refused:
-    """Ask where the stand-in decides; whatever it lets pass is really sent."""
-    try:
-        sock = bound(client.address, source_port, protocol)
-    except OSError as error:
-        return refusal(error)
-    with sock:
-        name = FourTuple(Endpoint.of(sock.getsockname()), server)
-        stopped = simulated_path.walk(client, name, protocol, say, deadline)
-        if stopped:
-            return stopped
-        return replace(reach(sock, server, protocol, deadline, say, hear), by=simulated_path.decides(client, name))

@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import time
+from collections.abc import Callable
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, refusal
@@ -42,9 +43,10 @@ def let_go() -> None:
         _kept.pop().close()
 
 
-def bound(address: str, source_port: int, protocol: str) -> socket.socket:
-    """Return a client's socket that has its name already. Raises: OSError."""
-    sock = socket.socket(socket.AF_INET, PROTOCOLS[protocol].type)
+def bound(address: str, source_port: int, protocol: str, make: Callable[..., socket.socket] = socket.socket
+          ) -> socket.socket:  # fmt: skip
+    """Return a client's socket that has its address already. Args: make: makes it. Raises: OSError."""
+    sock = make(socket.AF_INET, PROTOCOLS[protocol].type)
     try:
         if source_port:  # it may be in TIME_WAIT, from the question before
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

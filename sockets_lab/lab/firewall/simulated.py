@@ -1,20 +1,21 @@
-"""A stand-in for the kernel's packet filter: the same rules, decided here over packets that are handed in.
+"""A simulated firewall: the same rules as the kernel's packet filter has, decided here over packets that are handed in.
 
-It touches no socket and changes no packet. It explains which rule met a captured packet, and where a machine has no
-network stacks of one's own, and so no filter that a learner may fill, the lesson's clients ask it.
+It touches no socket and changes no packet. It explains which rule met a captured packet, and where the kernel gives a
+learner no filter to fill, the lesson's clients ask it.
 
 Source: nft(8).
 """
 
-import errno
 import time
 from dataclasses import dataclass, replace
 
-from sockets_lab.errors import BadInput
+from sockets_lab.errors import Refused
 from sockets_lab.headers import IPv4, Packet
 from sockets_lab.lab.firewall.flows import Flows, ports_of
 from sockets_lab.lab.firewall.rules import NUMBERS, Ports, Rule
 from sockets_lab.lab.firewall.rulesets import Chain, Ruleset
+
+NO_TRANSLATION = Refused("EOPNOTSUPP", "the simulated firewall changes no addresses and no ports")
 
 
 @dataclass(frozen=True)
@@ -62,45 +63,52 @@ def decide(chain: Chain, packet: Packet, state: str = "new") -> tuple[Decision, 
     return Decision(chain.policy, None, state), tuple(met)
 
 
-class StandIn:
-    """One node's filter: a ruleset, what its rules have counted, and the connections that it has seen."""
+class SimulatedFirewall:
+    """One node's filter: a ruleset, what its rules have counted, and the connections that it has seen.
 
-    def __init__(self, ruleset: Ruleset = Ruleset()) -> None:  # noqa: B008  a value, which never changes
-        self.listeners: list[list[Logged]] = []  # to each of them what is logged is added
+    Args: differs: says in a sentence that it is not the kernel that decides. Its methods are those of `Firewall`.
+    """
+
+    by = "simulated"
+
+    def __init__(self, differs: str = "") -> None:
+        self.differs = differs
+        self.heard: list[Logged] | None = None  # what is logged, where somebody listens
         self.flows = Flows()
-        self.take(ruleset)
+        self.ruleset = Ruleset()
 
-    def take(self, ruleset: Ruleset) -> None:
-        """Take another ruleset, and count from 0; connections that are known stay known. Raises: BadInput."""
+    def apply(self, ruleset: Ruleset) -> Refused | None:
+        """Take another ruleset; connections that are known stay known."""
         if any(chain.kind == "nat" for chain in ruleset.chains):
-            raise BadInput("the stand-in changes no addresses: pass chains for input, output and forward only.")
+            return NO_TRANSLATION
         self.ruleset = Ruleset(tuple(_from_zero(chain) for chain in ruleset.chains))
+        return None
 
-    def add(self, alone: Chain) -> None:
-        """Put the rules of a chain behind those at its hook; what these have counted stays. Raises: as `delete`."""
-        chain = self._chain(alone.hook)
-        self._put(replace(chain, rules=(*chain.rules, *_from_zero(alone).rules)))
+    def add(self, hook: str, rule: Rule) -> Refused | None:
+        chain = self.ruleset.chain(hook)
+        return self._put(replace(chain, rules=(*chain.rules, replace(rule, packets=0, octets=0))))
 
-    def delete(self, hook: str, place: int) -> None:
-        """Take one rule away. Args: place: 1 = the first. Raises: OSError (ENOENT: there is none)."""
-        chain = self._chain(hook)
+    def delete(self, hook: str, place: int) -> Refused | None:
+        chain = self.ruleset.chain(hook)
         if not 1 <= place <= len(chain.rules):
-            raise OSError(errno.ENOENT, f"the chain has no rule {place}")
-        self._put(replace(chain, rules=chain.rules[: place - 1] + chain.rules[place:]))
+            return Refused("ENOENT", f"the chain has no rule {place}")
+        return self._put(replace(chain, rules=chain.rules[: place - 1] + chain.rules[place:]))
 
-    def set_policy(self, hook: str, policy: str) -> None:
-        """Say what becomes of packets that no rule at a hook decides. Raises: as `delete`; BadInput."""
-        self._put(replace(self._chain(hook), policy=policy))
+    def set_policy(self, hook: str, policy: str) -> Refused | None:
+        return self._put(replace(self.ruleset.chain(hook), policy=policy))
 
-    def _chain(self, hook: str) -> Chain:
-        for chain in self.ruleset.chains:
-            if chain.hook == hook:
-                return chain
-        raise OSError(errno.ENOENT, f"there is no chain at {hook}")
+    def held(self) -> Ruleset | Refused:
+        return self.ruleset
 
-    def _put(self, chain: Chain) -> None:
+    def listen(self, heard: list[Logged] | None) -> None:
+        self.heard = heard
+
+    def _put(self, chain: Chain) -> Refused | None:
         others = tuple(one for one in self.ruleset.chains if one.hook != chain.hook)
+        if len(others) == len(self.ruleset.chains):
+            return Refused("ENOENT", f"there is no chain at {chain.hook}")
         self.ruleset = Ruleset((*others, chain))
+        return None
 
     def pass_by(self, hook: str, packet: Packet) -> Decision:
         """Decide over a packet at a hook, count it, and remember its connection where it may pass."""
@@ -108,9 +116,8 @@ class StandIn:
         chain = self.ruleset.chain(hook)
         decision, met = decide(chain, packet, state)
         for rule in (chain.rules[place] for place in met):
-            if isinstance(rule, Rule) and rule.log:
-                for listener in self.listeners:
-                    listener.append(Logged(time.time_ns(), rule.log, packet))
+            if isinstance(rule, Rule) and rule.log and self.heard is not None:
+                self.heard.append(Logged(time.time_ns(), rule.log, packet))
         self.ruleset = Ruleset(tuple(
             _counted(chain, met, packet) if chain.hook == hook else chain for chain in self.ruleset.chains
         ))  # fmt: skip

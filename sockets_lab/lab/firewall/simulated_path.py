@@ -1,4 +1,4 @@
-"""Lead a client's question, and its answer, past the stand-ins of both nodes: where the kernel's filter is not ours."""
+"""Lead a client's question, and its answer, past the simulated firewalls of both nodes."""
 
 import errno
 import os
@@ -10,35 +10,46 @@ from sockets_lab.lab import Node
 from sockets_lab.lab.firewall import control
 from sockets_lab.lab.firewall.answers import OUTCOMES, Answer
 from sockets_lab.lab.firewall.rules import RESET
-from sockets_lab.lab.firewall.simulated import Decision, StandIn
+from sockets_lab.lab.firewall.simulated import Decision, SimulatedFirewall
+from sockets_lab.lab.lab import neighbor
 from sockets_lab.model import FourTuple
 
 SILENCE = 0  # instead of an errno: nothing comes
 
 
 def walk(client: Node, name: FourTuple, protocol: str, say: bytes, deadline: float) -> Answer | None:
-    """Ask the stand-ins. Returns: how the question ends, after the wait that it costs; None, where it passes.
+    """Ask the simulated firewalls. Returns: how the question ends, after the wait that it costs; None: it passes.
 
     Args: as for `ask`. The answer is taken to be one of the same protocol, whether or not anybody listens there.
     """
     begin = time.monotonic()
-    here, there = control.stand_in(client), control.stand_in_at(name.remote.address, client)
+    here, there = _both(client, name)
     number = _stopped(here, there, name, protocol, say)
     if number is None:
         return None
     if number == SILENCE:
         time.sleep(deadline)
     refused = refusal(OSError(number, os.strerror(number)) if number else TimeoutError())
-    return Answer(OUTCOMES[refused.name], name, refused, b"", time.monotonic() - begin, by="stand-in")
+    return Answer(OUTCOMES[refused.name], name, refused, b"", time.monotonic() - begin, by="simulated")
 
 
 def decides(client: Node, name: FourTuple) -> str:
-    """Name who lets a question pass: the stand-in, where it has rules for one of both nodes."""
-    both = (control.stand_in(client), control.stand_in_at(name.remote.address, client))
-    return "stand-in" if any(one and one.ruleset.chains for one in both) else "kernel"
+    """Name what lets a question pass: the simulated firewall, where it has rules for one of both nodes."""
+    return "simulated" if any(one and one.ruleset.chains for one in _both(client, name)) else "kernel"
 
 
-def _stopped(here: StandIn | None, there: StandIn | None, name: FourTuple, protocol: str, say: bytes) -> int | None:
+def _both(client: Node, name: FourTuple) -> tuple[SimulatedFirewall | None, SimulatedFirewall | None]:
+    """Return the simulated firewalls of the client and the server; None: it has none."""
+    return _simulated(client), _simulated(neighbor(client, name.remote.address))
+
+
+def _simulated(node: Node | None) -> SimulatedFirewall | None:
+    found = control.of(node) if node else None
+    return found if isinstance(found, SimulatedFirewall) else None
+
+
+def _stopped(here: SimulatedFirewall | None, there: SimulatedFirewall | None, name: FourTuple, protocol: str,
+             say: bytes) -> int | None:  # fmt: skip
     """Return what the client is told, as an errno or SILENCE, where its question or the answer is stopped."""
     question, answer = _packet(name, protocol, say), _packet(name.reversed(), protocol, b"", ack=1)
     if decision := _denied(here, "output", question):
@@ -58,8 +69,8 @@ def _packet(name: FourTuple, protocol: str, payload: bytes, ack: int = 0) -> Pac
     return compose(ip, UDP(source_port=name.local.port, destination_port=name.remote.port), payload=payload)
 
 
-def _denied(stand_in: StandIn | None, hook: str, packet: Packet) -> Decision | None:
-    decision = stand_in.pass_by(hook, packet) if stand_in else None
+def _denied(simulated: SimulatedFirewall | None, hook: str, packet: Packet) -> Decision | None:
+    decision = simulated.pass_by(hook, packet) if simulated else None
     return decision if decision and decision.verdict != "accept" else None
 
 

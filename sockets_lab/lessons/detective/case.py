@@ -19,7 +19,7 @@ from sockets_lab.model import TRANSPORTS, Endpoint, FourTuple, SocketRow
 from sockets_lab.netns.settings import set_ephemeral_range
 
 CUSTOMER, SERVER = "10.20.30.40", "50.60.70.80"
-ANY_PORT = 50000  # stands for the customer's own, where the stand-in of a filter is asked before there is one
+ANY_PORT = 50000  # in the place of the customer's own, where a simulated firewall is asked before there is one
 OUTCOMES = {"silence": "silence", "refused": "refused", "unreachable": "failed", "forbidden": "silence"}
 
 
@@ -76,15 +76,13 @@ class Case:
         return self.stopped(self.endpoint, patience) or self.visit(patience=patience)
 
     def visit(self, endpoint: Endpoint | None = None, patience: float = PATIENCE, farewell: float = FAREWELL) -> Visit:
-        """Let a program at A ask, past any stand-in of a filter. Args: as for `customers.visit`."""
+        """Let a program at A ask, past any simulated firewall. Args: as for `customers.visit`."""
         asks = partial(customers.visit, patience=patience, source=self.source, farewell=farewell)
         found: Visit = self.A.run(asks, endpoint or self.endpoint, self.protocol, self.answer)
         return found
 
     def stopped(self, endpoint: Endpoint, patience: float) -> Visit | None:
-        """Ask the stand-ins, where the kernel's filter is not ours; None where they let a customer pass."""
-        if not self.shares_stack:
-            return None
+        """Ask the simulated firewalls, where it is not the kernel that filters; None: they let a customer pass."""
         name = FourTuple(Endpoint(self.A.address, ANY_PORT), endpoint)
         stopped = simulated_path.walk(self.A, name, self.protocol, customers.WANTED, patience)
         return Visit(OUTCOMES[stopped.outcome], refused=stopped.refused) if stopped else None

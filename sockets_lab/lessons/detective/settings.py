@@ -6,7 +6,6 @@ from typing import Any
 from sockets_lab import guard
 from sockets_lab.errors import BadInput
 from sockets_lab.lab import Node
-from sockets_lab.lab.loopback import LoopbackNode
 from sockets_lab.model import TRANSPORTS, Endpoint, checked_port, whole_number
 
 SERVICE = {
@@ -43,7 +42,7 @@ def _address(node: Node, _: str, value: Any) -> str:
     """Let a program listen at its node's own addresses, and everywhere only where everywhere is the lab."""
     endpoint = Endpoint(value, 0)
     if endpoint.is_wildcard:
-        if isinstance(node, LoopbackNode):
+        if not node.own_stack:
             raise BadInput(f"{value} would be every network of this machine here: pass {node.address}.")
     elif endpoint.address != node.address:
         guard.destination(endpoint)

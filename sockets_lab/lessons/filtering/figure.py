@@ -84,7 +84,7 @@ def replies(found: Sequence[Replies] | Refused) -> Table:
 
 
 def _decider(answers: Iterable[Answer]) -> str:
-    return " Here a stand-in decides." if any(one.by == "stand-in" for one in answers) else ""
+    return " Here a simulated firewall decides." if any(one.by == "simulated" for one in answers) else ""
 
 
 def _count(number: int | None) -> str:

@@ -16,7 +16,7 @@ from sockets_lab.lab.firewall.connections import Tracked, connections
 from sockets_lab.lab.firewall.reaching import let_go, reach_and_keep
 from sockets_lab.lab.firewall.rulesets import Ruleset, port_forward
 from sockets_lab.lab.firewall.services import Service
-from sockets_lab.lab.loopback import LoopbackNode
+from sockets_lab.lab.firewall.simulated import NO_TRANSLATION
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 from sockets_lab.netns.settings import set_forwarding
 
@@ -28,16 +28,16 @@ def be_gateway(node: Node, on: bool = True) -> Refused | None:
 
     It then keeps to itself that there may be a shorter way, which it would else tell by ICMP (RFC 792, Redirect).
     """
-    if isinstance(node, LoopbackNode):
-        return control.NO_TRANSLATION
+    if control.decides(node) != "kernel":
+        return NO_TRANSLATION
     refused: Refused | None = attempt(node.call, set_forwarding, on)
     return refused
 
 
 def tracked(node: Node) -> tuple[Tracked, ...] | Refused:
     """List the TCP and UDP connections that a node's kernel tracks: those that its rules made it look at."""
-    if isinstance(node, LoopbackNode):
-        return control.NO_TRANSLATION
+    if control.decides(node) != "kernel":
+        return NO_TRANSLATION
     found: tuple[Tracked, ...] | Refused = attempt(node.call, connections)
     return found
 

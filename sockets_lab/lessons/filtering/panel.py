@@ -144,7 +144,7 @@ class FilteringPanel(Panel):
         met = [f"{place}" for place, (old, new) in enumerate(zip(before, now, strict=False), 1) if new > old]
         which = f"Rule {' and '.join(met)} met packets of it." if met else "No rule met a packet of it."
         logged = f" Logged: {len(asked.logged)}." if asked.logged else ""
-        by = "" if answer.by == "kernel" else " A stand-in decided."
+        by = "" if answer.by == "kernel" else " The simulated firewall decided."
         self.draw(rules(asked.rules))
         self.ladder.value = "" if asked.packets is None else ladder(asked.packets, bench.lab.addresses).html()
         heard = f" and hears {answer.said.decode(errors='replace').splitlines()[0]}" if answer.said else ""

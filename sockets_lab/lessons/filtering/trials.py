@@ -12,7 +12,6 @@ from sockets_lab.lab.firewall.probe import ask
 from sockets_lab.lab.firewall.rules import ANSWERS, RESET, Rule
 from sockets_lab.lab.firewall.rulesets import Ruleset, incoming
 from sockets_lab.lab.firewall.services import Service
-from sockets_lab.lab.loopback import LoopbackNode
 from sockets_lab.model import Endpoint
 from sockets_lab.netns.settings import set_icmp_pause
 
@@ -94,8 +93,7 @@ def every_error_told(node: Node) -> Iterator[None]:
 
     Where that setting may only be read, as in some containers, the first six are told of, and then one a second.
     """
-    on_loopback = isinstance(node, LoopbackNode)
-    before = NO_SETTING if on_loopback else attempt(node.call, set_icmp_pause, 0)
+    before = attempt(node.call, set_icmp_pause, 0) if node.own_stack else NO_SETTING
     try:
         yield
     finally:

@@ -59,7 +59,7 @@ class FirewallGate(UserspaceGate):
 
     def close(self) -> None:
         if self._listening:
-            self._place.filter(None)
+            self._place.filter(Ruleset())
         super().close()
 
     def _apply(self) -> None:

@@ -17,8 +17,8 @@ from sockets_lab.netns.cables import INTERFACE
 RING = 1 << 20  # bytes: 512 packets wait until somebody looks
 
 
-def _no_filter(_: Ruleset | None) -> Refused:
-    return Refused("ENOSYS", "nodes on loopback share this machine's packet filter, which is not yours to change")
+def _no_filter(_: Ruleset) -> Refused:
+    return Refused("ENOSYS", "no packet filter of a kernel is yours to change here")
 
 
 @dataclass(frozen=True)
@@ -26,14 +26,14 @@ class Place:
     """A host to live on.
 
     socket: makes sockets of its stack. tap: makes a socket that gets a copy of what crosses its cable, with a ring of
-    RING bytes; None where nothing can be captured. filter: gives its kernel's packet filter a ruleset, or takes it away
-    (None); it returns what the kernel refused.
+    RING bytes; None where nothing can be captured. filter: gives its kernel's packet filter a ruleset in the place of
+    the one before, an empty one too; it returns what the kernel refused.
     """
 
     address: str
     socket: Callable[[int, int], sockets.socket]
     tap: Callable[[], sockets.socket] | None = None
-    filter: Callable[[Ruleset | None], Refused | None] = _no_filter
+    filter: Callable[[Ruleset], Refused | None] = _no_filter
 
     def bound(self, kind: int, port: int, exact: bool = False) -> sockets.socket:
         """Make a socket that never blocks, bound to this port, or where it is taken, to one that the kernel chooses.
@@ -59,19 +59,20 @@ class Place:
 
 def place_of(lab: Lab, node: Node) -> Place:
     """Return the place of a node, for a daemon that runs in the notebook."""
-    if lab.kind != "namespaces":
+    if not node.own_stack:
         return Place(node.address, node.socket)
 
     def tap() -> sockets.socket:
         return node.call(make_socket, INTERFACE, RING)
 
-    def give_rules(ruleset: Ruleset | None) -> Refused | None:
+    def give_rules(ruleset: Ruleset) -> Refused | None:
         try:
-            return firewall.apply(node, ruleset) if ruleset else firewall.clear(node)
+            return firewall.apply(node, ruleset)
         except NodeError as gone:
             return Refused("unknown", str(gone))
 
-    return Place(node.address, node.socket, tap, give_rules)
+    filters = firewall.decides(node) == "kernel"  # a simulated firewall would not meet those who try the door
+    return Place(node.address, node.socket, tap, give_rules if filters else _no_filter)
 
 
 def here() -> Place:
@@ -81,8 +82,8 @@ def here() -> Place:
     from sockets_lab.lab import capture
     from sockets_lab.lab.firewall import kernel
 
-    def give_rules(ruleset: Ruleset | None) -> Refused | None:
-        refused: Refused | None = attempt(kernel.install, ruleset) if ruleset else attempt(kernel.remove)
+    def give_rules(ruleset: Ruleset) -> Refused | None:
+        refused: Refused | None = attempt(kernel.install, ruleset)
         return refused
 
     return Place(guard.interface(), sockets.socket, lambda: capture.make_socket(INTERFACE, RING), give_rules)

@@ -1,14 +1,12 @@
-"""Ports that stay silent: a firewall's rule drops what comes for them, or a full queue stands in for it."""
+"""Ports that stay silent: a firewall's rule drops what comes for them, or a full queue takes its place."""
 
 import select
 import socket
 from contextlib import ExitStack
 from typing import Self
 
-from sockets_lab.errors import Refused
 from sockets_lab.lab import Node
-from sockets_lab.lab.firewall import Rule, apply, clear, incoming
-from sockets_lab.lab.loopback import LoopbackNode
+from sockets_lab.lab.firewall import Rule, apply, clear, decides, incoming
 from sockets_lab.model import checked_port
 
 MOST = 20  # clients until a queue must be full
@@ -20,18 +18,17 @@ class Silence:
 
     A rule of the node's own packet filter does it, in the place of the rules that the node has. Where there is no such
     filter, a listener whose queue of connections is full: to whoever asks, its kernel does not answer either.
-    how: the rules, or a sentence about the stand-in. Raises: BadInput; OSError, where a stand-in's port is taken.
+    how: the rules, or a sentence about the listeners. Raises: BadInput; OSError, where a listener's port is taken.
     """
 
     def __init__(self, node: Node, *ports: int) -> None:
         self.node, self._held = node, ExitStack()
         rules = [Rule("drop", "tcp", port=checked_port(port)) for port in ports]
-        on_loopback = isinstance(node, LoopbackNode)
-        if not on_loopback and not isinstance(apply(node, incoming(*rules)), Refused):
+        if decides(node) == "kernel" and not apply(node, incoming(*rules)):
             self.how = "\n".join(map(str, rules))
             self._held.callback(self._clear)
             return
-        self.how = "Listeners whose queues are full stand in for a rule that drops: they give no answer either."
+        self.how = "Listeners whose queues are full take the place of a rule that drops: they give no answer either."
         with ExitStack() as held:
             for port in ports:
                 _full(node, port, held)

@@ -1,5 +1,6 @@
 """Faults on the way: a firewall in between, a forwarder that leads nowhere, no port left for the one who calls."""
 
+from sockets_lab.errors import BadInput
 from sockets_lab.lab import firewall
 from sockets_lab.lab.firewall import Rule
 from sockets_lab.lessons.detective.case import Case
@@ -25,8 +26,8 @@ def filtered(case: Case) -> None:
         known = Rule("accept", state=("established", "related"))
         ruleset = firewall.incoming(known, Rule("accept", "tcp", port - lot.randrange(1, 10)), policy="drop")
     case.serve()
-    refused = firewall.apply(case.B, ruleset)
-    assert refused is None, refused
+    if refused := firewall.apply(case.B, ruleset):
+        raise BadInput(f"This machine cannot be made: B's firewall refused its rules. {refused}.")
 
 
 def forwarder(case: Case) -> None:

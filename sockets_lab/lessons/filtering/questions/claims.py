@@ -24,7 +24,7 @@ def in_lab(measure: Callable[[Lab], Measured]) -> Callable[[], Measured]:
 
 
 def _decider(lab: Lab) -> str:
-    return "" if lab.kind == "namespaces" else "by a stand-in: "
+    return "" if firewall.decides(lab.nodes[1]) == "kernel" else "by a simulated firewall: "
 
 
 def _on_the_way(lab: Lab) -> Measured:

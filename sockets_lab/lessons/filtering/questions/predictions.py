@@ -28,7 +28,8 @@ def _reject() -> str:
     empty, ruled = found[0].closed, found[1].open
     if [one.refused and one.refused.name for one in (empty, ruled)].count(None) or empty.outcome != ruled.outcome:
         return "error"
-    return "nothing" if empty.told == ruled.told else "packet"
+    unseen = None in (empty.came, ruled.came)
+    return "nothing" if unseen or empty.told == ruled.told else "packet"
 
 
 def _programs() -> str:
@@ -137,7 +138,8 @@ PREDICTIONS = (
          Choice("silence", "no connection", "The packet reaches C, and its source is A. So C answers A, straight, as "
                 "C. A waits for an answer from B, and knows nothing of C.")),
         _masquerade,
-        (replace(NO_FILTER, because="Nodes on loopback share this machine's own filter, which is not yours to change. "
-                 "Between real nodes no connection comes to be: C answers A straight, and A waits for B."),),
+        (replace(NO_FILTER, because="No kernel's filter is yours to fill here, and the simulated firewall changes no "
+                 "addresses. Between real nodes with filters no connection comes to be: C answers A straight, and A "
+                 "waits for B."),),
     ),
 )  # fmt: skip

@@ -51,10 +51,10 @@ def _comes_in(lab: Lab, node: Node, wait: float) -> bool:
 def _admits(lab: Lab, node: Node) -> bool | None:
     """Whether B's kernel has a rule that lets this node in at the door, and one that drops all others.
 
-    None: nobody can tell, because on loopback, and with a kernel that has no nf_tables, another gate keeps the door.
+    None: nobody can tell, because where the kernel does not filter, another gate keeps the door.
     """
     held = firewall.held(lab["B"])
-    if lab.kind != "namespaces" or isinstance(held, Refused):
+    if firewall.decides(lab["B"]) != "kernel" or isinstance(held, Refused):
         return None
     rules = [rule for chain in held.chains if chain.hook == "input" for rule in chain.rules]
     return Rule("accept", "tcp", DOOR, source=node.address) in rules and Rule("drop", "tcp", DOOR) in rules

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 from jupyter_client.manager import KernelManager
 
-from sockets_lab.kernel.machine import descriptor_limits, try_namespaces
+from sockets_lab.kernel.machine import descriptor_limits, try_firewall, try_namespaces
 
 # Before the first kernel starts: kernels inherit this, so per-learner numbers are those of the saved outputs, and no
 # progress goes from one notebook to the next.
 os.environ.update(SOCKETS_LAB_LEARNER="reader", SOCKETS_LAB_DATA="")
 
 WITH_NODES = re.compile(r"\bLab\(|detective\.take\(")  # what a notebook calls that makes nodes
+WITH_FILTER = re.compile(r"import.*\b(detective|filtering|firewall|knocking|scanning)\b")  # what gives a node's filter rules
 
 _folder = tempfile.TemporaryDirectory(prefix="kernels-")
 atexit.register(_folder.cleanup)
@@ -39,12 +40,12 @@ if os.name == "posix":
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run notebooks with nodes without comparing what they print, where nodes or their high descriptors are refused.
+    """Run notebooks without comparing what they print, where nodes, their high descriptors or their filter are refused.
 
     They then name this machine's loopback addresses, and say what differs.
     """
-    if try_namespaces() is True and descriptor_limits()[1] >= 1024:
-        return
+    differ = [] if try_namespaces() is True and descriptor_limits()[1] >= 1024 else [WITH_NODES]
+    differ += [] if try_firewall() is True else [WITH_FILTER]
     for item in items:
-        if item.path.suffix == ".ipynb" and WITH_NODES.search(item.path.read_text(encoding="utf-8")):
+        if item.path.suffix == ".ipynb" and any(one.search(item.path.read_text(encoding="utf-8")) for one in differ):
             item.options["check"] = False  # type: ignore[attr-defined]  # nbval's cells have them

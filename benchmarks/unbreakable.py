@@ -32,6 +32,7 @@ FAULTS = {
     "no-proc": poorer.no_proc,
     "hidden-proc": poorer.hidden_proc,
     "no-namespaces": poorer.no_namespaces,
+    "no-firewall": poorer.no_firewall,
     "read-only-home": poorer.read_only_home,
     "clock": clock.set_back,
     "taken-ports": neighbours.taken_ports,

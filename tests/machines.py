@@ -46,7 +46,7 @@ NO_IPV6 = inside("ip link set lo up", "echo 1 >/proc/sys/net/ipv6/conf/all/disab
 NO_IPV6 += [*REFUSING, "ipv6"]
 NO_SERVICES = inside("mount --bind /dev/null /etc/services")
 NO_PROC = inside("mount -t tmpfs none /proc")
-NO_NAMESPACES = [*REFUSING, "namespaces"]
+NO_NAMESPACES, NO_FIREWALL = [*REFUSING, "namespaces"], [*REFUSING, "firewall"]
 READ_ONLY_HOME = inside(
     'mkdir "$TMPDIR/home"', 'mount --bind "$TMPDIR/home" "$TMPDIR/home"',
     'mount -o remount,bind,ro "$TMPDIR/home"', 'export HOME="$TMPDIR/home"', "unset SOCKETS_LAB_DATA",

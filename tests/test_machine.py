@@ -13,6 +13,8 @@ from pathlib import Path
 
 import psutil
 import pytest
+from labs import needs_namespaces
+from machines import NO_FIREWALL
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.kernel import machine, table
@@ -45,6 +47,18 @@ def test_the_passport_leaves_nothing_behind():
     assert psutil.Process().children(recursive=True) == children
     if ours:
         assert os.readlink("/proc/self/ns/net") == ours
+
+
+@needs_namespaces
+def test_the_firewall_is_an_ability_of_its_own_and_a_node_finds_the_same():
+    program = (
+        "from sockets_lab import filtering, machine, nodes\n"
+        "with Lab(A='10.20.30.40', B='50.60.70.80') as lab:\n"
+        "    print(machine.try_namespaces(), machine.passport()[-1].value, filtering.decides(lab.A), sep=', ')\n"
+    )
+    for before, said in ((NO_FIREWALL, "True, refused: EPROTONOSUPPORT, simulated"), ([], "True, takes rules, kernel")):
+        done = subprocess.run([*before, sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+        assert done.stdout.strip() == said, done.stderr
 
 
 def test_the_passport_does_not_keep_its_reader_waiting():

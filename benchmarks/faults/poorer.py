@@ -85,6 +85,7 @@ no_services = _missing("no /etc/services", machines.NO_SERVICES)
 no_proc = _missing("no /proc at all", machines.NO_PROC)
 hidden_proc = _missing("another user, from whom /proc hides all other processes", machines.HIDDEN_PROC)
 no_namespaces = _missing("no namespaces", machines.NO_NAMESPACES)
+no_firewall = _missing("no packet filter", machines.NO_FIREWALL)
 read_only_home = _missing("read-only home folder", machines.READ_ONLY_HOME)
 
 

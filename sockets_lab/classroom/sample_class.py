@@ -29,10 +29,10 @@ Machine = dict[str, tuple[str, bool | None]]
 KINDS: tuple[tuple[int, Machine], ...] = (
     (10, {}),
     (5, {"command-line tools": ("ss", True), "limit of descriptors": ("65536 now, 65536 at most", True),
-         "network namespaces": ("refused: EPERM", False)}),
+         "network namespaces": ("refused: EPERM", False), "packet filter": ("refused: EPERM", False)}),
     (3, {"socket table": ("this process only, through psutil", False), "command-line tools": ("lsof", True),
          "limit of descriptors": ("256 now, any number at most", True),
-         "network namespaces": ("refused: ENOSYS", False),
+         "network namespaces": ("refused: ENOSYS", False), "packet filter": ("refused: ENOSYS", False),
          "more loopback addresses": ("127.0.0.1 alone", False), "a port range per socket": ("not obeyed", False),
          "ports the kernel chooses": ("not told; 49152-65535 seen", True)}),
     (2, {"IPv6 on loopback": ("::1 is not here", False), "IPv4 on IPv6 sockets": ("a socket serves one", False),
@@ -45,7 +45,7 @@ USUAL: Machine = {
     "ports below 1024": ("you may bind 1024 and above", False), "ports the kernel chooses": ("32768-60999", True),
     "names of services": ("there is a list", True), "SO_REUSEPORT": ("two sockets share a port", True),
     "more loopback addresses": ("all of 127.0.0.0/8", True), "a port range per socket": ("obeyed", True),
-    "network namespaces": ("can be made", True),
+    "network namespaces": ("can be made", True), "packet filter": ("takes rules", True),
 }  # fmt: skip
 UNKNOWN = ("not known", None)
 

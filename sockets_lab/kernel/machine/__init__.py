@@ -2,7 +2,7 @@
 
 from sockets_lab.kernel.machine.credentials import Ticket, folder, is_name, read_ticket, ticket
 from sockets_lab.kernel.machine.learners import OWN_GROUPS, home_address, home_group, learner
-from sockets_lab.kernel.machine.namespaces import try_namespaces
+from sockets_lab.kernel.machine.namespaces import try_firewall, try_namespaces
 from sockets_lab.kernel.machine.passport import Ability, passport
 from sockets_lab.kernel.machine.probes import (
     IP_LOCAL_PORT_RANGE,

@@ -1,18 +1,25 @@
-"""Whether this user may make a network stack of one's own here, found out by doing it. Nothing is left behind."""
+"""Whether this user may make a network stack of one's own here, and fill its filter, found out by doing it.
+
+Nothing is left behind.
+"""
 
 import os
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
+import sockets_lab
 from sockets_lab.errors import Refused, refusal
 
 DEADLINE = 5.0  # seconds
+COURSE = str(Path(sockets_lab.__file__).parents[1])
 
 # unshare(CLONE_NEWUSER | CLONE_NEWNET), then the first thing that only its owner may do: switch its loopback on.
-# Some systems allow the first and refuse the second. Prints the errno, 0 for success.
+# Some systems allow the first and refuse the second. Then, where there are arguments, its packet filter: they are the
+# folders from which the course is imported. Prints the errno, 0 for success.
 TRIAL = """
-import ctypes, errno, os, socket, struct
+import ctypes, errno, os, socket, struct, sys
 flags, number = 0x50000000, 0
 try:
     if hasattr(os, "unshare"):  # from Python 3.12
@@ -22,6 +29,10 @@ try:
     import fcntl
     with socket.socket() as sock:
         fcntl.ioctl(sock, 0x8914, struct.pack("16sH14x", b"lo", 1))  # SIOCSIFFLAGS, IFF_UP: netdevice(7)
+    if sys.argv[1:]:
+        sys.path[:] = sys.argv[1:]
+        from sockets_lab.lab.firewall import kernel
+        kernel.try_out()
 except OSError as error:
     number = error.errno
 except (AttributeError, ImportError, TypeError):  # no such call on this system
@@ -37,7 +48,18 @@ def try_namespaces() -> bool | Refused | None:
     Returns: True; `Refused`; None where this could not be found out (no interpreter to start, or no answer in 5 s).
     Source: network_namespaces(7), user_namespaces(7).
     """
-    command = [sys.executable or "python3", "-I", "-S", "-c", TRIAL]
+    return _tried()
+
+
+@cache
+def try_firewall() -> bool | Refused | None:
+    """Try whether the packet filter of such a network stack takes rules. Returns: as above. Source: nft(8)."""
+    stacks = try_namespaces()
+    return _tried(COURSE, *sys.path) if stacks is True else stacks
+
+
+def _tried(*folders: str) -> bool | Refused | None:
+    command = [sys.executable or "python3", "-I", "-S", "-c", TRIAL, *folders]
     try:
         trial = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE, check=True)
         number = int(trial.stdout)

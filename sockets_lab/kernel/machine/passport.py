@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sockets_lab.errors import Refused
 from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import probes
-from sockets_lab.kernel.machine.namespaces import try_namespaces
+from sockets_lab.kernel.machine.namespaces import try_firewall, try_namespaces
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,14 @@ def _lowest() -> tuple[str, bool]:
     return f"you may bind {lowest} and above", lowest <= probes.SYSTEM_PORTS.start
 
 
-def _namespaces() -> tuple[str, bool | None]:
-    outcome = try_namespaces()
-    if isinstance(outcome, Refused):
-        return f"refused: {outcome.name}", False
-    return ("can be made", True) if outcome else ("no answer", None)
+def _tried(trial: Callable[[], bool | Refused | None], yes: str) -> Callable[[], tuple[str, bool | None]]:
+    def probe() -> tuple[str, bool | None]:
+        outcome = trial()
+        if isinstance(outcome, Refused):
+            return f"refused: {outcome.name}", False
+        return (yes, True) if outcome else ("no answer", None)
+
+    return probe
 
 
 def _plain(probe: Callable[[], bool], yes: str, no: str) -> Callable[[], tuple[str, bool]]:
@@ -103,6 +106,8 @@ LINES: tuple[tuple[str, Probe, str, str, str], ...] = (
      "bound 127.0.0.2, port 0", "05_fourtuples", "every learner and every client uses 127.0.0.1"),
     ("a port range per socket", _plain(probes.has_local_port_range, "obeyed", "not obeyed"),
      "set IP_LOCAL_PORT_RANGE, bound port 0", "05_fourtuples", "the limit of ports is reckoned, and not reached"),
-    ("network namespaces", _namespaces, "made one in a process that ended at once", "07_nodes",
-     "the nodes share this machine's loopback"),
+    ("network namespaces", _tried(try_namespaces, "can be made"), "made one in a process that ended at once",
+     "07_nodes", "the nodes share this machine's loopback"),
+    ("packet filter", _tried(try_firewall, "takes rules"), "gave one rules that were gone at once",
+     "09_filtering_and_forwarding", "a simulated firewall decides over the course's clients"),
 )  # fmt: skip

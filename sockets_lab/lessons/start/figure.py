@@ -30,7 +30,8 @@ def passport_card(abilities: Sequence[Ability], chosen: str = "") -> Drawing:
         drawing.text(70, y + 15, ability.name, bold=True)
         drawing.text(70, y + 33, ability.how, "muted", size=11)
         drawing.text(330, y + 15, ability.value, mono=True)
-        drawing.text(748, y + 15, ability.lesson, "muted", size=11, anchor="end")
+        lesson = ability.lesson.partition("_and_")[0]  # a long name would run into the value
+        drawing.text(748, y + 15, lesson, "muted", size=11, anchor="end")
         without = "" if ability.present else ability.without
         drawing.text(330, y + 33, without, "muted", size=11)
         said.append(f"{ability.name}: {mark}, {ability.value}; {ability.how}; needed in {ability.lesson}"

@@ -18,7 +18,7 @@ from sockets_lab.kernel.machine import descriptor_limits, try_firewall, try_name
 os.environ.update(SOCKETS_LAB_LEARNER="reader", SOCKETS_LAB_DATA="")
 
 WITH_NODES = re.compile(r"\bLab\(|detective\.take\(")  # what a notebook calls that makes nodes
-WITH_FILTER = re.compile(r"import.*\b(detective|filtering|firewall|knocking|scanning)\b")  # what gives a node's filter rules
+WITH_FILTER = re.compile(r"import.*\b(detective|filtering|firewall|knocking|scanning)\b")  # what fills a filter
 
 _folder = tempfile.TemporaryDirectory(prefix="kernels-")
 atexit.register(_folder.cleanup)

@@ -1,5 +1,6 @@
 """The node's packet filter against other witnesses: real clients, captured packets, and Debian's nft."""
 
+import errno
 import os
 import shutil
 import socket
@@ -364,14 +365,18 @@ def test_what_the_kernel_refuses_is_a_result(lab: Lab) -> None:
     class Missing(Node):
         def __init__(self) -> None: ...
 
-        def call(self, *_: Any) -> Any:
-            raise OSError(95, "no nf_tables")
+        number = errno.EMFILE
 
-    kernel = KernelFirewall(Missing())
+        def call(self, *_: Any) -> Any:
+            raise OSError(self.number, "no nf_tables")
+
+    missing = Missing()
+    assert filtering.decides(missing) == "kernel", "what passes is no reason to simulate"
+    Missing.number = errno.EOPNOTSUPP
+    kernel = KernelFirewall(missing)
     for answer in (kernel.apply(incoming()), kernel.held(), kernel.delete("input", 1)):
         assert isinstance(answer, Refused)
         assert (answer.name, "packet filter" in answer.because) == ("EOPNOTSUPP", True)
-    missing = Missing()
     assert apply(missing, incoming(Rule("drop"))) is None, "a simulated firewall takes the kernel's place"
     assert held(missing) == incoming(Rule("drop"))
     assert firewall.differs(missing).startswith("The kernel's packet filter cannot be had (EOPNOTSUPP: ")

@@ -19,6 +19,7 @@ from sockets_lab.lab.firewall.simulated import Logged, SimulatedFirewall
 
 NO_PART = "this kernel has no packet filter (nf_tables), or lacks this part of it"
 LACKING = {"EOPNOTSUPP", "EPROTONOSUPPORT", "EAFNOSUPPORT", "EINVAL"}  # what a kernel answers that lacks it
+PASSING = {"EMFILE", "ENFILE", "ENOMEM", "ENOBUFS", "EAGAIN", "DEADLINE"}  # says nothing of the next time
 WHOLE = (kernel.install, kernel.try_out)  # they make all that they need: ENOENT too says that a part is missing
 SIMULATED = (
     "here a simulated firewall in Python decides over packets made up like those that a client sends, and only the "
@@ -27,31 +28,21 @@ SIMULATED = (
 
 
 class Firewall(Protocol):
-    """What filters a node's packets. What is refused is returned, and all is as before.
+    """What filters a node's packets. What it refuses it returns, and all is as before; the functions below say more.
 
-    by: "kernel" or "simulated". differs: a sentence, where it is not the kernel; else "".
+    by: "kernel" or "simulated". differs: a sentence, where it is not the kernel; else "". listen: begins to log, into
+    the list or to the socket that it returns; None: no more.
     """
 
     by: str
     differs: str
 
-    def apply(self, ruleset: Ruleset) -> Refused | None:
-        """Take this ruleset in the place of the one before, and count from 0."""
-
-    def add(self, hook: str, rule: Rule) -> Refused | None:
-        """Put a rule behind those of a chain that is there."""
-
-    def delete(self, hook: str, place: int) -> Refused | None:
-        """Take one rule away from a chain. Args: place: 1 = the first."""
-
-    def set_policy(self, hook: str, policy: str) -> Refused | None:
-        """Say what becomes of packets that no rule of a chain decides."""
-
-    def held(self) -> Ruleset | Refused:
-        """Read the rules, and what each has counted."""
-
-    def listen(self, heard: list[Logged] | None) -> socket.socket | None:
-        """Begin to log: into the list, or to the socket that is returned. None: no more. Raises: OSError."""
+    def apply(self, ruleset: Ruleset) -> Refused | None: ...
+    def add(self, hook: str, rule: Rule) -> Refused | None: ...
+    def delete(self, hook: str, place: int) -> Refused | None: ...
+    def set_policy(self, hook: str, policy: str) -> Refused | None: ...
+    def held(self) -> Ruleset | Refused: ...
+    def listen(self, heard: list[Logged] | None) -> socket.socket | None: ...
 
 
 class KernelFirewall:
@@ -63,19 +54,19 @@ class KernelFirewall:
         self._node = node
 
     def apply(self, ruleset: Ruleset) -> Refused | None:
-        return self._ask(kernel.install, ruleset)
+        return self.ask(kernel.install, ruleset)
 
     def add(self, hook: str, rule: Rule) -> Refused | None:
-        return self._ask(kernel.append, hook, rule)
+        return self.ask(kernel.append, hook, rule)
 
     def delete(self, hook: str, place: int) -> Refused | None:
-        return self._ask(kernel.delete, hook, place)
+        return self.ask(kernel.delete, hook, place)
 
     def set_policy(self, hook: str, policy: str) -> Refused | None:
-        return self._ask(kernel.set_policy, hook, policy)
+        return self.ask(kernel.set_policy, hook, policy)
 
     def held(self) -> Ruleset | Refused:
-        found: Ruleset | Refused = self._ask(kernel.installed)
+        found: Ruleset | Refused = self.ask(kernel.installed)
         return found
 
     def listen(self, heard: list[Logged] | None) -> socket.socket | None:
@@ -83,11 +74,8 @@ class KernelFirewall:
 
         return None if heard is None else self._node.call(open_log)
 
-    def try_out(self) -> Refused | None:
-        """Find out whether it takes rules. Returns: None, or what this kernel refuses; all is as before."""
-        return self._ask(kernel.try_out)
-
-    def _ask(self, function: Callable[..., Any], *arguments: Ruleset | Rule | str | int) -> Any:
+    def ask(self, function: Callable[..., Any], *arguments: Ruleset | Rule | str | int) -> Any:
+        """Call a function of `kernel` in the node. Returns: its value, or what that kernel refused."""
         try:
             return self._node.call(function, *arguments)
         except OSError as error:
@@ -98,14 +86,16 @@ class KernelFirewall:
 
 def of(node: Node) -> Firewall:
     """Return what filters a node's packets: the kernel, if it takes rules there; found out at the first call."""
-    if node.firewall is None:
-        if not node.own_stack:
-            why = "Nodes on loopback share this machine's own filter, which is not yours to change"
-            node.firewall = SimulatedFirewall(f"{why}: {SIMULATED}")
-        elif refused := (own := KernelFirewall(node)).try_out():
-            node.firewall = SimulatedFirewall(f"The kernel's packet filter cannot be had ({refused}): {SIMULATED}")
-        else:
-            node.firewall = own
+    if node.firewall is None and not node.own_stack:
+        why = "Nodes on loopback share this machine's own filter, which is not yours to change"
+        node.firewall = SimulatedFirewall(f"{why}: {SIMULATED}")
+    elif node.firewall is None:
+        own = KernelFirewall(node)
+        refused = own.ask(kernel.try_out)
+        if refused and refused.name in PASSING:
+            return own
+        why = f"The kernel's packet filter cannot be had ({refused})"
+        node.firewall = SimulatedFirewall(f"{why}: {SIMULATED}") if refused else own
     found: Firewall = node.firewall
     return found
 

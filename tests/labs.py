@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from sockets_lab.kernel.machine import try_namespaces
+from sockets_lab.kernel.machine import try_firewall, try_namespaces
 from sockets_lab.lab import Lab
 
 HAS_STACKS = try_namespaces() is True and os.environ.get("SOCKETS_LAB_NODES") != "loopback"
@@ -19,4 +19,13 @@ def open_lab(**plan: str) -> Iterator[Lab]:
     if not HAS_STACKS:
         pytest.skip("network namespaces are refused here")
     with Lab(**plan) as lab:
+        yield lab
+
+
+@contextmanager
+def filtered_lab(**plan: str) -> Iterator[Lab]:
+    """Open a lab whose nodes have the kernel's filter. Skips where there is none."""
+    if HAS_STACKS and try_firewall() is not True:
+        pytest.skip("this kernel has no packet filter")
+    with open_lab(**plan) as lab:
         yield lab

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 from filter_samples import PLAN, for_each, rulesets, written
-from labs import open_lab
+from labs import filtered_lab
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.headers import UDP, IPv4, dissect
@@ -54,7 +54,7 @@ def _nothing_left_open() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def one_lab() -> Iterator[Lab]:
-    with open_lab(**PLAN) as lab:
+    with filtered_lab(**PLAN) as lab:
         yield lab
 
 
@@ -547,7 +547,7 @@ def test_on_loopback_a_log_and_a_connection_outlive_a_ruleset(loopback: Lab) -> 
 
 def test_a_labs_rules_end_with_the_lab_and_touch_no_other_network() -> None:
     machine = _tables_here()
-    with open_lab(A="10.20.30.40", B="50.60.70.80") as lab:
+    with filtered_lab(A="10.20.30.40", B="50.60.70.80") as lab:
         assert apply(lab.A, incoming(Rule("drop"))) is None
         assert held(lab.B) == Ruleset()
         assert _tables_here() == machine
@@ -564,7 +564,7 @@ def _tables_here() -> str | None:
 
 def test_too_few_nodes_are_refused(one_lab: Lab) -> None:
     with ExitStack() as stack:
-        alone = stack.enter_context(open_lab(A="10.20.30.40"))
+        alone = stack.enter_context(filtered_lab(A="10.20.30.40"))
         for experiment in (filtering.try_rules, filtering.try_replies, filtering.behind_ports, filtering.forwarded):
             with pytest.raises(BadInput, match="too few"):
                 experiment(alone)

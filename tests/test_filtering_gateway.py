@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from labs import open_lab
+from labs import filtered_lab
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.headers import TCP, UDP, IPv4, Packet, dissect
@@ -26,7 +26,7 @@ PORT = 8080
 
 @pytest.fixture
 def lab() -> Iterator[Lab]:
-    with open_lab(**PLAN) as lab:
+    with filtered_lab(**PLAN) as lab:
         yield lab
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from filter_samples import PLAN, cases, for_each
-from labs import open_lab
+from labs import filtered_lab
 
 from sockets_lab.headers import TCP, UDP, ICMPv4, IPv4, Packet, build, compose, dissect
 from sockets_lab.lab import Lab, firewall
@@ -81,7 +81,7 @@ def hand_over(cable: Capture, firewall: SimulatedFirewall) -> None:
 @pytest.fixture(scope="module")
 def one_wire() -> Iterator[Wire]:
     with ExitStack() as stack:
-        lab = stack.enter_context(open_lab(**PLAN))
+        lab = stack.enter_context(filtered_lab(**PLAN))
         lab.B.call(set_icmp_pause, 0)
         yield Wire(lab, stack)
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import ephemeral_range
-from sockets_lab.lab import Lab, Node
+from sockets_lab.lab import Lab, Node, firewall
 from sockets_lab.lab.firewall import simulated_path
 from sockets_lab.lab.loopback import LEASE
 from sockets_lab.lessons.detective import customers
@@ -29,6 +29,7 @@ class Case:
     Args: name: of the place, such as "bakery"; seed: of all that is drawn by lot: the same seed, the same machine.
     lab, A, B: the lab and its nodes. programs: what runs on them, or should, by name. protocol, endpoint: what the
         customers use, and where they look for the service. shut: endpoints that nobody may reach, also after a repair.
+    by_kernel: whether B's kernel filters, or a simulated firewall.
     Where there are no namespaces, the lab falls back to loopback.
     """
 
@@ -39,6 +40,7 @@ class Case:
         self.shut: tuple[Endpoint, ...] = ()
         self.lab = Lab(A=CUSTOMER, B=SERVER, fallback=True, aside=aside)
         self.A, self.B = self.lab["A"], self.lab["B"]
+        self.by_kernel = filtering.decides(self.B) == "kernel"  # found out now, before anybody looks at a cable
         self.endpoint = Endpoint(self.B.address, self.random.randrange(5000, 9000))
 
     @property
@@ -83,6 +85,8 @@ class Case:
 
     def stopped(self, endpoint: Endpoint, patience: float) -> Visit | None:
         """Ask the simulated firewalls, where it is not the kernel that filters; None: they let a customer pass."""
+        if self.by_kernel:
+            return None
         name = FourTuple(Endpoint(self.A.address, ANY_PORT), endpoint)
         stopped = simulated_path.walk(self.A, name, self.protocol, customers.WANTED, patience)
         return Visit(OUTCOMES[stopped.outcome], refused=stopped.refused) if stopped else None

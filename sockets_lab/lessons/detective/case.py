@@ -40,7 +40,7 @@ class Case:
         self.shut: tuple[Endpoint, ...] = ()
         self.lab = Lab(A=CUSTOMER, B=SERVER, fallback=True, aside=aside)
         self.A, self.B = self.lab["A"], self.lab["B"]
-        self.by_kernel = filtering.decides(self.B) == "kernel"  # found out now, before anybody looks at a cable
+        self.by_kernel = firewall.decides(self.B) == "kernel"  # found out now, before anybody looks at a cable
         self.endpoint = Endpoint(self.B.address, self.random.randrange(5000, 9000))
 
     @property

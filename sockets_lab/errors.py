@@ -16,6 +16,7 @@ from sockets_lab.meanings import meaning
 
 ONE_NAME = {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP"}  # two names for one refusal, on Linux for one number
 LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME")  # instructions that load what has a name
+_Socket = socket.socket  # as it was at the start: a recording, or a test, may put another one in its place
 LOOKUP = tuple(name for name in vars(socket) if name.startswith("EAI_"))
 
 
@@ -108,4 +109,4 @@ def attempt(call: Callable[..., Any], *args: Any) -> Any:
         return call(*args)
     except OSError as error:
         sock = getattr(call, "__self__", None)
-        return refusal(error, call.__name__, sock, args) if isinstance(sock, socket.socket) else refusal(error)
+        return refusal(error, call.__name__, sock, args) if isinstance(sock, _Socket) else refusal(error)

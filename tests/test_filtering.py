@@ -371,7 +371,7 @@ def test_what_the_kernel_refuses_is_a_result(lab: Lab) -> None:
             raise OSError(self.number, "no nf_tables")
 
     missing = Missing()
-    assert filtering.decides(missing) == "kernel", "what passes is no reason to simulate"
+    assert firewall.decides(missing) == "kernel", "what passes is no reason to simulate"
     Missing.number = errno.EOPNOTSUPP
     kernel = KernelFirewall(missing)
     for answer in (kernel.apply(incoming()), kernel.held(), kernel.delete("input", 1)):

@@ -116,7 +116,7 @@ def test_a_captured_conversation_is_counted_alike(wire: Wire) -> None:
     every = tuple(Rule("count", state=state) for state in ("invalid", "established", "related", "new"))
     ruleset = Ruleset((Chain("input", every), Chain("output", every)))
     node, other = wire.lab.B, wire.lab.A
-    firewall = simulated(ruleset)
+    simulation = simulated(ruleset)
     with firewall.Service(other) as there, firewall.Service(node) as here, node.capture() as cable:
         assert isinstance(there.endpoint, Endpoint)
         assert isinstance(here.endpoint, Endpoint)
@@ -126,9 +126,9 @@ def test_a_captured_conversation_is_counted_alike(wire: Wire) -> None:
         ask(node, Endpoint(other.address, 9), "udp")  # answered by an ICMP error
         ask(other, Endpoint(node.address, 9), "udp")
         ask(node, Endpoint(other.address, 9))  # answered by a reset
-        wire.settled(firewall, lambda: hand_over(cable, firewall))
-    kernels = wire.settled(firewall)
-    assert counts(kernels) == counts(firewall.ruleset)
+        wire.settled(simulation, lambda: hand_over(cable, simulation))
+    kernels = wire.settled(simulation)
+    assert counts(kernels) == counts(simulation.ruleset)
     invalid, established, related, new = kernels.chain("input").rules
     assert (invalid.packets, related.packets) == (0, 1)
     assert new.packets == 2, "the first of the connection that came in, and the datagram"

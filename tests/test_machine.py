@@ -52,9 +52,9 @@ def test_the_passport_leaves_nothing_behind():
 @needs_namespaces
 def test_the_firewall_is_an_ability_of_its_own_and_a_node_finds_the_same():
     program = (
-        "from sockets_lab import filtering, machine, nodes\n"
+        "from sockets_lab import machine\nfrom sockets_lab.lab import Lab, firewall\n"
         "with Lab(A='10.20.30.40', B='50.60.70.80') as lab:\n"
-        "    print(machine.try_namespaces(), machine.passport()[-1].value, filtering.decides(lab.A), sep=', ')\n"
+        "    print(machine.try_namespaces(), machine.passport()[-1].value, firewall.decides(lab.A), sep=', ')\n"
     )
     for before, said in ((NO_FIREWALL, "True, refused: EPROTONOSUPPORT, simulated"), ([], "True, takes rules, kernel")):
         done = subprocess.run([*before, sys.executable, "-c", program], capture_output=True, text=True, timeout=60)

@@ -20,7 +20,7 @@ from sockets_lab.kernel.machine import descriptor_limits, try_firewall, try_name
 
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
-NODES = re.compile(r"nodes\.Lab\(|detective\.take\(")
+NODES = re.compile(r"\bLab\(|detective\.take\(")
 WITH_FILTER = [path for name in ("09", "11", "12") for path in sorted(NOTEBOOKS.rglob(f"{name}_*.ipynb"))]
 WITH_NODES = [path for path in LESSONS if NODES.search(path.read_text(encoding="utf-8"))]
 CLASS = sorted([*LESSONS, *LESSONS[2:6]])  # neighbours run at the same time: of lessons about ports there are two

@@ -82,7 +82,7 @@ def test_an_old_file_is_written_with_keys_and_handed_in(old, tmp_path, monkeypat
 
 def test_old_hand_ins_are_merged_and_counted_by_their_keys(tmp_path):
     for way in WAYS:
-        shutil.copy(SAMPLES / f"hand-in-{way}.json", tmp_path)
+        shutil.copy(SAMPLES / f"handed-in-{way}.json", tmp_path)
     assert [one.learner for one in classroom.merge(tmp_path, SECRET).hand_ins] == [f"sample {way}" for way in WAYS[:4]]
     merged = classroom.merge(tmp_path).hand_ins
     assert [wrong for way in WAYS for name in KEYS

@@ -20,7 +20,7 @@ from sockets_lab.kernel.machine import descriptor_limits, has_ipv6
 from sockets_lab.lab import NodeError
 from sockets_lab.playground import HERE, OPTIONS, RECIPES, Follower, Playground, Replay, fitting
 from sockets_lab.playground import panel as panels
-from sockets_lab.playground.figure import bench as diagram
+from sockets_lab.playground.figure import playground as diagram
 from sockets_lab.playground.figure_rows import bench_table
 
 linux = pytest.mark.skipif(table.source() != "netlink", reason="only Linux tells queues and inodes")

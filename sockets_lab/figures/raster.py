@@ -19,7 +19,8 @@ SCALE = 2  # PNG pixels per CSS pixel: sharp on a projector
 
 def render(marks: Iterable[Mark], width: int, height: int) -> bytes:
     """Return a PNG on white, twice the diagram's size. Args: width, height in CSS pixels."""
-    figure = Figure(figsize=(width / 100, height / 100), dpi=100 * SCALE, facecolor="white")
+    size = (width + 0.01) / 100, (height + 0.01) / 100  # matplotlib cuts 803.9999 pixels to 803
+    figure = Figure(figsize=size, dpi=100 * SCALE, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
     for mark in marks:

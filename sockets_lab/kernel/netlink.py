@@ -89,17 +89,19 @@ def ask(protocol: int, kind: int, payload: bytes, dump: bool, flags: int = 0) ->
         raise Interrupted  # only now, so that a caller who gives up asking again has every message that came
 
 
-def messages(part: bytes) -> Iterator[tuple[int, int, bytes]]:
+def messages(part: bytes, ends_with_errno: bool = True) -> Iterator[tuple[int, int, bytes]]:
     """Split one part into messages: type, flags, payload.
 
-    Raises: OSError, for a message of type NLMSG_ERROR that carries an errno, or NLMSG_DONE: so ends a list that the
-        kernel could not make.
+    Args: ends_with_errno: NLMSG_DONE carries an errno, as at the end of a list that the kernel could not make; behind
+        logged packets it carries something else.
+    Raises: OSError, for a message of type NLMSG_ERROR, or such a NLMSG_DONE, that carries an errno.
     """
+    telling = (NLMSG_ERROR, NLMSG_DONE) if ends_with_errno else (NLMSG_ERROR,)
     offset = 0
     while offset + HEADER.size <= len(part):
         length, kind, flags, _, _ = HEADER.unpack_from(part, offset)
         payload = part[offset + HEADER.size : offset + length]
-        if kind in (NLMSG_ERROR, NLMSG_DONE) and len(payload) >= ERROR_NUMBER.size:
+        if kind in telling and len(payload) >= ERROR_NUMBER.size:
             number = -ERROR_NUMBER.unpack_from(payload)[0]
             if number:
                 raise OSError(number, os.strerror(number))

@@ -54,7 +54,7 @@ class Log:
                     raise
                 self.lost = True
                 continue
-            logged += [_logged(payload) for kind, _, payload in messages(part) if kind >> 8 == LOG]
+            logged += [_logged(payload) for kind, _, payload in messages(part, False) if kind >> 8 == LOG]
         return tuple(logged)
 
     def wait(self, count: int = 1, deadline: float = 2.0) -> tuple[Logged, ...]:

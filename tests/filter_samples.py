@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
-import pytest
-from header_samples import NO_HYPOTHESIS
+from trials import for_all
 
 from sockets_lab.headers import TCP, UDP, ICMPv4, IPv4, Packet, compose
 from sockets_lab.lab.firewall import Chain, Rule, Ruleset, incoming
@@ -20,10 +19,8 @@ NUMBERS = itertools.count(1)  # a new one for each packet that shall belong to n
 
 
 def for_each(samples: Callable[[Any], Any], check: Callable[[Any], None]) -> None:
-    """Run a check on twenty random samples. Args: samples: makes the strategy, given hypothesis.strategies."""
-    hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
-    few = hypothesis.settings(max_examples=20, deadline=None, database=None)
-    few(hypothesis.given(samples(hypothesis.strategies))(check))()
+    """Run a check on random samples. Args: samples: makes the strategy, given hypothesis.strategies."""
+    for_all(lambda sample: check(sample), lambda st: {"sample": samples(st)}, 20)
 
 
 def rulesets(st: Any) -> Any:

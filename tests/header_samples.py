@@ -4,9 +4,8 @@ import random
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,16 +31,6 @@ from sockets_lab.headers import (
 )
 from sockets_lab.lab import pcap
 from sockets_lab.lab.capture import Captured
-
-NO_HYPOTHESIS = "random cases need hypothesis: pip install -r tests/requirements.txt"
-
-
-def for_all(check: Callable[..., None], draw: Callable[[Any], dict[str, Any]]) -> None:
-    """Call a check with many cases. Args: draw: from hypothesis' strategies, those for the check's arguments."""
-    hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
-    given = hypothesis.given(**draw(hypothesis.strategies))
-    hypothesis.settings(database=None, deadline=None)(given(check))()
-
 
 PREFERENCES = (
     "ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE", "ip.defragment:FALSE",

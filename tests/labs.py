@@ -12,6 +12,10 @@ from sockets_lab.lab import Lab
 HAS_STACKS = try_namespaces() is True and os.environ.get("SOCKETS_LAB_NODES") != "loopback"
 needs_namespaces = pytest.mark.skipif(not HAS_STACKS, reason="network namespaces are refused here")
 
+# Both kinds of nodes. Where they can have stacks of their own, to share one is what a poorer machine does
+KINDS = [pytest.param("namespaces", marks=needs_namespaces),
+         pytest.param("loopback", marks=pytest.mark.thorough if HAS_STACKS else ())]  # fmt: skip
+
 
 @contextmanager
 def open_lab(**plan: str) -> Iterator[Lab]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from leaks import nothing_left
+from rules import each
 from using import WIDE, click, picture
 
 from sockets_lab.errors import Refused
@@ -21,10 +21,7 @@ from sockets_lab.model import Endpoint
 MORE_LOOPBACK = pytest.mark.skipif(not machine.loopback_addresses(), reason="only 127.0.0.1 here")
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left():
-    with nothing_left():
-        yield
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
 
 
 def pictures():
@@ -46,7 +43,7 @@ def refused(place):
     return binding.Audience(place, replace(binding.try_bind(), refused=because), ())
 
 
-@pytest.mark.parametrize("name", ["matrix", "matrix without IPv6", "nothing", "bound", "long", "tcp", "udp"])
+@each(["matrix", "matrix without IPv6", "nothing", "bound", "long", "tcp", "udp"])
 def test_pictures_stay_inside_their_frame_and_say_what_they_show(name):
     drawing = pictures()[name]
     picture(drawing, WIDE)

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import wires
+from rules import each
 
 from sockets_lab.errors import BadInput
 from sockets_lab.headers import TCP, checks, dissect
@@ -93,6 +94,7 @@ def test_a_burst_waits_until_somebody_looks_and_the_ring_goes_round(network):
         assert near.dropped == 0
 
 
+@pytest.mark.thorough
 def test_what_finds_no_room_is_counted_and_the_count_adds_up(network):
     slots = BLOCK // SLOT
     with Capture(network.call("capture", "w0", BLOCK), BLOCK) as near, network.call("raw", "w0") as sender:
@@ -106,6 +108,7 @@ def test_what_finds_no_room_is_counted_and_the_count_adds_up(network):
     assert near.dropped == 15  # counted once more before the socket went
 
 
+@pytest.mark.thorough
 def test_what_is_read_while_the_ring_overflows_is_in_order_and_the_count_adds_up(network):
     frames = [frame(number) for number in range(30_000)]
     with Capture(network.call("capture", "w0", BLOCK), BLOCK) as near, ThreadPoolExecutor() as another:
@@ -174,6 +177,8 @@ def test_two_threads_share_what_comes(network):
         with ThreadPoolExecutor() as readers:
             done = readers.map(read, range(2))
             for number in range(count):
+                while number - len(found) > 500 and time.monotonic() < end:  # or the ring overflows on a busy machine
+                    time.sleep(0.001)
                 sender.send(frame(number))
         assert list(done) == [None, None]
     assert sorted(one.octets for one in found) == [frame(number) for number in range(count)]
@@ -196,7 +201,7 @@ def test_an_interface_that_is_not_there_is_told_with_those_that_are(network):
     assert str(caught.value).count(".") == 1
 
 
-@pytest.mark.parametrize("octets", [0, -BLOCK, BLOCK - 1, BLOCK + 2048])
+@each([0, -BLOCK, BLOCK - 1, BLOCK + 2048])
 def test_a_ring_that_cannot_be_is_told_before_anything_is_opened(octets):
     with pytest.raises(BadInput, match="pass such as 4194304"):
         capture.make_socket("lo", octets)

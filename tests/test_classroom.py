@@ -11,9 +11,11 @@ import tracemalloc
 import zipfile
 from copy import deepcopy
 from html.parser import HTMLParser
+from itertools import product
 
 import pytest
-from header_samples import NO_HYPOTHESIS
+from rules import each
+from trials import amount, for_all
 
 from sockets_lab import classroom
 from sockets_lab.classroom import collecting, figure_passports, reading, sample_class
@@ -72,9 +74,8 @@ def test_the_sample_class_is_the_same_each_time(made, tmp_path):
         assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
-@pytest.mark.parametrize("secret", [SECRET, None], ids=["secret", "no secret"])
-@pytest.mark.parametrize("way", TAMPERINGS)
-def test_each_way_of_forging_is_named_and_the_others_are_merged(tmp_path, way, secret):
+@each([*product(TAMPERINGS, (SECRET, None))])
+def test_each_way_of_forging_is_named_and_the_others_are_merged(way, secret, tmp_path):
     own, other = someone("ada", 1), someone("ben", 2)
     put(tmp_path, "hand-in-ben.json", other)
     put(tmp_path, "hand-in-ada.json", TAMPERINGS[way](own, other, SECRET))
@@ -463,7 +464,7 @@ def bent(data, lot):
 @pytest.mark.parametrize("secret", [SECRET, None], ids=["secret", "no secret"])
 def test_whatever_stands_anywhere_in_a_file_nothing_but_our_own_refusal_comes(secret):
     lot, sound = random.Random(5), someone()
-    for _ in range(600):
+    for _ in range(amount("FUZZ", 60, 600)):
         data = json.dumps(sealed_or_not(bent(deepcopy(sound), lot), lot)).encode()
         with contextlib.suppress(NotBelieved):
             assert reading.read(data, secret).learner
@@ -477,39 +478,35 @@ def sealed_or_not(data, lot):
 
 
 def test_any_bytes_and_any_json_are_refused_by_name():
-    hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
-    from hypothesis import strategies
 
-    leaves = strategies.none() | strategies.booleans() | strategies.integers() | strategies.floats() | strategies.text()
-    keys = strategies.sampled_from(sorted(someone())) | strategies.text(max_size=5)
-    trees = strategies.recursive(
-        leaves, lambda inner: strategies.lists(inner, max_size=4) | strategies.dictionaries(keys, inner, max_size=9))
-    alike = strategies.fixed_dictionaries(dict.fromkeys(someone(), trees)).map(
-        lambda data: data | {"kind": KIND, "version": 1})
-    text = (trees | alike).map(lambda data: json.dumps(data).encode())
-
-    @hypothesis.settings(max_examples=100, deadline=None, database=None)
-    @hypothesis.given(strategies.binary(max_size=200) | text)
     def refused(data):
-        with pytest.raises(NotBelieved):
-            reading.read(data, SECRET)
-        with pytest.raises(NotBelieved):
-            reading.read(data)
+        for secret in (SECRET, None):
+            with pytest.raises(NotBelieved):
+                reading.read(data, secret)
 
-    refused()
+    def cases(st):
+        leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+        keys = st.sampled_from(sorted(someone())) | st.text(max_size=5)
+        trees = st.recursive(
+            leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=9))
+        alike = st.fixed_dictionaries(dict.fromkeys(someone(), trees))
+        alike = alike.map(lambda data: data | {"kind": KIND, "version": 1})
+        return {"data": st.binary(max_size=200) | (trees | alike).map(lambda data: json.dumps(data).encode())}
+
+    for_all(refused, cases)
 
 
-@pytest.mark.parametrize("cut", range(1, 40))
-def test_a_file_cut_off_anywhere_is_refused(cut):
+def test_a_file_cut_off_anywhere_is_refused():
     text = sample_class.written(someone())
-    with pytest.raises(NotBelieved):
-        reading.read(text[: len(text) * cut // 40], SECRET)
+    for cut in range(1, 40):
+        with pytest.raises(NotBelieved):
+            reading.read(text[: len(text) * cut // 40], SECRET)
 
 
 def test_any_byte_changed_anywhere_is_found_out_by_the_seal():
     """Whatever is changed: either the file says the same as before, or it is refused."""
     text, lot = sample_class.written(someone()), random.Random(9)
-    for _ in range(400):
+    for _ in range(amount("FUZZ", 60, 400)):
         place = lot.randrange(len(text))
         changed = text[:place] + bytes([lot.randrange(32, 127)]) + text[place + 1 :]
         try:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from leaks import nothing_left
+from rules import each
 
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel import table
@@ -45,13 +46,13 @@ def test_with_the_connection_alive_both_ends_are_still_there():
 
 
 @linux
-@pytest.mark.parametrize("closes_first", CLOSES_FIRST)
+@each(CLOSES_FIRST)
 def test_on_linux_the_way_back_is_free_with_reuse_address_on_both(closes_first):
     assert after_close(closes_first, True, True).ending == "all worked"
 
 
 @linux
-@pytest.mark.parametrize("closes_first", CLOSES_FIRST)
+@each(CLOSES_FIRST)
 def test_on_linux_without_the_option_it_is_free_only_after_the_clients_close(closes_first):
     result = after_close(closes_first)
     assert result.ending == ("all worked" if closes_first == "client" else "bind 2")

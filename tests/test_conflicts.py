@@ -12,6 +12,7 @@ from itertools import product
 import psutil
 import pytest
 from leaks import nothing_left
+from rules import each
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.kernel import table
@@ -111,7 +112,7 @@ def _nothing_left():
         yield
 
 
-@pytest.mark.parametrize("listens", ["no", "before"])
+@each(["no", "before"])
 def test_one_holder_an_address_and_port_is_the_rule(listens):
     outcome = stage(BindRequest(listens=listens), BindRequest(listens=listens))
     assert outcome.ending == "bind 2"
@@ -163,6 +164,7 @@ SAMPLE = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("two_programs", [False, True])
 @pytest.mark.parametrize("pair", SAMPLE, ids=lambda pair: " + ".join(map(str, pair)))
 def test_the_kernel_says_the_same_to_plain_sockets(pair, two_programs):
@@ -241,6 +243,7 @@ def test_a_stranger_on_the_number_is_noticed():
     assert stage(plan.first, plan.second).ending == "all worked"
 
 
+@pytest.mark.thorough
 def test_a_refusal_counts_when_two_undisturbed_trials_agree():
     refused, other = (Trial(steps=(CallStep("bind", number, IN_USE),)) for number in (2, 1))
     strange = Trial(steps=refused.steps, disturbed=True)
@@ -317,15 +320,14 @@ def test_what_this_system_lacks_is_a_result(monkeypatch):
     assert outcome.port is None
 
 
-@pytest.mark.parametrize(
-    ("wrong", "says"),
+@each(
     [
         ({"protocol": "sctp"}, "'tcp' or 'udp'"),
         ({"address": "192.0.2.1"}, "loopback"),
         ({"address": "localhost"}, "in numbers"),
         ({"listens": True}, "'before' or 'after'"),
         ({"ipv6_only": True}, "IPv6 address"),
-    ],
+    ]
 )
 def test_a_callers_mistake_says_what_to_pass(wrong, says):
     with pytest.raises(BadInput, match=says):

@@ -108,7 +108,6 @@ def panel():
 def test_the_panel_begins_with_a_conflict_of_two_real_programs(panel: ConflictPanel) -> None:
     assert "EADDRINUSE" in panel.picture.alt
     assert "bind 2 is refused" in said(panel)
-    assert panel.program is not None
     assert psutil.Process(panel.program.pid).ppid() == psutil.Process().pid
     assert "image/png" in panel._repr_mimebundle_()[0]
 
@@ -173,13 +172,6 @@ def test_the_verdicts_are_those_of_linux() -> None:
     measured = {one.key: one.experiment() for one in questions.PREDICTIONS}
     assert measured["wildcard-first"] == measured["restart-plain"] == "bind-refused"
     assert measured["connections"] == "spread"
-
-
-@pytest.mark.parametrize("claim", questions.CLAIMS, ids=lambda one: one.text)
-def test_a_claim_is_measured(claim) -> None:
-    measured, verdict = claim.measure()
-    assert measured
-    assert verdict in ("so", "not so", "so by default", "too narrow", "differs")
 
 
 def check(key: str) -> bool:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -11,13 +10,11 @@ import time
 from contextlib import ExitStack
 
 import pytest
-from labs import HAS_STACKS
 
 from sockets_lab.course import cli_tools, leaks, progress
-from sockets_lab.course.lessons import LESSONS, lesson
-from sockets_lab.course.questions import IMPOSSIBLE, OTHER, Claim, Prediction, personal_number, pick
+from sockets_lab.course.lessons import lesson
+from sockets_lab.course.questions import personal_number, pick
 from sockets_lab.errors import BadInput
-from sockets_lab.kernel.machine import has_ipv6
 from sockets_lab.lessons import descriptors
 from sockets_lab.panels.page import LessonPage
 from sockets_lab.panels.questions import HintBox, PredictionBox
@@ -44,72 +41,6 @@ def page(monkeypatch):
     return one
 
 
-def test_every_lesson_asks_each_kind_of_question_and_names_none_twice():
-    wrong = []
-    for one in LESSONS:
-        asked = one.questions()
-        least, keys = 1 if one is LESSONS[0] else 2, [item.key for item in (*asked.PREDICTIONS, *asked.EXERCISES)]
-        if min(len(asked.PREDICTIONS), len(asked.EXERCISES)) < least or not asked.CLAIMS:
-            wrong.append((one.name, "asks too little"))
-        wrong += [(one.name, key, "is there twice") for key in set(keys) if keys.count(key) > 1]
-        wrong += [(one.name, task.key, "has no hints") for task in asked.EXERCISES if not task.hints]
-    assert wrong == []
-
-
-def test_every_prediction_has_two_to_five_choices_each_with_a_key_a_text_and_a_reason():
-    wrong = []
-    for one in LESSONS:
-        for asked in one.questions().PREDICTIONS:
-            keys, texts = [answer.key for answer in asked.answers], {answer.text for answer in asked.answers}
-            apart = [answer.key for answer in asked.apart]
-            faults = {
-                "2 to 5 choices": not 2 <= len(asked.choices) <= 5,
-                "a key twice": len(set(keys)) < len(keys),
-                "a text twice": len(texts) < len(keys),
-                "a key with a space": not all(re.fullmatch("[A-Za-z0-9-]+", key) for key in keys),
-                "no text or no reason": not all(answer.text and answer.because for answer in asked.answers),
-                "not apart": keys[len(asked.choices) :] != apart or {OTHER, IMPOSSIBLE} & set(keys) != set(apart),
-            }
-            wrong += [(one.name, asked.key, fault) for fault, there in faults.items() if there]
-    assert wrong == []
-
-
-ON_NODES = ("datagrams", "nodes", "filtering", "scanning", "detective")
-EXACTLY = ("headers", "knocking")  # whose own tests say which choice is measured
-
-
-def predictions():
-    return [pytest.param(item, kind, id=f"{one.name[:2]}-{item.key}-{kind}") for one in LESSONS
-            if one.module not in EXACTLY for item in one.questions().PREDICTIONS
-            for kind in (("", "loopback") if HAS_STACKS and one.module in ON_NODES else ("",))]  # fmt: skip
-
-
-@pytest.mark.parametrize(("question", "kind"), predictions())
-def test_the_kernel_answers_with_one_of_the_choices(question: Prediction, kind, monkeypatch):
-    if kind:
-        monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
-    assert question.experiment() in {answer.key for answer in question.answers}
-
-
-def claims():
-    return [(one.name, item) for one in LESSONS[1:] for item in one.questions().CLAIMS]
-
-
-@pytest.mark.parametrize(("name", "claim"), claims(), ids=lambda value: getattr(value, "text", value))
-def test_claims_are_measured(name, claim: Claim):
-    measured, verdict = claim.measure()
-    assert measured
-    assert verdict
-    assert verdict != "unknown" or sys.platform != "linux" or not HAS_STACKS or not has_ipv6()
-    assert claim.source
-
-
-def test_an_exercise_that_nobody_solved_is_not_done_and_says_the_same_twice():
-    tasks = {(one.name, task.key): task for one in LESSONS for task in one.questions().EXERCISES}
-    twice = {key: (task.check(), task.check()) for key, task in tasks.items()}
-    assert {key: both for key, both in twice.items() if both[0].done or both[0] != both[1]} == {}
-
-
 def test_personal_numbers_differ_by_learner_and_stay_the_same(monkeypatch):
     numbers = set()
     for learner in ("ada", "bob", "cleo", "dan"):
@@ -125,59 +56,6 @@ def test_pick_names_what_there_is():
         pick(lesson(NAME).questions().PREDICTIONS, "nonsense")
     with pytest.raises(BadInput, match="01_descriptors"):
         lesson("99_nonsense")
-
-
-SCARCE = """
-import itertools, os, resource, stat, subprocess, sys
-from sockets_lab.course.lessons import lesson
-from sockets_lab.errors import BadInput, NoResult
-
-def held():
-    return {int(name) for name in os.listdir("/proc/self/fd") if os.path.exists("/proc/self/fd/" + name)}
-
-def leave(free):
-    before = held()
-    most = next(itertools.islice((number for number in itertools.count() if number not in before), free, None))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-def clear_pipes(numbers):
-    for number in numbers:
-        if stat.S_ISFIFO(os.fstat(number).st_mode):
-            os.close(number)
-
-asked = lesson(sys.argv[1]).questions()
-hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-before = held()
-leave(2)
-try:
-    subprocess.Popen([sys.executable], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-except OSError:
-    pass
-resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-popen_leaks = held() - before  # before Python 3.11.4, it loses its first pipe where no second is to be had (gh-87474)
-clear_pipes(popen_leaks)
-assert held() == before
-for measure in [claim.measure for claim in asked.CLAIMS] + [exercise.check for exercise in asked.EXERCISES]:
-    measure()  # what is imported only here, and what is kept open
-    before = held()
-    for left in (0, 1, 2, 4, 8):
-        leave(left)
-        try:
-            measure()
-        except (OSError, NoResult, BadInput):  # each is told in a sentence
-            pass
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        if popen_leaks:
-            clear_pipes(held() - before)
-        assert held() == before, (measure, left)
-"""
-
-
-@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="descriptors are counted in /proc")
-@pytest.mark.parametrize("one", LESSONS, ids=lambda one: one.name)
-def test_whatever_is_measured_without_descriptors_ends_in_a_sentence(one):
-    done = subprocess.run([sys.executable, "-c", SCARCE, one.name], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-1500:]
 
 
 def test_progress_outlives_the_process(kept):

@@ -6,7 +6,7 @@ import socket
 import threading
 
 import pytest
-from leaks import nothing_left
+from rules import each
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.kernel.machine import descriptor_limits
@@ -15,10 +15,7 @@ from sockets_lab.lessons import descriptors
 proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system has no /proc to compare with")
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left():
-    with nothing_left():
-        yield
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
 
 
 @proc
@@ -33,8 +30,6 @@ def test_table_names_the_numbers_and_inodes_that_proc_names():
 def test_entry_tells_protocol_and_both_names():
     with descriptors.tcp_pair() as (client, server):
         one, other = descriptors.entry(client.fileno()), descriptors.entry(server.fileno())
-        assert isinstance(one, descriptors.Entry)
-        assert isinstance(other, descriptors.Entry)
         assert (one.type, one.local, one.remote) == ("TCP", other.remote, other.local)
         assert one.local.sockaddr == client.getsockname()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
@@ -65,7 +60,7 @@ def test_at_number_gives_that_number_to_that_socket_and_to_no_child():
         assert fcntl.fcntl(number, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
 
 
-@pytest.mark.parametrize("number", [-1, 10**9, 2.0, "7", True, None])
+@each([-1, 10**9, 2.0, "7", True, None])
 def test_at_number_says_which_numbers_can_be_had(number):
     with socket.socket() as sock, pytest.raises(BadInput, match="pass a whole number from 0 to"):
         descriptors.at_number(sock, number)
@@ -119,14 +114,14 @@ def test_a_stale_number_leads_to_whoever_has_it_now():
     assert (result.while_free.name, result.reached) == ("EBADF", "the second peer")
 
 
-@pytest.mark.parametrize("limit", [16, 64])
+@each([16, 64])
 def test_a_full_table_refuses_by_name(limit):
     full = descriptors.fill_table(limit)
     assert full.then.name == "EMFILE"
     assert full.opened == limit - 3  # the child's input, output and errors
 
 
-@pytest.mark.parametrize("limit", [0, 15, 1025, "32", 32.0, True])
+@each([0, 15, 1025, "32", 32.0, True])
 def test_fill_table_says_which_limits_can_be_tried(limit):
     with pytest.raises(BadInput, match="from 16 to 1024"):
         descriptors.fill_table(limit)

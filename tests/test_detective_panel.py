@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from labs import needs_namespaces
+from labs import KINDS
 from using import click, inside, picture, said
 
 from sockets_lab.errors import BadInput, Refused
@@ -22,7 +22,6 @@ from sockets_lab.lessons.detective.faults.fault import has_stacks
 from sockets_lab.model import Endpoint, Owner, SocketRow
 from sockets_lab.panels.working import BUSY
 
-KINDS = [pytest.param("namespaces", marks=needs_namespaces), "loopback"]
 WHO = "mouse"
 PATIENCE = 60.0  # seconds for what a thread of the panel does
 RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -76,7 +75,6 @@ def take(panel: panels.DetectivePanel, place: str) -> Case:
 
 
 def alt(panel: panels.DetectivePanel) -> str:
-    assert panel.picture is not None
     return panel.picture.alt
 
 
@@ -188,7 +186,6 @@ def end(panel: panels.DetectivePanel, who: Callable[[str], bool]) -> None:
 def solve(panel: panels.DetectivePanel, key: str) -> None:
     """Do with the panel's controls what helps."""
     case, name = panel.case, panel.case.name if panel.case else ""
-    assert case is not None
     if key == "taken":
         end(panel, lambda label: True)
         panel.controls.program.value = name
@@ -228,6 +225,7 @@ def answer(case: Case) -> str:
             return type(error).__name__
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("key", KEYS)
 def test_every_case_hides_its_fault_and_is_solved_by_clicking(bare: panels.DetectivePanel, kind: str, key: str) -> None:
     panel = bare
@@ -411,6 +409,5 @@ def test_other_chains_of_a_filter_stay(kind: str) -> None:
         assert firewall.apply(case.B, Ruleset((out,))) is None
         repairs.put_first(case, "drop", 9)
         held = firewall.held(case.B)
-        assert isinstance(held, Ruleset)
         assert held.chain("output") == out
         assert held.chain("input").rules == (Rule("drop", case.protocol, 9),)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rules import each
 
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel import table
@@ -18,7 +19,7 @@ RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 EVERY_WAY = [(protocol, way) for protocol in services.TRANSPORTS for way in ephemeral.WAYS]
 
 
-@pytest.mark.parametrize(("protocol", "way"), EVERY_WAY)
+@each(EVERY_WAY)
 def test_as_many_ports_as_asked_for_are_handed_out_and_given_back(protocol: str, way: str) -> None:
     before = psutil.Process().num_fds()
     handout = ephemeral.hand_out(protocol, way, 300)

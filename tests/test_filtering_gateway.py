@@ -30,12 +30,6 @@ def lab() -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
-
-
 def played(lab: Lab, **how: Any) -> Forwarded:
     found = filtering.forwarded(lab, **how)
     assert isinstance(found, Forwarded), found
@@ -98,9 +92,6 @@ def test_two_connections_in_appearance_one_in_the_gateways_list(lab: Lab) -> Non
         found = played(lab)
         assert (pairs(at_a), pairs(at_c)) == ({(a, b), (b, a)}, {(b, c), (c, b)})
     assert found.answer.outcome == "connected"
-    assert found.client is not None
-    assert found.server is not None
-    assert found.tracked is not None
     assert found.client.four_tuple == found.answer.four_tuple
     assert (found.client.local.address, found.client.remote) == (a, Endpoint(b, PORT))
     assert (found.server.local, found.server.remote.address) == (found.target, b)
@@ -123,9 +114,7 @@ def test_without_masquerade_the_answer_takes_another_way_and_is_thrown_away(lab:
         found = played(lab, masquerade=False, deadline=QUIET)
         packets = [dissect(one.octets) for one in at_a.packets()]
     assert found.answer.outcome == "silence"
-    assert found.client is not None
     assert found.client.state == "SYN_SENT"
-    assert found.tracked is not None
     assert (found.tracked.state, found.tracked.answered) == ("SYN_SENT", False)
     assert found.tracked.reply == FourTuple(found.target, found.client.local)
     said = [(p.layers[1].source, p.layers[1].destination, p.layers[2].flags) for p in packets if p.find(TCP)]  # type: ignore[attr-defined]
@@ -186,12 +175,9 @@ def test_a_target_that_nobody_listens_at_refuses_in_the_gateways_name(lab: Lab, 
     assert apply(lab.B, port_forward(PORT, Endpoint(lab.C.address, 9), masquerade=masquerade)) is None
     assert filtering.be_gateway(lab.B) is None
     answer = ask(lab.A, Endpoint(lab.B.address, PORT), deadline=QUIET)
-    assert not isinstance(answer, Refused)
     assert (answer.outcome, answer.told) == (("refused", "RST, ACK") if masquerade else ("silence", ""))
     if masquerade:
-        assert answer.came is not None
         ip = answer.came[0].find(IPv4)
-        assert ip is not None
         assert ip.source == lab.B.address
 
 
@@ -217,7 +203,6 @@ def test_datagrams_are_forwarded_too(lab: Lab, stack: ExitStack) -> None:
     target = forwarding(lab, stack, "udp", greeting=b"from C")
     for _ in range(3):
         answer = ask(lab.A, Endpoint(lab.B.address, PORT), "udp", SOON, say=b"?")
-        assert not isinstance(answer, Refused)
         assert (answer.outcome, answer.said) == ("answered", b"from C")
     known = filtering.tracked(lab.B)
     assert not isinstance(known, Refused)
@@ -229,7 +214,6 @@ def test_who_does_not_forward_drops_what_it_has_addressed_anew(lab: Lab, stack: 
     forwarding(lab, stack)
     assert filtering.be_gateway(lab.B, False) is None
     answer = ask(lab.A, Endpoint(lab.B.address, PORT), deadline=QUIET)
-    assert not isinstance(answer, Refused)
     assert answer.outcome == "silence"
     dnat, masquerade = (chain.rules[0] for chain in held(lab.B).chains)  # type: ignore[union-attr]
     assert (dnat.packets or 0) >= 1

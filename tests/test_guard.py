@@ -5,8 +5,9 @@ import socket
 from ipaddress import ip_address, ip_network
 
 import pytest
-from header_samples import NO_HYPOTHESIS
 from labs import open_lab
+from rules import each
+from trials import for_all
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput
@@ -18,7 +19,7 @@ def passes(address, port=80):
     return guard.destination(Endpoint(address, port))
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2", "127.64.3.232", "127.255.255.254", "::1", "0:0::1"])
+@each(["127.0.0.1", "127.0.0.2", "127.64.3.232", "127.255.255.254", "::1", "0:0::1"])
 def test_loopback_passes_unchanged(address):
     endpoint = Endpoint(address, 80)
     assert guard.destination(endpoint) is endpoint
@@ -29,29 +30,27 @@ def test_odd_spellings_of_loopback_become_the_usual_one():
     assert passes("0000:0000:0000::0001").address == "::1"
 
 
-@pytest.mark.parametrize(
-    "address",
+@each(
     [
         "0.0.0.0", "::", "255.255.255.255", "127.0.0.0", "127.255.255.255",  # every address, or more than one
         "224.0.0.1", "239.1.2.3", "ff02::1", "ff01::1",  # groups
         "10.0.0.1", "192.168.1.1", "169.254.169.254", "8.8.8.8", "128.0.0.1", "126.255.255.255", "2001:db8::1",
         "fe80::1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::127.0.0.1", "64:ff9b::7f00:1", "::2", "::1%lo",
         "fe80::1%lo",
-    ],
+    ]
 )  # fmt: skip
 def test_all_else_is_refused(address):
     with pytest.raises(BadInput, match=r"not on this machine's loopback: pass 127\.0\.0\.1"):
         passes(address)
 
 
-@pytest.mark.parametrize(
-    "address",
+@each(
     [
         "127.evil.com", "localhost", "127.0.0.1.evil.com", "127.1", "127", "2130706433", "0x7f.1", "0x7f000001",
         "0177.0.0.1", "127.0.0.1@8.8.8.8", "127.0.0.1#8.8.8.8", "127.0.0.1/8", "127.0.0.1:80", "127.0.0.1%lo",
         "127.0.0.1%8.8.8.8", "127.0.0.1\0", "127.0.0.1\n8.8.8.8", "127.0.0.1 8.8.8.8", "[::1]", "::1]", "", " ",
         "\uff11\uff12\uff17.0.0.1", "127\u30020\u30020\u30021",  # digits and dots that only look right
-    ],
+    ]
 )  # fmt: skip
 def test_what_is_no_literal_address_never_reaches_a_socket(address):
     with pytest.raises(BadInput):
@@ -70,13 +69,13 @@ def holds_for(address):
 
 
 def test_no_text_slips_through():
-    hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
-    st = hypothesis.strategies
-    near_misses = st.text(alphabet="0127.:xf%/ @e", max_size=24)
-    starts = st.sampled_from(["127.", "127.0.0.1", "::1", "::ffff:127.0.0.1"])
-    beginnings = st.builds("{}{}".format, starts, st.text(max_size=8))
-    anything = near_misses | beginnings | st.ip_addresses().map(str)
-    hypothesis.settings(database=None, deadline=None)(hypothesis.given(anything)(holds_for))()
+    def anything(st):
+        near_misses = st.text(alphabet="0127.:xf%/ @e", max_size=24)
+        starts = st.sampled_from(["127.", "127.0.0.1", "::1", "::ffff:127.0.0.1"])
+        beginnings = st.builds("{}{}".format, starts, st.text(max_size=8))
+        return {"address": near_misses | beginnings | st.ip_addresses().map(str)}
+
+    for_all(holds_for, anything)
 
 
 def test_no_address_at_the_edge_slips_through():
@@ -133,7 +132,7 @@ def test_a_sender_whose_packets_routers_would_pass_on_is_refused(sender):
                 guard.to_group(sender, GROUP)
 
 
-@pytest.mark.parametrize("bind", [False, True])
+@each([False, True])
 def test_a_sender_to_many_must_be_bound_to_loopback(bind):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         if bind:

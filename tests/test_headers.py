@@ -4,7 +4,9 @@ import dataclasses
 import random
 
 import pytest
-from header_samples import for_all, random_packet, samples
+from header_samples import random_packet, samples
+from rules import each
+from trials import amount, for_all
 
 from sockets_lab.errors import BadInput
 from sockets_lab.headers import (
@@ -52,7 +54,7 @@ def taken(data: bytes, first: type | None = Ethernet) -> Packet | None:
 # The table of fields and the bytes.
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name())
+@each(KINDS)
 def test_each_field_is_read_from_the_bits_that_its_table_names(kind):
     dice, size = random.Random(8), kind.layout.size
     for _ in range(50):
@@ -66,7 +68,7 @@ def test_each_field_is_read_from_the_bits_that_its_table_names(kind):
         assert kind.layout.write(values | ({kind.layout.rest.name: b""} if kind.layout.rest else {})) == data
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name())
+@each(KINDS)
 def test_fields_leave_no_gap_and_say_what_they_mean(kind):
     offset = 0
     for one in kind.layout.fields.values():
@@ -78,8 +80,8 @@ def test_fields_leave_no_gap_and_say_what_they_mean(kind):
     assert list(kind.layout.fields) == [one.name for one in dataclasses.fields(kind)]
 
 
-@pytest.mark.parametrize(
-    ("kind", "size"), [(Ethernet, 14), (ARP, 28), (IPv4, 20), (IPv6, 40), (TCP, 20), (UDP, 8), (ICMPv4, 8), (ICMPv6, 8)]
+@each(
+    [(Ethernet, 14), (ARP, 28), (IPv4, 20), (IPv6, 40), (TCP, 20), (UDP, 8), (ICMPv4, 8), (ICMPv6, 8)]
 )
 def test_headers_have_the_size_that_their_rfcs_draw(kind, size):
     assert kind.layout.size == size
@@ -103,10 +105,9 @@ def test_a_field_lights_up_its_bytes_in_the_packet():
 # There and back.
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@each(SAMPLES)
 def test_samples_come_back_as_they_were(name):
     packet = taken(SAMPLES[name])
-    assert packet is not None
     if name != "cut":
         assert packet == corrected(packet), "compose has left nothing to correct"
     kinds = {"tcp": TCP, "udp": UDP, "icmp": ICMPv4, "arp": ARP, "tcp6": TCP, "udp6": UDP, "icmp6": ICMPv6, "cut": TCP,
@@ -116,12 +117,12 @@ def test_samples_come_back_as_they_were(name):
 
 def test_random_packets_come_back_as_they_were():
     dice = random.Random(3)
-    for _ in range(500):
+    for _ in range(amount("PACKETS", 60, 500)):
         packet = random_packet(dice)
         assert dissect(build(packet)) == packet
 
 
-@pytest.mark.parametrize("first", FIRSTS, ids=str)
+@each(FIRSTS)
 def test_any_bytes_are_a_packet_or_none(first):
     def holds_for(data: bytes) -> None:
         taken(data, first)
@@ -129,7 +130,7 @@ def test_any_bytes_are_a_packet_or_none(first):
     for_all(holds_for, lambda st: {"data": st.binary(max_size=120)})
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@each(SAMPLES)
 def test_every_byte_may_change_and_the_end_may_be_anywhere(name):
     data = SAMPLES[name]
     for at in range(len(data)):
@@ -143,8 +144,7 @@ def test_every_byte_may_change_and_the_end_may_be_anywhere(name):
 # What is an error, and what is kept.
 
 
-@pytest.mark.parametrize(
-    ("data", "first", "sentence"),
+@each(
     [
         (b"", Ethernet, "Ethernet needs 14 bytes, and there are 0."),
         (b"", None, "An IP packet begins with a 4 or a 6, and this with None."),
@@ -155,7 +155,7 @@ def test_every_byte_may_change_and_the_end_may_be_anywhere(name):
         (b"\x60" + bytes(39), IPv4, "IPv4 says it has 0 bytes, not 20 to 40."),
         (b"\x45" + bytes(39), IPv6, "IPv6 begins with a 6, and this with a 4."),
         (bytes(8), UDP, "UDP says that header and data have 0 bytes: 8 is the least."),
-    ],
+    ]
 )
 def test_what_does_not_begin_with_the_header_is_no_packet(data, first, sentence):
     with pytest.raises(NotAPacket) as fault:
@@ -246,8 +246,7 @@ def test_only_bytes_are_bytes():
 # Values.
 
 
-@pytest.mark.parametrize(
-    ("make", "sentence"),
+@each(
     [
         (lambda: TCP(65536), "source_port has 16 bits"),
         (lambda: TCP(syn=2), "syn has 1 bit, so it holds 0 to 1, not 2"),
@@ -270,7 +269,7 @@ def test_only_bytes_are_bytes():
         (lambda: compose(IPv4(), UDP(), payload=bytes(65508)), "length has 16 bits"),
         (lambda: compose(), "compose takes headers"),
         (lambda: pack_options(*[Option(8, bytes(8))] * 5), "up to 40"),
-    ],
+    ]
 )
 def test_what_does_not_fit_is_told_in_a_sentence(make, sentence):
     with pytest.raises(BadInput) as mistake:
@@ -325,7 +324,7 @@ def test_every_length_of_an_option_is_kept():
             options_are_kept(bytes((kind, length)) + b"\x05\xb4" * 3)
 
 
-@pytest.mark.parametrize("data", [b"\x02\x00\x05\xb4", b"\x02\x01\x05\xb4", b"\x02\x05\x05\xb4", b"\x01\x01\x01\x02"])
+@each([b"\x02\x00\x05\xb4", b"\x02\x01\x05\xb4", b"\x02\x05\x05\xb4", b"\x01\x01\x01\x02"])
 def test_an_option_with_a_length_that_cannot_be_is_the_last(data):
     last = read_options(data)[-1]
     assert not last.whole

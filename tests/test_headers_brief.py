@@ -6,9 +6,10 @@ import socket
 import struct
 
 import pytest
-from header_samples import for_all, random_packet, samples
+from header_samples import random_packet, samples
 from test_headers_checksums import slow_checksum
 from test_headers_witnesses import ABSENT, FLAGS, MUTATIONS, PACKETS, mutated, number
+from trials import for_all
 
 from sockets_lab.headers import (
     TCP,

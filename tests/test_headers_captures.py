@@ -197,7 +197,6 @@ def tshark_names(header: Header) -> dict[str, Any]:
         case UDP():
             return {"udp.srcport": header.source_port, "udp.dstport": header.destination_port,
                     "udp.length": header.length, "udp.checksum": header.checksum}  # fmt: skip
-    assert isinstance(header, ICMPv4)
     found = {"icmp.type": header.type, "icmp.code": header.code, "icmp.checksum": header.checksum}
     if header.type in (0, 8):
         found |= {"icmp.ident": header.rest >> 16, "icmp.seq": header.rest & 0xFFFF}

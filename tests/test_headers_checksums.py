@@ -5,7 +5,9 @@ import socket
 import struct
 
 import pytest
-from header_samples import for_all, random_packet, samples, tshark
+from header_samples import random_packet, samples, tshark
+from rules import each
+from trials import for_all
 
 from sockets_lab.headers import (
     TCP,
@@ -52,7 +54,7 @@ def test_a_header_from_a_book_and_a_query_from_the_wire():
     assert checks(dissect(header, IPv4))[0].right == 0xB861
 
 
-@pytest.mark.parametrize("data", [b"", b"\0", bytes(20), b"\xff" * 20, b"\xff", b"\0\1", b"\xff\xfe\0\1", b"\1"])
+@each([b"", b"\0", bytes(20), b"\xff" * 20, b"\xff", b"\0\1", b"\xff\xfe\0\1", b"\1"])
 def test_the_edges_of_ones_complement(data):
     assert internet_checksum(data) == slow_checksum(data)
 
@@ -100,7 +102,7 @@ def sum_to_zero(ip: IPv4 | IPv6) -> Packet:
     return corrected(Packet(empty.layers, empty.find(UDP).checksum.to_bytes(2, "big")))
 
 
-@pytest.mark.parametrize("ip", [IPv4(), IPv6()], ids=lambda ip: ip.name())
+@each([IPv4(), IPv6()])
 def test_a_udp_checksum_that_is_computed_as_zero_is_sent_as_ones(ip):
     packet = sum_to_zero(ip)
     assert packet.find(UDP).checksum == 0xFFFF
@@ -134,7 +136,7 @@ def test_what_cannot_be_told_is_not_told():
     assert verdicts(dissect(frames["arp"])) == []
 
 
-@pytest.mark.parametrize("ip", [IPv4(source="10.20.30.40"), IPv6()], ids=lambda ip: ip.name())
+@each([IPv4(source="10.20.30.40"), IPv6()])
 def test_a_checksum_that_is_left_to_the_network_card_is_known(ip):
     packet = compose(ip, TCP(4444, 8888), payload=b"hello")
     half = 0xFFFF - slow_checksum(pseudo_header(ip, 6, 25))

@@ -5,7 +5,6 @@ SOCKETS_LAB_PACKETS, SOCKETS_LAB_MUTATIONS and SOCKETS_LAB_FRAMES set how many; 
 """
 
 import logging
-import os
 import random
 import socket
 import warnings
@@ -16,6 +15,7 @@ from typing import Any
 
 import pytest
 from header_samples import random_packet, samples, tshark
+from trials import amount
 
 from sockets_lab.errors import BadInput
 from sockets_lab.headers import (
@@ -41,9 +41,9 @@ from sockets_lab.headers import (
 )
 from sockets_lab.lab import pcap
 
-PACKETS = int(os.environ.get("SOCKETS_LAB_PACKETS", "600"))
-MUTATIONS = int(os.environ.get("SOCKETS_LAB_MUTATIONS", "20000"))
-FRAMES = int(os.environ.get("SOCKETS_LAB_FRAMES", "300"))
+PACKETS = amount("PACKETS", 60, 600)
+MUTATIONS = amount("MUTATIONS", 2000, 20_000)
+FRAMES = amount("FRAMES", 300, 300)
 PCAPS = Path(__file__).parents[2] / "shared" / "pcaps"  # of tcpdump's own tests
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")  # from the lowest bit on
 ABSENT = "{0} is not installed, so headers are not compared with what it reads: pip install -r tests/requirements.txt"

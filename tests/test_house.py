@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from rules import each
 
 from sockets_lab.course import lessons
 
@@ -110,7 +110,7 @@ def source(cell: dict) -> str:
     return "".join(cell["source"])
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@each(NOTEBOOKS)
 def test_notebooks_are_committed_executed_and_clean(path):
     notebook = json.loads(path.read_text(encoding="utf-8"))
     assert "widgets" not in notebook["metadata"]
@@ -122,7 +122,7 @@ def test_notebooks_are_committed_executed_and_clean(path):
             assert "application/vnd.jupyter.widget-view+json" not in output.get("data", {}), "run .ci/execute"
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@each(LESSONS)
 def test_cells_are_short_and_words_balance_code(path):
     code, prose = cells(path, "code"), cells(path, "markdown")
     assert max(len(source(cell).splitlines()) for cell in code) <= 15
@@ -130,7 +130,7 @@ def test_cells_are_short_and_words_balance_code(path):
     assert len(prose) >= len(code) / 3
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@each(LESSONS)
 def test_pictures_carry_a_text_equivalent(path):
     outputs = [output for cell in cells(path, "code") for output in cell["outputs"]]
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]
@@ -139,7 +139,7 @@ def test_pictures_carry_a_text_equivalent(path):
         assert len(picture["metadata"]["image/png"]["alt"]) > 20
 
 
-@pytest.mark.parametrize("path", [path for path in LESSONS if path.stem[:2] != "00"], ids=lambda path: path.stem)
+@each([path for path in LESSONS if path.stem[:2] != "00"])
 def test_lessons_have_their_parts(path):
     code = "\n".join(map(source, cells(path, "code")))
     assert code.count("lesson.predict(") >= 2
@@ -156,7 +156,7 @@ def test_lessons_have_their_parts(path):
         assert said[-1].startswith("Done"), f"{key}: the check must pass after the solution"
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@each(NOTEBOOKS)
 def test_ignored_outputs_are_few(path):
     ignored = [cell for cell in cells(path, "code") if "nbval-ignore-output" in cell["metadata"].get("tags", ())]
     assert len(ignored) <= 2, "print relations, or show a picture, instead of what changes from run to run"

@@ -81,6 +81,7 @@ def test_it_sees_connections_that_no_descriptor_leads_to():
         assert [(held.numbers, held.row.state) for held in left] == [((), "TIME_WAIT")]
 
 
+@pytest.mark.thorough
 @linux
 def test_while_it_looks_no_number_is_taken():
     """The lowest free number is the next socket's, however often somebody looks meanwhile."""
@@ -270,6 +271,7 @@ def test_its_files_are_in_the_package():
     Dock.shown.close()
 
 
+@pytest.mark.thorough
 def test_a_program_that_ends_ends_its_inspector():
     program = "from sockets_lab import panels; panels.inspector(); print('done')"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60,
@@ -277,6 +279,7 @@ def test_a_program_that_ends_ends_its_inspector():
     assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(table.source() != "netlink", reason="only Linux has this eye")
 def test_it_sees_where_the_table_of_descriptors_is_larger_than_its_limit():
     program = (

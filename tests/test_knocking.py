@@ -10,8 +10,8 @@ from contextlib import ExitStack
 
 import psutil
 import pytest
-from header_samples import for_all
-from leaks import nothing_left
+from labs import KINDS
+from trials import for_all
 
 from sockets_lab.errors import BadInput
 from sockets_lab.headers import TCP, UDP, Ethernet, ICMPv4, IPv4, build, checks, compose, dissect
@@ -56,10 +56,7 @@ PATIENCE = 20.0  # seconds, for what is otherwise there at once
 GATES = [UserspaceGate, SocketFilterGate, FirewallGate]
 
 
-@pytest.fixture(autouse=True)
-def _nothing_left():
-    with nothing_left():
-        yield
+pytestmark = pytest.mark.usefixtures("leaves_nothing")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +78,7 @@ def loopback():
         yield made
 
 
-@pytest.fixture(scope="module", params=["namespaces", "loopback"])
+@pytest.fixture(scope="module", params=KINDS)
 def either(request):
     return request.getfixturevalue({"namespaces": "lab", "loopback": "loopback"}[request.param])
 
@@ -562,40 +559,6 @@ def _send_all(to, datagrams, source):
 
 
 # The guard, and what is left
-
-
-@pytest.mark.parametrize(
-    "address", ["8.8.8.8", "10.20.30.41", "127.0.0.0", "255.255.255.255", "2001:db8::1", "0.0.0.0"]
-)
-def test_nothing_is_sent_beyond_this_machine(address, monkeypatch):
-    def no_socket(*_, **__):
-        raise AssertionError("a socket was made")
-
-    monkeypatch.setattr(socket, "socket", no_socket)
-    for call in (
-        lambda: knocker.knock(address, SEQUENCE), lambda: knocker.knock("127.0.0.1", SEQUENCE, source=address),
-        lambda: knocker.send_request(Endpoint(address, 9), b""), lambda: debian.knock(address, SEQUENCE),
-        lambda: knocker.visit(Endpoint(address, 9)), lambda: knocker.visit(Endpoint("127.0.0.1", 9), source=address),
-    ):  # fmt: skip
-        with pytest.raises(BadInput):
-            call()
-
-
-def test_of_any_address_only_loopback_passes_and_nothing_else_is_raised(monkeypatch):
-    made = []
-    monkeypatch.setattr(socket, "socket", lambda *_, **__: made.append(1))
-
-    def check(address, port):
-        inside = address == "::1" or (address.startswith("127.") and address not in ("127.0.0.0", "127.255.255.255"))
-        if not inside:
-            with pytest.raises(BadInput):
-                knocker.knock(address, [port])
-            with pytest.raises(BadInput):
-                knocker.send_request(Endpoint(address, port), b"")
-        assert made == []
-
-    for_all(check, lambda st: {"address": st.one_of(st.ip_addresses().map(str), st.text(max_size=20)),
-                               "port": st.integers(1, 65535)})  # fmt: skip
 
 
 def test_whatever_crosses_the_cable_is_a_knock_or_none():

@@ -7,13 +7,12 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import ipywidgets as widgets
 import pytest
-from labs import needs_namespaces
+from labs import KINDS, needs_namespaces
 from using import click, picture, said
 
 from sockets_lab.course.questions import Found, pick
@@ -24,9 +23,8 @@ from sockets_lab.lessons import knocking
 from sockets_lab.lessons.knocking import Event, Knock
 from sockets_lab.lessons.knocking import figure as figures
 from sockets_lab.lessons.knocking import panel as panels
-from sockets_lab.lessons.knocking.questions import CLAIMS, DOOR, EXERCISES, KEY, PREDICTIONS, SAFE, SEQUENCE
+from sockets_lab.lessons.knocking.questions import DOOR, EXERCISES, KEY, SAFE, SEQUENCE
 
-KINDS = [pytest.param("namespaces", marks=needs_namespaces), "loopback"]
 A, C = "10.20.30.40", "90.100.110.120"
 
 
@@ -38,35 +36,10 @@ class Host:
 HOSTS = (Host("A", A), Host("C", C))
 
 
-@pytest.fixture(scope="module")
-def measured() -> dict[tuple, Any]:
-    """What the long experiments found, by kind of lab: each is run once, for pictures, predictions and claims."""
-    return {}
-
-
 @pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, measured: dict[tuple, Any]) -> str:
+def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setenv("SOCKETS_LAB_NODES", request.param)
-
-    def once(name: str, experiment: Callable[..., Any]) -> Callable[..., Any]:
-        def found(lab: Lab, *how: Any, **more: Any) -> Any:
-            key = (request.param, name, how, tuple(sorted(more.items())))
-            if key not in measured:
-                measured[key] = experiment(lab, *how, **more)
-            return measured[key]
-
-        return found
-
-    for name in ("opening", "replays", "cure"):
-        monkeypatch.setattr(knocking, name, once(name, getattr(knocking, name)))
     return str(request.param)
-
-
-@pytest.fixture
-def panel() -> Iterator[panels.KnockingPanel]:
-    one = panels.make()
-    yield one
-    one.release()
 
 
 @pytest.fixture
@@ -162,12 +135,10 @@ def test_the_table_of_rules_has_what_they_counted() -> None:
 
 def rules_at(panel: panels.KnockingPanel) -> tuple[str, ...]:
     """Ask the kernel of the panel's B itself."""
-    assert panel.held is not None
     return knocking.spelled(firewall.held(panel.held.lab.B))
 
 
 def alt(panel: panels.KnockingPanel) -> str:
-    assert panel.picture is not None
     return panel.picture.alt
 
 
@@ -216,7 +187,6 @@ def test_a_replay_opens_for_whom_it_names_and_a_request_only_once(kind: str) -> 
         panel.node.value = "C"
         assert "opened for C" in click(panel, "Send a request")
         assert "let in" in click(panel, "Try the door")
-        assert panel.view is not None
         assert panel.view.opened_for == ("A", "C")
     finally:
         panel.release()
@@ -231,7 +201,6 @@ def test_another_port_and_a_mistake_are_told(panel: panels.KnockingPanel) -> Non
     assert "nobody can knock at port 0" in click(panel, "Knock")
     panel.port.value = 70000
     assert "70000 is not a port number" in click(panel, "Knock")
-    assert panel.held is not None
     panel.port.value, panel.protocol.value = panel.held.daemon.door.port, "tcp"
     assert "to try the door is no knock" in click(panel, "Knock")
 
@@ -256,7 +225,6 @@ def test_the_picture_follows_a_door_that_shuts_by_itself(monkeypatch: pytest.Mon
 def test_release_ends_door_thread_and_lab_and_the_next_click_begins_anew(lab: Lab) -> None:
     threads = threading.active_count()
     panel = panels.make()
-    assert panel.held is not None
     first = panel.held.lab
     assert opened() is lab
     assert threading.active_count() > threads
@@ -269,7 +237,6 @@ def test_release_ends_door_thread_and_lab_and_the_next_click_begins_anew(lab: La
     assert "step, 1 of 3 right" in alt(panel)
     assert panel.release()
     panel.opens.value = panels.BY_REQUEST
-    assert panel.held is not None
     assert panel.held.signed
     controls = [one for one in panel.knocking if isinstance(one, widgets.Button)]
     assert all(one.disabled for one in controls)
@@ -278,20 +245,6 @@ def test_release_ends_door_thread_and_lab_and_the_next_click_begins_anew(lab: La
 
 
 # The questions
-
-
-def test_what_is_measured_in_each_kind_of_lab(kind) -> None:  # type: ignore[no-untyped-def]
-    expected = {"wrong-between": "shut", "own-address": "C", "byte-for-byte": "A", "signed-replay": "replayed"}
-    if kind == "loopback":
-        expected["wrong-between"] = "opens"  # nobody hears the knock at a port that no socket has
-    assert {question.key: question.experiment() for question in PREDICTIONS} == expected
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)
-def test_claims_are_measured(claim, kind) -> None:  # type: ignore[no-untyped-def]
-    measured, verdict = claim.measure()
-    assert len(measured) > 20
-    assert verdict in ("so", "left out", "a niche, but maintained")
 
 
 def check(key: str) -> Found:

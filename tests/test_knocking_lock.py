@@ -3,7 +3,8 @@
 import itertools
 
 import pytest
-from header_samples import for_all
+from rules import each
+from trials import for_all
 
 from sockets_lab.errors import BadInput
 from sockets_lab.lessons.knocking import (
@@ -38,15 +39,15 @@ def test_a_sequence_is_read_as_knock_writes_it():
     assert [str(one) for one in RIGHT] == ["7000:udp", "8000:tcp", "9000:tcp"]
 
 
-@pytest.mark.parametrize(
-    "wrong", ["", "0", "70000", "7000:icmp", "x", "7000:tcp:udp", [], [0], range(1, 34), 7000, [None], -1]
+@each(
+    ["", "0", "70000", "7000:icmp", "x", "7000:tcp:udp", [], [0], range(1, 34), 7000, [None], -1]
 )
 def test_what_is_no_sequence_is_told(wrong):
     with pytest.raises(BadInput):
         sequence_of(wrong)
 
 
-@pytest.mark.parametrize("seconds", [-1, float("nan"), float("inf"), "10", True, None])
+@each([-1, float("nan"), float("inf"), "10", True, None])
 def test_what_is_no_time_is_told(seconds):
     with pytest.raises(BadInput):
         Lock(THREE, window=seconds)
@@ -82,13 +83,12 @@ def test_knocking_again_while_it_is_open_lets_the_time_begin_anew():
     assert [event.time for event in lock.expire(42.0)] == [42.0]
 
 
-@pytest.mark.parametrize("order", [one for one in itertools.permutations(RIGHT) if one != RIGHT])
+@each([(one,) for one in itertools.permutations(RIGHT) if one != RIGHT])
 def test_another_order_does_not_open(order):
     assert "opened" not in told(Lock(THREE), *order)
 
 
-@pytest.mark.parametrize(
-    ("knocks", "answers"),
+@each(
     [
         (["7000:udp", "1", "8000", "9000"], ["step", "wrong", "wrong", "wrong"]),  # a wrong knock resets
         (["7000:tcp", "8000", "9000"], ["wrong"] * 3),  # the right port by the wrong protocol
@@ -96,7 +96,7 @@ def test_another_order_does_not_open(order):
         (["7000:udp", "7000:udp", "8000", "9000"], ["step", "wrong", "step", "opened"]),  # it counts as the first
         (["7000:udp", "8000", "7000:udp", "8000", "9000"], ["step", "step", "wrong", "step", "opened"]),
         (["7000:udp", "8000", "9000", "9000"], ["step", "step", "opened", "wrong"]),
-    ],
+    ]
 )
 def test_wrong_knocks(knocks, answers):
     assert told(Lock(THREE), *knocks) == answers

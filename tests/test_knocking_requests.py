@@ -5,7 +5,8 @@ import hmac
 import struct
 
 import pytest
-from header_samples import for_all
+from rules import each
+from trials import for_all
 
 from sockets_lab.errors import BadInput
 from sockets_lab.lessons.knocking import Request, Verifier, compose, new_key, read
@@ -107,8 +108,7 @@ def test_tags_are_compared_in_constant_time(monkeypatch):
     assert compared == [(data[-32:], data[-32:])]
 
 
-@pytest.mark.parametrize(
-    "call",
+@each(
     [
         lambda: compose(b"short", A, 1, NOW), lambda: compose("x" * 32, A, 1, NOW),
         lambda: compose(KEY, "host", 1, NOW), lambda: compose(KEY, "::1", 1, NOW),
@@ -117,7 +117,7 @@ def test_tags_are_compared_in_constant_time(monkeypatch):
         lambda: compose(KEY, A, 1, "now"), lambda: compose(KEY, A, 1, NOW, b"few"), lambda: Verifier(b""),
         lambda: Verifier(KEY, -1), lambda: Verifier(KEY).verify(b"", "nobody", NOW),
         lambda: Verifier(KEY).verify(b"", A, float("inf")), lambda: read(b""), lambda: read("text"),
-    ],
+    ]
 )  # fmt: skip
 def test_mistakes_of_the_caller_are_told(call):
     with pytest.raises(BadInput):

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import itertools
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import psutil
 import pytest
 from labs import needs_namespaces
 from machines import NO_NAMESPACES
+from rules import each
 
 from sockets_lab import headers
 from sockets_lab.errors import BadInput, Refused
@@ -106,6 +108,7 @@ class TestStacks:
                 assert told.output.split()[3:5] == [str(row.local), str(row.remote)]
         assert str(row.remote) not in {str(one.local) for one in table.snapshot()}
 
+    @pytest.mark.thorough
     def test_the_first_packet_arrives_at_once(self):
         for _ in range(20):
             with Lab(**TEXT) as made:
@@ -131,6 +134,7 @@ class TestStacks:
         for one in packets:
             assert all(check.verdict == "right" for check in headers.checks(headers.dissect(one.octets)))
 
+    @pytest.mark.thorough
     def test_many_nodes(self):
         addresses = {f"N{number}": f"10.0.{number}.1" for number in range(16)}
         with Lab(**addresses) as made:
@@ -243,6 +247,7 @@ class TestCode:
         assert told.output == "no\n"
         assert isinstance(told.error, KeyboardInterrupt)
 
+    @pytest.mark.thorough
     def test_an_interrupt_when_nothing_runs_is_nothing(self, fresh):
         for _ in range(20):
             fresh.A.interrupt()
@@ -279,6 +284,7 @@ class TestCode:
             fresh.A.table()
         assert fresh.B.execute("1").value == "1"
 
+    @pytest.mark.thorough
     def test_output_that_never_ends_is_cut(self, lab):
         told = lab.A.execute("for _ in range(3000): print('x' * 999)")
         assert len(told.output) < 1_100_000
@@ -348,9 +354,8 @@ class TestCables:
                 came.append(receiver.recv(10))
         return len(came)
 
-    @pytest.mark.parametrize("rate", [1, "fast", True, 10**10])
-    @pytest.mark.parametrize("share", [2, -0.1, "half", False])
-    def test_a_cable_that_there_is_not(self, lab, rate, share):
+    @each(itertools.product([1, "fast", True, 10**10], [2, -0.1, "half", False]))
+    def test_a_cable_that_there_is_not(self, rate, share, lab):
         with pytest.raises(BadInput, match="pass"):
             lab.A.slow(rate)
         with pytest.raises(BadInput, match="pass"):
@@ -358,11 +363,10 @@ class TestCables:
 
 
 class TestPlans:
-    @pytest.mark.parametrize(
-        "plan",
+    @each(
         [{}, {"A": "127.0.0.1"}, {"A": "localhost"}, {"A": "224.0.0.1"}, {"A": "0.0.0.0"}, {"A": "255.255.255.255"},
          {"A": "::1"}, {"A": 7}, {"A": "10.0.0.1", "B": "10.0.0.1"}, {"close": "10.0.0.1"}, {"_A": "10.0.0.1"},
-         {"nodes": "10.0.0.1"}, {f"N{number}": f"10.0.0.{number}" for number in range(1, 18)}],
+         {"nodes": "10.0.0.1"}, {f"N{number}": f"10.0.0.{number}" for number in range(1, 18)}]
     )  # fmt: skip
     def test_a_lab_that_there_cannot_be_is_refused_in_a_sentence(self, plan):
         with pytest.raises(BadInput):
@@ -452,6 +456,7 @@ def test_a_system_without_pidfds_has_no_labs_and_says_so(monkeypatch):
     assert refused.value.message[1:3] == ("pidfd_open", errno.ENOSYS)
 
 
+@pytest.mark.thorough
 @needs_namespaces
 class TestRefused:
     """Only where namespaces can be had can they be taken away in different ways."""

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from jupyter_client.manager import start_new_kernel
 from labs import needs_namespaces
+from trials import amount
 
 import sockets_lab
 from sockets_lab.kernel.machine import descriptor_limits
@@ -25,7 +26,7 @@ from sockets_lab.lab.rpc import Questions
 
 pytestmark = needs_namespaces
 TEXT = {"A": "10.20.30.40", "B": "50.60.70.80"}
-MOMENTS = int(os.environ.get("SOCKETS_LAB_MOMENTS", "20"))  # 100 and more by hand: CONTRIBUTING.md
+MOMENTS = amount("MOMENTS", 3, 20)  # by hand 100 and more: CONTRIBUTING.md
 GONE = 1.0  # seconds after which nothing may be left
 OPEN_LABS = "from sockets_lab.lab import Lab\nwhile True:\n    lab = Lab(A='10.20.30.40', B='50.60.70.80')\n"
 
@@ -65,6 +66,7 @@ def notebook(mark: Path, program: str) -> Iterator[subprocess.Popen]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.thorough
 def test_kill_9_at_any_moment_leaves_nothing(marked):
     draw = random.Random(MOMENTS)
     seen = 0
@@ -123,6 +125,7 @@ def test_a_thread_that_made_a_lab_may_end_before_it():
         assert lab.A.execute("ME").value == "'10.20.30.40'"
 
 
+@pytest.mark.thorough
 def test_fifty_labs_in_one_process_leave_no_descriptor_thread_or_process():
     with Lab(**TEXT):
         pass  # what is imported at the first time stays
@@ -153,6 +156,7 @@ def test_what_a_lab_gave_out_is_closed_with_it():
     assert capture.closed
 
 
+@pytest.mark.thorough
 def test_thirty_labs_at_once_or_as_many_as_there_are_descriptors_for_reach_each_their_own_peer():
     free = descriptor_limits()[0] - len(os.listdir("/proc/self/fd"))
     count = min(30, free // 10)  # of the notebook's descriptors a lab takes five, and this test three more
@@ -258,6 +262,7 @@ def test_a_fork_of_the_notebook_does_not_keep_the_lab_alive(marked):
         assert wait_until_gone(marked) == []
 
 
+@pytest.mark.thorough
 def test_a_lab_is_built_in_a_moment():
     """Two nodes take less than five times as long as to start as many bare interpreters at once as they have processes.
 

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from header_samples import samples
+from rules import each
 from using import picture
 
 from sockets_lab.errors import BadInput
@@ -222,7 +223,7 @@ def test_nothing_is_said_to_be_nothing():
 MANY = {f"H{i}": f"10.0.0.{i}" for i in range(HOSTS + 1)}
 
 
-@pytest.mark.parametrize("nodes", [{}, {"A": A}, MANY])
+@each([{}, {"A": A}, MANY])
 def test_hosts_that_do_not_fit_are_told(nodes):
     with pytest.raises(BadInput, match=f"a ladder has 2 to {HOSTS} hosts"):
         ladder([], nodes)

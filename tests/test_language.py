@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rules import each
 
 from sockets_lab.figures import legend, marks, raster, svg
 from sockets_lab.figures.drawing import Drawing
@@ -71,8 +72,7 @@ def difference(one: str, other: str, sight: str) -> float:
 # --- colors ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("theme", PAPERS)
-@pytest.mark.parametrize("role", ROLES)
+@each([*itertools.product(ROLES, PAPERS)])
 def test_each_color_stands_out_and_what_is_written_in_it_can_be_read(role, theme):
     paper, ink = map(rgb, PAPERS[theme])
     color = rgb(ROLES[role])
@@ -92,8 +92,7 @@ def test_words_have_these_colors_in_both_drawings():
     assert contrast(rgb(INKS["muted"]), paper) >= WORDS
 
 
-@pytest.mark.parametrize("sight", SIGHT)
-@pytest.mark.parametrize(("one", "other"), [*itertools.combinations(ROLES, 2)])
+@each([(*pair, sight) for pair in itertools.combinations(ROLES, 2) for sight in SIGHT])
 def test_any_two_roles_can_be_told_apart_by_everybody(one, other, sight):
     assert difference(ROLES[one], ROLES[other], sight) >= APART
 
@@ -137,7 +136,7 @@ def test_every_figure_is_found():
     assert len(pictures()) > 30
 
 
-@pytest.mark.parametrize(("name", "make"), pictures())
+@each(pictures())
 def test_every_figure_gives_its_text_equivalent(name, make):
     """A Table says its cells; a Plot is made of what its function says; a Drawing is given its `alt` on the way."""
     source = inspect.getsource(inspect.unwrap(make))
@@ -148,7 +147,7 @@ def test_every_figure_gives_its_text_equivalent(name, make):
         assert re.search(r"\.alt\b.*=", source) or not re.search(r'Drawing\([^()]*, "",', source), name
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+@each(NOTEBOOKS)
 def test_every_saved_picture_says_what_it_shows(path):
     cells = json.loads(path.read_text())["cells"]
     outputs = [one for cell in cells for one in cell.get("outputs", ()) if "image/png" in one.get("data", {})]
@@ -171,7 +170,7 @@ def test_live_pictures_say_it_too():
 # --- sizes ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", FIGURES, ids=lambda path: path.stem)
+@each(FIGURES)
 def test_no_text_is_smaller_than_what_can_be_read_from_the_last_row(path):
     """In diagrams SMALLEST pixels, in plots 9 points, which are 12 pixels; and no diagram is wider than FITS."""
     for call in (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)):
@@ -188,7 +187,7 @@ def test_no_text_is_smaller_than_what_can_be_read_from_the_last_row(path):
             assert call.args[2].value <= FITS, f"line {call.lineno}"
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@each(LESSONS)
 def test_no_line_of_code_runs_out_of_its_cell(path):
     """At 1024 pixels a cell shows about 105 characters; what is longer must be scrolled sideways."""
     cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
@@ -216,7 +215,7 @@ def test_a_socket_has_the_same_role_everywhere():
     assert marks.role_of(None) == "quiet"
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@each(LESSONS)
 def test_lessons_use_the_same_words_for_their_parts(path):
     text = "\n".join("".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]
                      if cell["cell_type"] == "markdown")  # fmt: skip

@@ -212,6 +212,7 @@ def test_namespaces_are_to_be_had_where_others_get_them():
     assert (machine.try_namespaces() is True) is (subprocess.run(command, capture_output=True).returncode == 0)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("program", "outcome"),
     [("print(0)", True), (f"print({errno.EPERM})", "EPERM"), ("print('?')", None), ("raise SystemExit(1)", None),

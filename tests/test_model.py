@@ -7,7 +7,8 @@ from dataclasses import FrozenInstanceError
 from ipaddress import ip_address
 
 import pytest
-from header_samples import NO_HYPOTHESIS
+from rules import each
+from trials import for_all
 
 from sockets_lab.errors import BadInput
 from sockets_lab.model import (
@@ -24,17 +25,16 @@ from sockets_lab.model import (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("port", [0, 1, 80, 65535, "0", "80", " 65535 ", "000000000000000000000080"])
+@each([0, 1, 80, 65535, "0", "80", " 65535 ", "000000000000000000000080"])
 def test_ports(port):
     assert checked_port(port) == int(port)
 
 
-@pytest.mark.parametrize(
-    "port",
+@each(
     [
         -1, 65536, 70000, "65536", "9" * 5000, "-1", "+80", "8_0", "0x50", "80.0", "", "http", 80.0, True, None, b"80",
         "\u0668\u0660",  # 80 in Arabic digits, which int() would take
-    ],
+    ]
 )  # fmt: skip
 def test_bad_ports_are_told_in_one_sentence(port):
     with pytest.raises(BadInput) as caught:
@@ -48,8 +48,7 @@ def test_a_mistake_shows_no_traceback_in_a_notebook():
     assert caught.value._render_traceback_() == [str(caught.value)]
 
 
-@pytest.mark.parametrize(
-    ("text", "address", "port"),
+@each(
     [
         ("1.2.3.4:80", "1.2.3.4", 80),
         (" 127.0.0.1:0\n", "127.0.0.1", 0),
@@ -58,7 +57,7 @@ def test_a_mistake_shows_no_traceback_in_a_notebook():
         ("[2001:DB8::A]:80", "2001:db8::a", 80),
         ("[::ffff:127.0.0.1]:80", "::ffff:127.0.0.1", 80),
         ("[fe80::1%eth0]:80", "fe80::1%eth0", 80),
-    ],
+    ]
 )
 def test_endpoints_are_read(text, address, port):
     endpoint = Endpoint.parse(text)
@@ -66,21 +65,20 @@ def test_endpoints_are_read(text, address, port):
     assert Endpoint.parse(str(endpoint)) == endpoint
 
 
-@pytest.mark.parametrize(
-    "text",
+@each(
     [
         "", ":", ":80", "80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "::1", "::1:80", "[::1]", "[::1]80", "[]:80",
         "[127.0.0.1]:80", "localhost:80", "127.1:80", "2130706433:80", "0x7f.0.0.1:80", "127.0.0.01:80",
         "127.0.0.256:80", "127.0.0.1%lo:80", "[::1%]:80", "1.2.3.4:80:90", None, 80,
-    ],
+    ]
 )  # fmt: skip
 def test_what_is_no_endpoint_is_told(text):
     with pytest.raises(BadInput, match=r"\.$"):
         Endpoint.parse(text)
 
 
-@pytest.mark.parametrize(
-    "address", ["", "::g", "localhost", "127.0.0.1\0", "127.0.0.1%", "127.0.0.1%lo", "1" * 100, None, 1, b"\x7f\0\0\1"]
+@each(
+    ["", "::g", "localhost", "127.0.0.1\0", "127.0.0.1%", "127.0.0.1%lo", "1" * 100, None, 1, b"\x7f\0\0\1"]
 )
 def test_what_is_no_address_is_told(address):
     with pytest.raises(BadInput, match="is not an IP address"):
@@ -129,27 +127,18 @@ def test_the_states_are_those_of_psutil():
 
 
 def test_any_address_and_port_survive_printing():
-    hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
-    st = hypothesis.strategies
-
-    @hypothesis.settings(database=None, deadline=None)
-    @hypothesis.given(st.ip_addresses(), st.integers(0, 65535))
     def holds(address, port):
         endpoint = Endpoint(str(address), port)
         assert Endpoint.parse(str(endpoint)) == endpoint
         assert ip_address(endpoint.address) == address  # the standard library's reader is the witness
         assert endpoint.family == (socket.AF_INET if address.version == 4 else socket.AF_INET6)
 
-    holds()
+    for_all(holds, lambda st: {"address": st.ip_addresses(), "port": st.integers(0, 65535)})
 
 
 def test_any_text_is_an_endpoint_or_a_mistake():
-    hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
-    st = hypothesis.strategies
-    near_misses = st.text(alphabet="0123456789.:[]%abcdefx ", max_size=30)
+    near = "0123456789.:[]%abcdefx "
 
-    @hypothesis.settings(database=None, deadline=None)
-    @hypothesis.given(st.text(max_size=30) | near_misses)
     def holds(text):
         try:
             endpoint = Endpoint.parse(text)
@@ -157,7 +146,7 @@ def test_any_text_is_an_endpoint_or_a_mistake():
             return
         assert Endpoint.parse(str(endpoint)) == endpoint
 
-    holds()
+    for_all(holds, lambda st: {"text": st.text(max_size=30) | st.text(alphabet=near, max_size=30)})
 
 
 def test_a_trusted_endpoint_is_the_same_value_as_a_checked_one():

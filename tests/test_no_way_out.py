@@ -1,13 +1,13 @@
 """No way out: whatever is passed as a target to what connects, sends, listens or forwards, either it is refused in a
 sentence, or the first address that a socket is told, or that is let through to one, is one of this machine."""
 
-import os
 import random
 import socket
 from ipaddress import ip_address, ip_network
 from types import SimpleNamespace
 
 import pytest
+from trials import amount
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput
@@ -15,17 +15,19 @@ from sockets_lab.headers import UDP, IPv4, compose
 from sockets_lab.kernel.connecting import listening, start_connect
 from sockets_lab.lab.firewall.reaching import reach
 from sockets_lab.lab.loopback import LoopbackNode
-from sockets_lab.lessons import datagrams, scanning
+from sockets_lab.lessons import binding, datagrams, fourtuples, ports, scanning
 from sockets_lab.lessons.detective import customers
 from sockets_lab.lessons.detective.settings import checked
 from sockets_lab.lessons.filtering import forwarding
+from sockets_lab.lessons.fourtuples.load_roles import Guests
+from sockets_lab.lessons.fourtuples.trials import connect_to_itself, tuple_trials
 from sockets_lab.lessons.knocking import debian, knocker
 from sockets_lab.lessons.packets.sending import inside
 from sockets_lab.lessons.scanning import tcp
 from sockets_lab.model import Endpoint
 from sockets_lab.playground.places import Here
 
-TRIALS = int(os.environ.get("SOCKETS_LAB_FUZZ", "1000"))  # for each of the ways; the whole: 15000
+TRIALS = amount("FUZZ", 60, 1000)  # for each of the ways; by hand: 15000
 OURS = [ip_network("127.0.0.0/8"), ip_network("::1/128")]
 GROUPS = ip_network("239.255.0.0/16")
 HERE, OK = Endpoint("127.0.0.1", 0), Endpoint("127.0.0.1", 9)
@@ -102,20 +104,32 @@ WAYS = {
     "service's target": lambda a, p: let_through(Endpoint(*checked(NODE, {"target": (a, p)})["target"][:2])),
     "bench": lambda a, p: let_through(Here().destination(Endpoint(a, p))),
     "packet by hand": lambda a, p: would_go(lambda: packet(a, p), a),
+    "probe": lambda a, p: ports.probe(p, "tcp", a),
+    "knock at a bound socket": lambda a, p: with_tcp(lambda sock: binding.reach(sock, a), HOME),
+    "listener": lambda a, p: fourtuples.Listener(a),
+    "guests": lambda a, p: would_go(lambda: Guests(Endpoint(a, p), []).play(1, 0.0), a),
+    "guests from": lambda a, p: would_go(lambda: Guests(OK, [a]).play(1, 0.0), a),
+    "to itself": lambda a, p: connect_to_itself(a),
+    "tuples": lambda a, p: tuple_trials(other=a),
 }
+ELSEWHERE = (
+    "0.0.0.0", "::", "127.0.0.0", "127.255.255.255", "128.0.0.1", "126.255.255.255", "10.0.0.1", "192.168.1.1",
+    "255.255.255.255", "239.254.0.1", "169.254.169.254", "8.8.8.8", "::2", "::ffff:127.0.0.1", "::127.0.0.1",
+    "::ffff:8.8.8.8", "64:ff9b::7f00:1", "fe80::1", "fe80::1%lo", "ff02::1", "2001:db8::1",
+    "localhost", "127.1", "2130706433", "127.0.0.1:80", "", None, 1, b"127.0.0.1",
+)  # fmt: skip
 
 
-def with_tcp(call):
-    with Deaf(socket.AF_INET, socket.SOCK_STREAM) as sock:
+def with_tcp(call, home=None, kind=socket.SOCK_STREAM):
+    """Args: home: the name to which the socket is bound before."""
+    with Deaf(socket.AF_INET, kind) as sock:
+        if home:
+            super(Deaf, sock).bind(home)
         return call(sock)
 
 
 def with_udp(call, home=None):
-    """Args: home: the name to which the socket is bound before."""
-    with Deaf(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        if home:
-            super(Deaf, sock).bind(home)
-        return call(sock)
+    return with_tcp(call, home, socket.SOCK_DGRAM)
 
 
 def packet(address, port):
@@ -150,8 +164,8 @@ def deaf(monkeypatch):
 @pytest.mark.parametrize("way", WAYS)
 def test_no_target_leads_out_of_this_machine(way, deaf):
     dice, refused, told = random.Random(way), 0, 0
-    for _ in range(TRIALS):
-        address, port = target(dice)
+    good = [("127.0.0.1", 80), ("239.255.0.1", 80), (NODE.address, 80)]  # for some way each
+    for address, port in [*good, *(target(dice) for _ in range(TRIALS))]:
         try:
             WAYS[way](address, port)
         except BadInput:
@@ -164,3 +178,18 @@ def test_no_target_leads_out_of_this_machine(way, deaf):
             ), f"{way}: {address!r}, {port!r} led to {where}"
     assert refused > TRIALS / 4
     assert told, "no target was good: what is refused always shows nothing"
+
+
+def test_no_address_of_another_machine_is_taken_by_any_way(deaf):
+    taken = []
+    for way, call in WAYS.items():
+        for address in ELSEWHERE:
+            try:
+                call(address, 80)
+            except BadInput:
+                continue
+            except Told:
+                pass
+            if address or "from" not in way:  # from nowhere: the kernel chooses
+                taken.append((way, address))
+    assert taken == []

@@ -15,6 +15,7 @@ import pytest
 from kernels import Kernel, Said, cells
 from machines import NO_FIREWALL, NO_NAMESPACES
 from nbclient import NotebookClient
+from rules import each
 
 from sockets_lab.kernel.machine import descriptor_limits, try_firewall, try_namespaces
 
@@ -64,7 +65,7 @@ def test_learners_at_once_and_each_lesson_run_twice_leave_nothing_more():
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
-@pytest.mark.parametrize("name", ["04_conflicts", "07_nodes", "12_port_detective"])
+@each(["04_conflicts", "07_nodes", "12_port_detective"])
 def test_kill_9_in_the_middle_of_a_lesson_leaves_no_process(name):
     with Kernel() as kernel:
         for source, _ in cells(NOTEBOOKS / f"{name}.ipynb"):

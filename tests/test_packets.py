@@ -100,7 +100,6 @@ class TestSending:
 
     def test_what_the_kernel_refuses_is_a_result(self, lab: Lab, bench: packets.Testbed) -> None:
         refused = packets.send(lab, lab.A, packets.plain(bench, bytes(2000)))
-        assert isinstance(refused, Refused)
         assert refused.name == "EMSGSIZE"  # the link takes 1,500 bytes
         outcome = bench.send(packets.plain(bench, bytes(2000)))
         assert outcome.verdict == "refused"
@@ -151,7 +150,6 @@ class TestBench:
     def test_source_port_zero(self, bench: packets.Testbed) -> None:
         outcome, answer = packets.source_zero(bench)
         assert outcome.received[0].sender == Endpoint("10.20.30.40", 0)
-        assert isinstance(answer, Refused)
         assert answer.name == "EINVAL"
 
     def test_a_start_that_no_socket_made_is_ended_by_the_senders_kernel(

@@ -6,6 +6,7 @@ import time
 
 import ipywidgets as widgets
 import pytest
+from rules import each
 from using import click
 
 from sockets_lab.errors import BadInput
@@ -48,14 +49,13 @@ def test_fields_have_a_label_and_a_width_and_rows_wrap():
     assert (both.children, both.layout.flex_flow, both.layout.align_items) == ((port, menu), "row wrap", "center")
 
 
-@pytest.mark.parametrize(
-    ("error", "sentence"),
+@each(
     [
         (BadInput("70000 is not a port number."), "70000 is not a port number."),
         (ConnectionRefusedError(111, "Connection refused"), "ECONNREFUSED"),
         (TimeoutError("timed out"), "DEADLINE"),
         (KeyError("ours"), "fault of its own: KeyError"),
-    ],
+    ]
 )
 def test_errors_are_shown_in_the_panel(error, sentence):
     panel = Small()

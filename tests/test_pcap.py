@@ -9,7 +9,8 @@ import subprocess
 import warnings
 
 import pytest
-from header_samples import for_all, samples
+from header_samples import samples
+from trials import for_all
 
 from sockets_lab.errors import BadInput
 from sockets_lab.lab import pcap

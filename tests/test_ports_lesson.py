@@ -7,6 +7,7 @@ from io import BytesIO
 import psutil
 import pytest
 from matplotlib.image import imread
+from rules import each
 from using import click, picture
 
 from sockets_lab.errors import Refused
@@ -89,7 +90,7 @@ def test_the_map_says_in_words_what_it_shows() -> None:
     assert any("not told by this system" in mark.text for mark in bare.marks if isinstance(mark, Text))
 
 
-@pytest.mark.parametrize("port", [0, 255, 65280, 65535])
+@each([0, 255, 65280, 65535])
 def test_nothing_is_drawn_outside_the_map(port: int) -> None:
     drawing = portmap.map_of_ports(a_map(), a_probe(port), [port])
     picture(drawing)

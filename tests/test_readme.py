@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-import pytest
+from rules import each
 
 from sockets_lab.course.lessons import LESSONS
 
@@ -21,7 +21,7 @@ def prose(path: Path) -> str:
     return "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@each(PAGES)
 def test_links_lead_somewhere(path):
     for link in re.findall(r"\]\(([^)#]+)\)", prose(path)):
         assert (path.parent / link).exists(), f"{path.name} points at {link}"
@@ -49,7 +49,7 @@ def test_requirements_are_exact():
             assert known, f"{name}: {line}"
 
 
-@pytest.mark.parametrize("one", LESSONS, ids=lambda one: one.name)
+@each(LESSONS)
 def test_a_lesson_says_how_long_it_takes(one):
     first = json.loads((ROOT / "notebooks" / f"{one.name}.ipynb").read_text(encoding="utf-8"))["cells"][0]
     assert f"About {one.minutes} minutes" in "".join(first["source"])

@@ -3,7 +3,6 @@
 import socket
 import threading
 import time
-from contextlib import ExitStack
 
 import pytest
 from labs import needs_namespaces
@@ -27,12 +26,6 @@ from sockets_lab.lessons.scanning import udp, udp_scan
 
 SHORT = 0.2  # seconds
 HELD_BACK = range(20, 29)  # more closed ports than ICMP tells of at once
-
-
-@pytest.fixture
-def held():
-    with ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture
@@ -141,6 +134,7 @@ class TestOnLoopback:
 
 @needs_namespaces
 class TestBetweenNodes:
+    @pytest.mark.thorough
     def test_all_ports_of_a_node_on_its_own_loopback(self, fresh, held):
         silent = {mute(held, "0.0.0.0", fresh.B.socket) for _ in range(5)}
         with answering(bound(held, "0.0.0.0", fresh.B.socket)) as there:
@@ -149,6 +143,7 @@ class TestBetweenNodes:
         assert set(found.silent) == silent
         assert len(found.refused) == 65535 - 6
 
+    @pytest.mark.thorough
     def test_a_socket_never_hears_itself(self, fresh):
         setting(fresh.A, "ip_local_port_range", "40000 40015")
         met = set()
@@ -168,6 +163,7 @@ class TestBetweenNodes:
         assert set(found.silent) == ports
         assert found.seconds > 2  # one a second after the first six: this kernel did keep it slow
 
+    @pytest.mark.thorough
     def test_also_right_after_another_scan_has_used_up_what_may_be_sent(self, fresh):
         in_node(fresh.A, udp_scan, fresh.B.address, "1-6", deadline=SHORT)
         found = in_node(fresh.A, udp_scan, fresh.B.address, 7, deadline=SHORT)
@@ -190,6 +186,7 @@ class TestBetweenNodes:
         found = in_node(fresh.A, udp_scan, fresh.B.address, "1-3", deadline=0.05)
         assert found.silent == (1, 2, 3)
 
+    @pytest.mark.thorough
     @needs_nmap
     def test_nmap_says_the_same(self, fresh, held):
         setting(fresh.B, "icmp_ratelimit", "0")  # nmap too would take a second for each closed port

@@ -1,13 +1,12 @@
 """Seeing oneself being scanned: attempts as they come, the detector, and what it is worth."""
 
 import time
-from contextlib import ExitStack
 
 import pytest
-from header_samples import NO_HYPOTHESIS
 from labs import needs_namespaces
 from leaks import nothing_left
 from scanned import TEXT, firewall, in_node, needs_nft, open_ports
+from trials import for_all
 
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel import machine
@@ -19,12 +18,6 @@ from sockets_lab.model import Endpoint
 
 THREE = TEXT | {"C": "10.20.30.50"}
 ENOUGH = 10.0  # seconds
-
-
-@pytest.fixture
-def held():
-    with ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture
@@ -59,6 +52,7 @@ class TestCapture:
         assert len({one.source.port for one in found}) == 1  # one port asks for all
         assert began <= found[0].time <= found[-1].time <= ended
 
+    @pytest.mark.thorough
     def test_what_comes_too_fast_is_counted(self, lab):
         with watch(lab.B) as seen:
             in_node(lab.A, scanning.scan, lab.B.address)
@@ -100,6 +94,7 @@ class TestCapture:
             seen.close()
         assert len(seen.attempts()) == 10
 
+    @pytest.mark.thorough
     def test_two_scanners_and_a_client_are_told_apart(self, lab, held):
         services = open_ports(held, "0.0.0.0", 3, lab.B.socket)
         with watch(lab.B) as seen:
@@ -202,10 +197,6 @@ class TestDetector:
             Detector(**wrong)
 
     def test_it_agrees_with_counting_all_anew_each_time(self):
-        hypothesis = pytest.importorskip("hypothesis", reason=NO_HYPOTHESIS)
-        st = hypothesis.strategies
-        one = st.builds(attempt, st.integers(0, 40), st.integers(1, 6), st.sampled_from(["10.0.0.1", "10.0.0.2"]))
-
         def counted(attempts, threshold, window):
             told, found = set(), []
             for index, now in enumerate(attempts):
@@ -223,8 +214,13 @@ class TestDetector:
             attempts.sort()
             assert alarms(attempts, threshold, window) == counted(attempts, threshold, window)
 
-        given = hypothesis.given(st.lists(one, max_size=40), st.integers(2, 5), st.integers(1, 20))
-        hypothesis.settings(database=None, deadline=None)(given(check))()
+        def cases(st):
+            sources = st.sampled_from(["10.0.0.1", "10.0.0.2"])
+            one = st.builds(attempt, st.integers(0, 40), st.integers(1, 6), sources)
+            return {"attempts": st.lists(one, max_size=40), "threshold": st.integers(2, 5),
+                    "window": st.integers(1, 20)}  # fmt: skip
+
+        for_all(check, cases)
 
 
 class TestJudge:

@@ -5,6 +5,7 @@ import socket
 from pathlib import Path
 
 import pytest
+from rules import each
 
 from sockets_lab.errors import BadInput
 from sockets_lab.lessons.ports import services
@@ -30,14 +31,14 @@ def missing(*_: object) -> int:
 
 
 @has_list
-@pytest.mark.parametrize("protocol", services.TRANSPORTS)
+@each(services.TRANSPORTS)
 def test_names_and_ports_are_those_of_the_list(protocol: str) -> None:
     names = listed(protocol)
     assert services.named_ports(protocol) == frozenset(names)
     for port, (name, *aliases) in names.items():
         assert services.service(port, protocol) == services.Service(port, protocol, name, True)
-        for each in (name, *aliases):
-            assert services.port_of(each, protocol) is not None
+        for one in (name, *aliases):
+            assert services.port_of(one, protocol) is not None
     for port in random.Random(3).sample(sorted(set(range(65536)) - set(names)), 50):
         assert services.service(port, protocol) == services.Service(port, protocol, None, True)
         assert str(services.service(port, protocol)) == "no name"
@@ -67,7 +68,7 @@ def test_a_damaged_list_is_read_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatc
     assert services.named_ports("udp") == {53}
 
 
-@pytest.mark.parametrize("call", [services.service, services.port_of])
+@each([services.service, services.port_of])
 def test_other_protocols_are_a_mistake(call: object) -> None:
     with pytest.raises(BadInput, match="pass 'tcp' or 'udp'"):
         call(80, "icmp")  # type: ignore[operator]

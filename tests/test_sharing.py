@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from leaks import nothing_left
+from rules import each
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.kernel import table
@@ -36,7 +37,7 @@ def test_every_sender_is_served_once_or_the_refusal_is_told(protocol, option):
 
 
 @linux
-@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+@each(["tcp", "udp"])
 def test_linux_spreads_over_all_sockets_with_reuse_port(protocol):
     assert min(share(protocol, "SO_REUSEPORT", sockets=2, senders=200).counts) > 0
 
@@ -69,7 +70,7 @@ def test_datagrams_with_reuse_address_go_where_plain_sockets_get_them():
         assert [bool(n) for n in share("udp", "SO_REUSEADDR", senders=10).counts] == [bool(n) for n in got]
 
 
-@pytest.mark.parametrize("wrong", [{"option": "SO_LINGER"}, {"sockets": 1}, {"senders": 0}, {"protocol": "icmp"}])
+@each([{"option": "SO_LINGER"}, {"sockets": 1}, {"senders": 0}, {"protocol": "icmp"}])
 def test_a_callers_mistake_is_told(wrong):
     with pytest.raises(BadInput):
         share(**wrong)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from rules import each
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("[0-9]*.ipynb"))
@@ -27,7 +28,7 @@ marking = module_from_spec(spec)
 spec.loader.exec_module(marking)
 
 
-@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+@each(LESSONS)
 def test_every_cell_has_its_place_in_the_slide_show(path):
     cells = nbformat.read(path, as_version=4).cells
     kinds = [cell.metadata.get("slideshow", {}).get("slide_type") for cell in cells]

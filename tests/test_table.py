@@ -17,6 +17,7 @@ from functools import cache
 import psutil
 import pytest
 from machines import NO_PROC
+from rules import each
 
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel import netlink, table
@@ -453,9 +454,10 @@ def test_another_users_socket_has_an_unknown_owner():
         assert answer == [["LISTEN", None]] * 2
 
 
+@pytest.mark.thorough
 @on_netlink
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can take /proc away")
-@pytest.mark.parametrize("source", ["netlink", "psutil"])
+@each(["netlink", "psutil"])
 def test_without_proc_nobody_is_known_as_owner(source):
     program = """
 import socket
@@ -480,6 +482,7 @@ def ask_as_nobody(listener, endpoint):
     return [[row.state, row.owners] for row in rows + table.holders(endpoint)]
 
 
+@pytest.mark.thorough
 @on_netlink
 def test_thousands_of_rows_come_in_several_parts():
     pairs = min(1500, (descriptor_limits()[0] - 100) // 2)
@@ -577,7 +580,7 @@ def _named(message):
 
 
 @on_netlink
-@pytest.mark.parametrize("states", [None, frozenset({"ESTABLISHED", "TIME_WAIT"}), frozenset({"CLOSE"})])
+@each([None, frozenset({"ESTABLISHED", "TIME_WAIT"}), frozenset({"CLOSE"})])
 def test_both_families_in_one_walk_are_the_same_rows_as_one_after_the_other(states):
     with ExitStack() as held:
         ports = []
@@ -636,6 +639,7 @@ def test_a_kernel_without_ipv6_has_no_such_rows(refusing):
         sock_diag.dump("tcp", socket.AF_INET)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has these files")
 @pytest.mark.parametrize("number", [errno.EPERM, errno.ENOENT, errno.EPROTONOSUPPORT])
 def test_where_netlink_is_refused_the_files_answer(refusing, zoo, number):

@@ -10,7 +10,6 @@ from labs import needs_namespaces
 from using import click, picture, said
 
 from sockets_lab.course.questions import Found, pick
-from sockets_lab.errors import Refused
 from sockets_lab.kernel.descriptors import Entry
 from sockets_lab.kernel.machine import descriptor_limits
 from sockets_lab.lab import Lab, Node, opened
@@ -18,18 +17,11 @@ from sockets_lab.lessons import two_nodes
 from sockets_lab.lessons.two_nodes import Host, View, ends
 from sockets_lab.lessons.two_nodes import figure as figures
 from sockets_lab.lessons.two_nodes import panel as panels
-from sockets_lab.lessons.two_nodes.questions import AT_A, AT_B, CLAIMS, COMMON, EXERCISES, PORT
+from sockets_lab.lessons.two_nodes.questions import AT_A, AT_B, COMMON, EXERCISES, PORT
 from sockets_lab.model import Endpoint, SocketRow
 
 many = pytest.mark.skipif(descriptor_limits()[1] < 1024, reason="no descriptor can have the number 922 here")
 NOBODY = Endpoint("0.0.0.0", 0)
-
-
-@pytest.fixture
-def panel() -> Iterator[panels.NodesPanel]:
-    one = panels.make()
-    yield one
-    one.release()
 
 
 @pytest.fixture
@@ -58,7 +50,6 @@ def view_of(*tuples: tuple[str, str], **changes: Any) -> View:
 @many
 def test_the_picture_of_the_example_says_all_that_the_text_says() -> None:
     found = two_nodes.example()
-    assert not isinstance(found, Refused)
     drawing = figures.classic(found)
     picture(drawing)
     a, b = found.view["A"].address, found.view["B"].address
@@ -106,7 +97,6 @@ def test_an_empty_picture_and_the_table_of_the_third_node() -> None:
     picture(empty)
     assert empty.alt == "No lab is open."
     found = two_nodes.third_node()
-    assert not isinstance(found, Refused)
     assert f"as B sees it; the answer: {found.own}." in figures.third(found).alt
     assert "cannot be captured here" in figures.third(replace(found, seen=None)).alt
     assert "nothing; a word of what they said: no" in figures.third(replace(found, seen=())).alt
@@ -117,7 +107,6 @@ def test_an_empty_picture_and_the_table_of_the_third_node() -> None:
 
 def numbers(panel: panels.NodesPanel, name: str) -> dict[int, str]:
     """Ask /proc in a node of the panel what its descriptors stand for."""
-    assert panel.held is not None
 
     def read() -> dict[int, str]:
         found = {}
@@ -143,7 +132,6 @@ def test_numbers_mean_what_they_mean_in_their_own_node(panel: panels.NodesPanel)
         assert "A's kernel refused. EBADF" in click(panel, label)
     panel.node.value = "B"
     assert panel.number.value == 922
-    assert panel.picture is not None
     assert "9 bytes to be read" in panel.picture.alt
     assert "B read from its descriptor 922: 9 bytes, b'for <you>'." in click(panel, "Read")
     assert "EAGAIN" in click(panel, "Read")
@@ -157,7 +145,6 @@ def test_numbers_mean_what_they_mean_in_their_own_node(panel: panels.NodesPanel)
 def test_connect_waits_in_the_listeners_table_until_somebody_accepts(panel: panels.NodesPanel) -> None:
     panel.node.value, panel.number.value = "C", 200
     assert "C's process calls its end 200" in click(panel, "Connect")
-    assert panel.picture is not None
     assert "1 waiting for accept" in panel.picture.alt
     panel.node.value, panel.number.value = "B", 210
     assert "B's process calls its end 210" in click(panel, "Accept")
@@ -168,7 +155,6 @@ def test_connect_waits_in_the_listeners_table_until_somebody_accepts(panel: pane
     assert "Nobody listens at C" in click(panel, "Accept")
     panel.port.value = 7000
     assert "C listens" in click(panel, "Listen")
-    assert panel.held is not None
     assert f"{Endpoint(panel.held.lab.C.address, 7000)}" in dict(panel.to.options)
     panel.port.value = 70000
     assert "70000 is not a port number" in click(panel, "Listen")
@@ -186,7 +172,6 @@ def test_cables_are_cut_and_mended_and_packets_are_shown(panel: panels.NodesPane
     assert "B's cable is cut" in click(panel, "Cut cable")
     panel.node.value = "A"
     assert "5 bytes are not confirmed by the other end yet" in click(panel, "Write")
-    assert panel.picture is not None
     assert "Its cable is cut." in panel.picture.alt
     assert "5 bytes not yet confirmed" in panel.picture.alt
     assert "PSH ACK 5 bytes" in panel.ladder.value
@@ -195,7 +180,6 @@ def test_cables_are_cut_and_mended_and_packets_are_shown(panel: panels.NodesPane
     assert "SYN_SENT" in panel.picture.alt
     panel.node.value = "B"
     assert "B's cable is mended" in click(panel, "Mend cable")
-    assert panel.held is not None
     assert panel.held.lab.B.run(ends.read, 922, 10.0) == b"hello"
     assert "B's cable is slow" in click(panel, "Slow cable")
     assert "B's cable is lossy" in click(panel, "Lossy cable")
@@ -220,12 +204,10 @@ def test_without_stacks_of_their_own_the_panel_says_so(monkeypatch: pytest.Monke
 
 def test_release_ends_the_lab_and_the_next_click_begins_anew(panel: panels.NodesPanel, lab: Lab) -> None:
     assert opened() is lab
-    assert panel.held is not None
     first = panel.held.lab
     assert panel.release()
     assert first.closed
     assert not panel.release()
-    assert panel.picture is not None
     assert panel.picture.alt == "No lab is open."
     assert "took 5 bytes" in click(panel, "Write") or descriptor_limits()[1] < 1024
     panel.release()
@@ -235,15 +217,6 @@ def test_release_ends_the_lab_and_the_next_click_begins_anew(panel: panels.Nodes
 
 
 # The questions
-
-
-@pytest.mark.parametrize("kind", [pytest.param("namespaces", marks=needs_namespaces), "loopback"])
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.text)
-def test_claims_are_measured(claim, kind, monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
-    measured, verdict = claim.measure()
-    assert len(measured) > 20
-    assert verdict in ("so", "left out") or (kind == "loopback" and "no cable" in measured)
 
 
 def check(key: str) -> Found:

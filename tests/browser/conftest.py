@@ -34,9 +34,6 @@ IDLE = """() => { const book = window.jupyterapp?.shell.currentWidget;
     return book?.context?.isReady && book.sessionContext.session?.kernel?.status === 'idle'; }"""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the browser's tests last: Playwright keeps an event loop running, in which others cannot start theirs."""
-    items.sort(key=lambda item: Path(__file__).parent in item.path.parents)
 
 
 class Lab:

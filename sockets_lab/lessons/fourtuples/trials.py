@@ -74,8 +74,9 @@ def connect_to_itself(address: str = "127.0.0.1") -> FourTuple | Refused:
 
     Source: RFC 9293 section 3.5 (simultaneous open: both ends send SYN, and here both are one).
     """
-    with socket.socket(guard.destination(Endpoint(address, 0)).family, socket.SOCK_STREAM) as sock:
-        bound = attempt(sock.bind, (address, 0))
+    here = guard.destination(Endpoint(address, 0))
+    with socket.socket(here.family, socket.SOCK_STREAM) as sock:
+        bound = attempt(sock.bind, here.sockaddr)
         if isinstance(bound, Refused):
             return bound
         return attempt(_connect, sock, None, Endpoint.of(sock.getsockname()))

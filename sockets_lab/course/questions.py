@@ -1,13 +1,17 @@
-"""The three kinds of question that a lesson asks. No answer is written down: the kernel is asked each time."""
+"""The three kinds of question that a lesson asks. No answer is written down: the kernel is asked each time.
+
+An experiment answers only with what it saw. What it did not see (no row, no packet, a refusal of another kind) is no
+answer: it then raises `NotMeasured`, and the page gives the reason instead of a verdict.
+"""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from sockets_lab.errors import BadInput
+from sockets_lab.errors import BadInput, Refused
 from sockets_lab.kernel.machine import learner
 
 OTHER, IMPOSSIBLE = "other", "impossible"  # the keys of what is set apart from a prediction's choices
@@ -37,11 +41,41 @@ def impossible(text: str, because: str) -> Choice:
     return Choice(IMPOSSIBLE, text, because)
 
 
+class NotMeasured(RuntimeError):
+    """The evidence for a verdict is missing here: one sentence that says which, without a full stop."""
+
+
+T = TypeVar("T")
+A = TypeVar("A")
+
+
+def evidence(result: T | Refused | None, what: str) -> T:
+    """Return a result that a verdict needs. Args: what: its name. Raises: NotMeasured, where it is refused or None."""
+    if isinstance(result, Refused):
+        raise NotMeasured(f"{what} was refused ({result})")
+    require(result is not None, f"{what} was not seen")
+    return result  # type: ignore[return-value]
+
+
+def require(seen: object, otherwise: str) -> None:
+    """Go on where this was seen. Args: otherwise: the reason. Raises: NotMeasured."""
+    if not seen:
+        raise NotMeasured(otherwise)
+
+
+def answer(known: Mapping[A, str], found: A) -> str:
+    """Return the key that goes with what was found. Raises: NotMeasured, where what was found answers no choice."""
+    if found not in known:
+        raise NotMeasured(f"the answer was {found}, which is none to this question")
+    return known[found]
+
+
 @dataclass(frozen=True)
 class Prediction:
     """A question to answer before the experiment.
 
-    experiment: measures here and now and returns the key of one of `answers`; apart: `other` and `impossible`.
+    experiment: measures here and now and returns the key of one of `answers`, or raises NotMeasured; apart: `other` and
+    `impossible`.
     """
 
     key: str
@@ -80,7 +114,10 @@ class Exercise:
 
 @dataclass(frozen=True)
 class Claim:
-    """A sentence of the source text in the course's words; `measure` returns (what this machine says, the verdict)."""
+    """A sentence of the source text in the course's words.
+
+    measure: returns (what this machine says, the verdict), or raises NotMeasured.
+    """
 
     text: str
     measure: Callable[[], tuple[str, str]] = field(repr=False)

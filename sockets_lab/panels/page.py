@@ -8,7 +8,7 @@ from IPython.display import Markdown, display
 from sockets_lab.course import cli_tools, handing_in, leaks, progress
 from sockets_lab.course.lessons import Lesson
 from sockets_lab.course.lessons import lesson as find_lesson
-from sockets_lab.course.questions import pick
+from sockets_lab.course.questions import NotMeasured, pick
 from sockets_lab.errors import refusal
 from sockets_lab.figures.tables import Table, listing
 from sockets_lab.kernel.machine import folder
@@ -21,7 +21,8 @@ from sockets_lab.panels.panel import Panel, let_go_of_all
 from sockets_lab.panels.questions import HintBox, PredictionBox
 from sockets_lab.panels.show import Picture, show, show_widget
 
-MISSED = (OSError, NodeError, SubprocessError)  # an experiment that had no result: the kernel, a node, another program
+# An experiment that had no result: for want of evidence, or because of the kernel, a node, another program
+MISSED = (NotMeasured, OSError, NodeError, SubprocessError)
 
 
 def _why(error: Exception) -> str:

@@ -1,6 +1,18 @@
 """The questions of lesson 02."""
 
-from sockets_lab.course.questions import OTHER, Choice, Claim, Exercise, Found, Prediction, other
+from sockets_lab.course.questions import (
+    OTHER,
+    Choice,
+    Claim,
+    Exercise,
+    Found,
+    NotMeasured,
+    Prediction,
+    answer,
+    evidence,
+    other,
+    require,
+)
 from sockets_lab.errors import Refused, describe
 from sockets_lab.kernel import descriptors
 from sockets_lab.kernel.machine import home_address
@@ -15,31 +27,47 @@ TRIES = 5  # a stranger may hold the same port number on the other address: then
 
 
 def _other_loopback() -> str:
+    known = {"ECONNREFUSED": "refused", "DEADLINE": "silence", "ETIMEDOUT": "silence"}
     for _ in range(TRIES):
-        (reach,) = binding.audience(binding.PLACES[0], destinations=("127.0.0.2",)).reaches
+        found = binding.audience(binding.PLACES[0], destinations=("127.0.0.2",))
+        require(found.reaches, f"the server's {found.trial.call} was refused ({found.trial.refused})")
+        (reach,) = found.reaches
         if reach.reached:
             return "reached"
-        if reach.refused and reach.refused.name == "ECONNREFUSED":
-            return "refused"
-    return "silence"
+        if reach.refused:
+            return answer(known, reach.refused.name)
+    raise NotMeasured("another program answered on every port that was tried")
+
+
+def _names(talk: binding.Conversation, who: str, after: str) -> binding.Names:
+    """Return a socket's names after a call. Raises: NotMeasured, where the conversation ended before that."""
+    found = [step for step in talk.names if (step.who, step.after) == (who, after)]
+    require(found, f"the conversation ended before {after} ({talk.refused})")
+    return found[0]
 
 
 def _accepted_name() -> str:
-    local = binding.conversation(server_at="0.0.0.0").of("accepted", "accept").local
-    words = {"0.0.0.0": "wildcard", LOOPBACK: "specific"}
-    return words.get(getattr(local, "address", ""), OTHER)
+    local = evidence(_names(binding.conversation(server_at="0.0.0.0"), "accepted", "accept").local, "getsockname")
+    return {"0.0.0.0": "wildcard", LOOPBACK: "specific"}.get(local.address, OTHER)
 
 
 def _sent_unbound() -> str:
-    local = binding.conversation("udp").of("client", "sendto").local
+    local = _names(binding.conversation("udp"), "client", "sendto").local
     if isinstance(local, Refused) or local.port == 0:
         return "unbound"
     return "wildcard" if local.is_wildcard else "specific"
 
 
-def _low_port() -> str:
+def _refused_low_ports() -> tuple[binding.LowPort, bool, bool]:
+    """Tell whether a low port is refused on 127.0.0.1, and on 0.0.0.0; a port that is taken says nothing of that."""
     low = binding.low_port()
-    specific, wildcard = (bool(one.refused and one.refused.name == "EACCES") for one in (low.specific, low.wildcard))
+    for one in (low.specific, low.wildcard):
+        require(one.refused is None or one.refused.name == "EACCES", f"bind to port {one.asked.port}: {one.refused}")
+    return low, low.specific.refused is not None, low.wildcard.refused is not None
+
+
+def _low_port() -> str:
+    _, specific, wildcard = _refused_low_ports()
     return "refused" if specific and wildcard else "only-wildcard" if specific else "granted"
 
 
@@ -156,14 +184,13 @@ def _specific() -> tuple[str, str]:
     if audience.trial.refused:
         return f"could not be tried: {audience.trial.refused.name}", "unknown"
     reached = [reach.destination.address for reach in audience.reaches if reach.reached]
-    if not reached:
-        return "no client could be had to try it", "unknown"
+    require(len(reached) == 2, f"clients reached it at {' and at '.join(reached) or 'no address'} only")
     return f"one socket, bound to {audience.trial.name}, was reached at {' and at '.join(reached)}", "not always"
 
 
 def _remote_name() -> tuple[str, str]:
     talk = binding.conversation()
-    client, accepted, waiting = (talk.of(*step) for step in (("client", "connect"), *ACCEPT))
+    client, accepted, waiting = (_names(talk, *step) for step in (("client", "connect"), *ACCEPT))
     fits = (client.local, client.remote) == (accepted.remote, accepted.local)
     said = "the same two, exchanged" if fits else f"{accepted.local}, {accepted.remote}"
     return (
@@ -174,13 +201,15 @@ def _remote_name() -> tuple[str, str]:
 
 
 def _bound_by_the_way() -> tuple[str, str]:
-    found = {call: binding.bind_by(call).names[-1].local for call in binding.BINDING_CALLS}
+    talks = {call: binding.bind_by(call) for call in binding.BINDING_CALLS}
+    found = {call: talk.refused or _names(talk, "socket", call).local for call, talk in talks.items()}
+    require(any(isinstance(local, Endpoint) for local in found.values()), "none of the calls worked")
     said = "; ".join(f"{call} gave {describe(local)}" for call, local in found.items())
     return f"without any bind: {said}", "so, and the kernel also binds by itself"
 
 
 def _privilege() -> tuple[str, str]:
-    low = binding.low_port()
+    low, *_ = _refused_low_ports()
     answers = [one.refused.name if one.refused else "granted" for one in (low.specific, low.wildcard)]
     said = f"port {low.specific.asked.port} on 127.0.0.1: {answers[0]}; on 0.0.0.0: {answers[1]}"
     return said, "not for you, here" if low.everything else "so"

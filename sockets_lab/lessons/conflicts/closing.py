@@ -16,7 +16,7 @@ from sockets_lab.errors import BadInput
 from sockets_lab.kernel import table
 from sockets_lab.kernel.linger import reset_on_close
 from sockets_lab.lessons.conflicts.bind_requests import BindRequest, Requester
-from sockets_lab.lessons.conflicts.trials import Trial, play, settled
+from sockets_lab.lessons.conflicts.trials import Trial, in_use, play, settled
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 
 CLOSES_FIRST = ("server", "client", "nobody")
@@ -30,7 +30,8 @@ class AfterClose(Trial):
 
     closes_first: which end of the one connection; "nobody": only the old listener closed, the connection lives on.
     connection: as the server saw it. server_end, client_end: what the table said of it just before the new claim;
-    None = no row (any more). shown: False where this system's table does not show the connection at all.
+    None = no row (any more). shown: False where this system's table does not show the connection at all. claimed: only
+    where it does not: whether a bind without any option was refused just before the new claim.
     """
 
     closes_first: str
@@ -40,6 +41,18 @@ class AfterClose(Trial):
     server_end: SocketRow | None = None
     client_end: SocketRow | None = None
     shown: bool = False
+    claimed: bool = False
+
+    @property
+    def unseen(self) -> str:
+        """Say why the ending tells nothing of TIME_WAIT, because no such connection was seen; "" where one was."""
+        row = self.client_end if self.closes_first == "client" else self.server_end
+        if self.closes_first == "nobody" or self.claimed or (row and row.state == "TIME_WAIT"):
+            return ""
+        if self.shown:
+            return ("the kernel kept no connection in TIME_WAIT (on Linux net.ipv4.tcp_max_tw_buckets limits how many, "
+                    "and none are kept beyond that)")  # fmt: skip
+        return "the socket table of this system does not show whether a connection is in TIME_WAIT"
 
 
 @dataclass(frozen=True)
@@ -115,8 +128,11 @@ def _serve_and_return(plan: AfterClose) -> AfterClose:
             _close_in_order(*((server, client) if plan.closes_first == "server" else (client, server)))
             _wait_for_time_wait(connection, plan.closes_first, shown)
         rows = (table.find(connection), table.find(connection.reversed()))
+        claimed = not shown and any(map(in_use, play((new,), (BindRequest(),), port)[0]))
         steps += tuple(replace(step, socket=2) for step in play((new,), (new_claim,), port)[0])
-    return replace(plan, steps=steps, connection=connection, server_end=rows[0], client_end=rows[1], shown=shown)
+    return replace(
+        plan, steps=steps, connection=connection, server_end=rows[0], client_end=rows[1], shown=shown, claimed=claimed
+    )
 
 
 def _accept_from(listener: socket.socket, name: tuple) -> socket.socket:

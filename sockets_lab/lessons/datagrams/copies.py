@@ -60,14 +60,20 @@ def group_run() -> GroupRun | Refused:
 
 
 def bystander_hears() -> bool | Refused:
-    """Tell whether a socket that is bound to a group's name and joins nothing gets what others joined, by default."""
+    """Tell whether a socket that is bound to a group's name and joins nothing gets what others joined, by default.
+
+    Returns: Refused, where the loopback has no groups; DEADLINE, where not even the member got it.
+    """
     try:
         group = machine.home_group(0)
         with member(group) as joined, bound(guard.interface()) as sender:
             name = Endpoint.of(joined.getsockname())
             with member(group, name.port, join=False, all_groups=None) as bystander:
                 send_to_group(sender, b"to the members", name)
-                return bystander.fileno() in arrivals([joined, bystander])
+                came = arrivals([joined, bystander])
+                if joined.fileno() not in came:
+                    raise TimeoutError
+                return bystander.fileno() in came
     except OSError as error:
         return refusal(error)
 

@@ -3,7 +3,16 @@
 import os
 import socket
 
-from sockets_lab.course.questions import Choice, Claim, Exercise, Found, Prediction, personal_number
+from sockets_lab.course.questions import (
+    Choice,
+    Claim,
+    Exercise,
+    Found,
+    NotMeasured,
+    Prediction,
+    evidence,
+    personal_number,
+)
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import descriptor_limits
@@ -35,11 +44,15 @@ def _close_one_of_two() -> str:
 
 def _stale_number() -> str:
     result = descriptors.use_stale_number()
-    return "refused" if isinstance(result, Refused) else {
+    if isinstance(result, Refused):
+        if result.name != "ENOSYS":
+            raise NotMeasured(str(result))
+        return "refused"
+    return {
         "the first peer": "old-program",
         "the second peer": "new-program",
         "nobody": "nobody",
-    }[result.reached]  # fmt: skip
+    }[result.reached]
 
 
 PREDICTIONS = (
@@ -124,9 +137,7 @@ EXERCISES = (
 
 def _row_in_a_table() -> tuple[str, str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        row = table.row_of(listener)
-    if row is None:
-        return "the socket table shows no row for a listener that is open", "not so"
+        row = evidence(table.row_of(listener), "the row of a listener that is open")
     return f"a listener opened just now stands in the kernel's table: {row.protocol} {row.local} {row.state}", "so"
 
 
@@ -152,7 +163,7 @@ def _number_of_choice() -> tuple[str, str]:
         try:
             given = descriptors.at_number(sock, 317)
         except BadInput as mistake:
-            return f"the next number would be {lowest}; {mistake}", "possible"
+            raise NotMeasured(str(mistake).rstrip(".")) from None
         if isinstance(given, Refused):
             return f"317 cannot be chosen here: {given.because}", "not here"
         with given:

@@ -46,12 +46,16 @@ class Exhaustion:
 def exhaust(size: int = 8, other_source: str = "127.0.0.2") -> Exhaustion | Refused:
     """Connect to one listener until a range of `size` ports is used up; then from elsewhere, and to another listener.
 
-    Args: size: 1-64 ports. Returns: Refused (ENOPROTOOPT) where no socket can have a range of its own.
+    Args: size: 1-64 ports.
+    Returns: Refused where no socket can have a range of its own (ENOPROTOOPT), or none so large (EADDRNOTAVAIL).
     """
     whole_number(size, 1, LARGEST, "a number of ports to try")
     source = guard.destination(Endpoint(other_source, 0))
     if not machine.has_local_port_range():
         return Refused("ENOPROTOOPT", meaning("ENOPROTOOPT", "setsockopt"))
+    low, high = machine.ephemeral_range() or (0, 0)
+    if high - low + 1 < size:
+        return Refused("EADDRNOTAVAIL", f"this system itself has only the ports {low} to {high} to assign")
     for _ in range(STRANGERS):
         found = _exhaust(size, source)
         if len(found.made) == size:

@@ -5,7 +5,7 @@ import select
 import socket
 
 from sockets_lab import guard
-from sockets_lab.course.questions import Choice, Claim, Exercise, Found, Prediction
+from sockets_lab.course.questions import Choice, Claim, Exercise, Found, Prediction, answer, require
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import home_address
@@ -18,10 +18,9 @@ def _connect_to_nobody() -> str:
     with socket.socket() as quiet, socket.socket() as client:
         quiet.bind(("127.0.0.1", 0))  # it keeps the port from everybody else, and does not listen
         client.settimeout(DEADLINE)
-        answer = attempt(client.connect, guard.destination(Endpoint.of(quiet.getsockname())).sockaddr)
-        if not isinstance(answer, Refused):
-            return "connected"
-        return "silence" if answer.name in ("DEADLINE", "ETIMEDOUT") else "refused"
+        found = attempt(client.connect, guard.destination(Endpoint.of(quiet.getsockname())).sockaddr)
+    known = {"": "connected", "DEADLINE": "silence", "ETIMEDOUT": "silence", "ECONNREFUSED": "refused"}
+    return answer(known, found.name if isinstance(found, Refused) else "")
 
 
 PREDICTIONS = (
@@ -76,8 +75,9 @@ def _socket_at_each_end() -> tuple[str, str]:
                 here = FourTuple.of(client)
                 ends = [table.find(here), table.find(here.reversed())]
     found = [end for end in ends if end is not None]
-    said = " and ".join(str(end.local) for end in found) or "no row"
-    return f"for one connection the kernel's table has {len(found)} rows: {said}", "so" if len(found) == 2 else "not so"
+    require(len(found) == 2, f"this system's table shows {len(found)} of the two rows of an open connection")
+    said = " and ".join(str(end.local) for end in found)
+    return f"for one connection the kernel's table has {len(found)} rows: {said}", "so"
 
 
 def _the_one_with_the_port() -> tuple[str, str]:
@@ -88,6 +88,7 @@ def _the_one_with_the_port() -> tuple[str, str]:
         sender.sendto(b"for the second", guard.destination(Endpoint.of(receivers[1].getsockname())).sockaddr)
         readable, _, _ = select.select(receivers, [], [], DEADLINE)
     got = [number for number, one in enumerate(receivers, 1) if one in readable]
+    require(got, "the message came to neither socket")
     if got == [2]:
         return "of two sockets at one address, the one whose port was named got the message", "so"
     return f"the message came to {len(got)} of the two sockets", "not so"

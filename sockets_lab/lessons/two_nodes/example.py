@@ -70,7 +70,8 @@ class ThirdNode:
     """What a third node knows of a connection between two others.
 
     named: rows of its socket table that name one of their endpoints; seen: what came along its cable while they spoke,
-    as protocol names in their order, None where nothing can be captured here; heard: whether what they said was in it.
+    as protocol names in their order, None where nothing can be captured here; heard: whether what they said was in it;
+    watched: whether the capture saw the third node's own connection afterwards, so that it works.
     taking: what its kernel said to a connect from the client's endpoint; own: its own connection to the server, as the
     server's table shows it; view: all tables at the end.
     """
@@ -78,6 +79,7 @@ class ThirdNode:
     named: int
     seen: tuple[str, ...] | None
     heard: bool
+    watched: bool
     taking: Refused | None
     own: FourTuple | Refused
     view: View
@@ -173,7 +175,8 @@ def third_node() -> ThirdNode | Refused:
         view = hosts(lab)
         return ThirdNode(
             named, None if frames is None else tuple(map(_protocol, frames)),
-            any(secret in one for one in frames or ()), taking if isinstance(taking, Refused) else None,
+            any(secret in one for one in frames or ()), bool(capture and capture.packets()),
+            taking if isinstance(taking, Refused) else None,
             _tuple(view["B"].row_at(accepted)), view,
         )  # fmt: skip
 

@@ -1,9 +1,9 @@
 """What the text says about port conflicts, measured."""
 
-from sockets_lab.course.questions import Claim
+from sockets_lab.course.questions import Claim, require
 from sockets_lab.errors import Refused
 from sockets_lab.lessons import conflicts
-from sockets_lab.lessons.conflicts import ELSEWHERE, BindRequest, Elsewhere, Outcome, inherit, stage
+from sockets_lab.lessons.conflicts import ELSEWHERE, BindRequest, Elsewhere, Outcome, in_use, inherit, stage
 
 
 def _one_process_only() -> tuple[str, str]:
@@ -17,7 +17,10 @@ def _one_process_only() -> tuple[str, str]:
 
 
 def _told(outcome: Outcome) -> str:
+    """Say how two programs ended on one port. Raises: NotMeasured, where they never met there."""
     step = outcome.refused
+    require(not outcome.disturbed, "other programs held the port in every trial")
+    require(step is None or in_use(step), f"it never came to a conflict: {step}")
     if step is None or step.refused is None:
         return "both get the port"
     return f"the {'first' if step.socket == 1 else 'second'} one's {step.call} is refused, {step.refused.name}"
@@ -27,7 +30,8 @@ def _inherited() -> tuple[str, str]:
     result = inherit()
     who = [program for program, client in result.accepted if not isinstance(client, Refused)]
     text = f"one listener, inherited by a second process: clients were accepted by {', '.join(who) or 'nobody'}"
-    return text, "not so" if len(set(who)) == 2 else "unknown"
+    require(len(set(who)) == 2, text)
+    return text, "not so"
 
 
 def _elsewhere(system: str) -> Elsewhere:
@@ -45,8 +49,11 @@ def _datagrams() -> tuple[str, str]:
 
 def _same_ip() -> tuple[str, str]:
     names = ("wildcard, then specific", "dual-stack ::, then 0.0.0.0", "two loopback addresses")
-    told = [f"{name}: {_told(stage(*conflicts.requests_of('TCP', name, 'no')))}" for name in names]
-    return "; ".join(told), "too narrow"
+    found = {name: stage(*conflicts.requests_of("TCP", name, "no")) for name in names}
+    met = {name: one for name, one in found.items() if one.refused is None or in_use(one.refused)}
+    require(met, "none of the pairs of addresses can be had here")
+    told = [f"{name}: {_told(one) if name in met else f'not tried, {one.refused}'}" for name, one in found.items()]
+    return "; ".join(told), "too narrow" if any(one.refused for one in met.values()) else "so here"
 
 
 def _same_protocol() -> tuple[str, str]:

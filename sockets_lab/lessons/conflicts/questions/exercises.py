@@ -35,6 +35,9 @@ def _check_restart() -> Found:
     if not listeners:
         return Found(False, f"no socket of this process listens with a backlog of {BACKLOG}. This check has noted "
                             "where an old connection is in TIME_WAIT and nobody listens.")  # fmt: skip
+    if not waiting:
+        return Found(False, "the kernel's table shows no connection in TIME_WAIT. Serve a client again; if there is "
+                            "still none, this kernel keeps none, and the task cannot be done here.")  # fmt: skip
     again = {place for place in waiting if any(listener.covers(place) for listener in listeners)}
     if not again:
         return Found(False, "no listener of this process stands where an old connection is in TIME_WAIT.")

@@ -2,15 +2,22 @@
 
 from functools import partial
 
-from sockets_lab.course.questions import OTHER, Choice, Prediction, other
-from sockets_lab.lessons.conflicts import BindRequest, Trial, after_close, share, stage
+from sockets_lab.course.questions import OTHER, Choice, Prediction, other, require
+from sockets_lab.lessons.conflicts import BindRequest, Trial, after_close, in_use, share, stage
 
 SENDERS = 40
 
 
 def _second(trial: Trial) -> str:
     """Say in a choice's key what became of the second program."""
+    _undisturbed(trial)
     return {"all worked": "granted", "bind 2": "bind-refused", "listen 2": "listen-refused"}.get(trial.ending, OTHER)
+
+
+def _undisturbed(trial: Trial) -> None:
+    """Go on where a refusal, if there was one, was for the port's sake. Raises: NotMeasured."""
+    require(not trial.disturbed, "other programs held the port in every trial")
+    require(trial.refused is None or in_use(trial.refused), f"it never came to a conflict: {trial.refused}")
 
 
 def _wildcard_first() -> str:
@@ -20,20 +27,21 @@ def _wildcard_first() -> str:
 
 def _spread(protocol: str, option: str) -> str:
     result = share(protocol, option, senders=SENDERS)
-    if result.refused:
+    if step := result.refused:
+        missing = step.refused is not None and step.refused.name == "ENOPROTOOPT"  # as SO_REUSEPORT is on Windows
+        require(missing or (in_use(step) and step.socket == 2), f"it never came to sharing: {step}")
         return "refused"
+    require(None not in result.went_to, "not all that was sent came to one of the two sockets")
     if result.copies:
         return "copies"
     first, second = result.counts
     return "first" if second == 0 else "second" if first == 0 else "spread"
 
 
-def _restart_plain() -> str:
-    return _second(after_close("server"))
-
-
-def _restart_late() -> str:
-    return _second(after_close("server", old_reuse_address=False, new_reuse_address=True))
+def _restart(new_reuse_address: bool) -> str:
+    trial = after_close("server", new_reuse_address=new_reuse_address)
+    require(not trial.unseen, trial.unseen)
+    return _second(trial)
 
 
 YES = partial(Choice, "granted", "yes, it gets the port")
@@ -93,7 +101,7 @@ PREDICTIONS = (
          NO("No process holds the port any more, but the kernel keeps the closed connection for a while, in the "
             "state TIME_WAIT. That entry still claims the port."),
          LATE),
-        _restart_plain,
+        lambda: _restart(new_reuse_address=False),
         STRANGE,
     ),
     Prediction(
@@ -103,7 +111,7 @@ PREDICTIONS = (
          NO("On Linux the option must stand on *both* sides, and the connection in TIME_WAIT remembers that its "
             "server had not set it. So servers set it always, from their first start on."),
          LATE),
-        _restart_late,
+        lambda: _restart(new_reuse_address=True),
         STRANGE,
     ),
 )  # fmt: skip

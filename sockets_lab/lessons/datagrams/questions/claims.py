@@ -1,15 +1,14 @@
 """What the text claims about datagrams, measured."""
 
-from sockets_lab.course.questions import Claim
+from sockets_lab.course.questions import Claim, evidence, require
 from sockets_lab.errors import Refused
 from sockets_lab.lessons import datagrams
 
 
 def _connectionless() -> tuple[str, str]:
     found = datagrams.one_peer()
-    row = found.connected
-    if row is None:
-        return "this system shows no row for a connected datagram socket", "unknown"
+    row = evidence(found.connected, "the row of a connected datagram socket")
+    require("peer" in found.heard, "not even the peer was heard")
     text = f"no connection is made, but connect() fixes one peer: the table then says {row.state}"
     return f"{text}, and of two senders {len(found.heard)} is heard", "so, with an addition"
 
@@ -19,7 +18,8 @@ def _many_endpoints() -> tuple[str, str]:
     state = found.row.state if found.row else "not told"
     peers = len({one.sender for one in found.came})
     text = f"one socket, state {state}, was sent to by {peers} others and answered {sum(found.answered)} of them"
-    return text, "so" if all(found.answered) and peers == 3 else "not so"
+    require(all(found.answered) and peers == 3, text)
+    return text, "so"
 
 
 def _many_receivers() -> tuple[str, str]:
@@ -32,7 +32,8 @@ def _many_receivers() -> tuple[str, str]:
     where = "nodes B and C" if not found.differs else "B and C, here two addresses of one machine"
     text = f"of {len(first.sent)} sends from A's ordinary datagram socket, {came[0]} and {came[1]} came to {where}"
     bystander = "none to D" if first.missing("D") else "here also to D"
-    return f"{text}, who had to join, and {bystander}, who had not", "so" if all(came) else "not so"
+    require(all(came), text)
+    return f"{text}, who had to join, and {bystander}, who had not", "so"
 
 
 def _port_zero() -> tuple[str, str]:
@@ -48,6 +49,7 @@ def _port_zero() -> tuple[str, str]:
 def _silent_loss() -> tuple[str, str]:
     found = datagrams.overflow()
     sent = sum(found.rounds)
+    require(found.received, f"none of {sent} datagrams came, so it was not for want of room")
     text = f"{found.taken} of {sent} sends succeeded, {len(found.received)} datagrams came"
     return f"{text}, in the order sent: {'yes' if found.in_order else 'no'}", "left out"
 
@@ -62,6 +64,7 @@ def _largest() -> tuple[str, str]:
 def _all_groups() -> tuple[str, str]:
     found = datagrams.bystander_hears()
     if isinstance(found, Refused):
+        require(found.name != "DEADLINE", "not even the member got the datagram")
         return f"this system's loopback has no groups ({found.name})", "unknown"
     return f"a socket that joined nothing {'got' if found else 'did not get'} what was sent to a group", "left out"
 

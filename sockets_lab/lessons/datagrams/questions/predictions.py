@@ -1,31 +1,46 @@
 """What the learner predicts in lesson 06."""
 
-from sockets_lab.course.questions import IMPOSSIBLE, OTHER, Choice, Prediction, impossible, other
+from sockets_lab.course.questions import (
+    IMPOSSIBLE,
+    OTHER,
+    Choice,
+    Prediction,
+    answer,
+    evidence,
+    impossible,
+    other,
+    require,
+)
 from sockets_lab.errors import Refused
 from sockets_lab.lessons import datagrams
 
 
 def _boundaries() -> str:
-    first = datagrams.boundaries([b"one ", b"two ", b"three"]).received[0]
-    data = None if isinstance(first, Refused) else first.data
-    return {b"one ": "first-part", b"one two three": "all-parts"}.get(data or b"", OTHER)
+    first = evidence(datagrams.boundaries([b"one ", b"two ", b"three"]).received[0], "the first recvfrom")
+    return {b"one ": "first-part", b"one two three": "all-parts"}.get(first.data, OTHER)
 
 
 def _overflow() -> str:
     found = datagrams.overflow(rounds=(200,))
     if found.refusals:
         return "refused"
+    require(found.received, "no datagram came at all, so it was not for want of room")
     return "lost" if found.lost else "kept"
 
 
 def _closed_port() -> str:
     bare, connected = datagrams.closed_port(False), datagrams.closed_port(True)
+    for one in (bare, connected):
+        if isinstance(one.second, Refused):
+            answer({"ECONNREFUSED": "told", "ECONNRESET": "told"}, one.second.name)
     told = [name for name, one in (("first", bare), ("second", connected)) if isinstance(one.second, Refused)]
     return {(): "neither", ("first",): "first", ("second",): "second"}.get(tuple(told), "both")
 
 
 def _stranger() -> str:
     found = datagrams.one_peer()
+    require(set(found.heard_before) == {"peer", "stranger"}, "not both were heard before connect")
+    require("peer" in found.heard, "not even the peer was heard after connect")
     if "stranger" in found.heard:
         return "received"
     return "sender-told" if found.stranger_told else "dropped"
@@ -33,6 +48,7 @@ def _stranger() -> str:
 
 def _bystander() -> str:
     found = datagrams.bystander_hears()
+    require(found is True or found is False or found.name != "DEADLINE", "not even the member got the datagram")
     return IMPOSSIBLE if isinstance(found, Refused) else "yes" if found else "no"
 
 
@@ -41,7 +57,9 @@ def _elsewhere() -> str:
         found = datagrams.between(lab, count=1)
     if isinstance(found, Refused):
         return IMPOSSIBLE
-    return "no" if found.rounds[0].missing("D") else "yes"
+    first = found.rounds[0]
+    require(first.sent and not first.missing("B") and not first.missing("C"), "not even the members got the datagram")
+    return "no" if first.missing("D") else "yes"
 
 
 PREDICTIONS = (

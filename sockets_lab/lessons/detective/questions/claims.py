@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sockets_lab.course.questions import Claim
+from sockets_lab.course.questions import Claim, require
 from sockets_lab.lessons import detective
 from sockets_lab.lessons.detective import Case, Visit
 
@@ -30,12 +30,18 @@ def _conflict(case: Case, visit: Visit) -> Measured:
 
 def _address(case: Case, visit: Visit) -> Measured:
     at = case.service.settings["address"]
-    return f"the service is at {at}, the customer asks at {case.B.address}: {visit.outcome}", _so(not visit.served)
+    return f"the service is at {at}, the customer asks at {case.B.address}: {_answered(visit)}", _so(not visit.served)
+
+
+def _answered(visit: Visit) -> str:
+    """Return what the customer found. Raises: NotMeasured, for a silence: that may have any cause."""
+    require(visit.outcome in ("served", "refused"), f"the kernel gave the customer no answer: {visit.outcome}")
+    return visit.outcome
 
 
 def _protocol(case: Case, visit: Visit) -> Measured:
     has = case.service.settings["protocol"].upper()
-    text = f"port {case.endpoint.port} is the service's for {has}; over {case.protocol.upper()}: {visit.outcome}"
+    text = f"port {case.endpoint.port} is the service's for {has}; over {case.protocol.upper()}: {_answered(visit)}"
     return text, _so(not visit.served)
 
 

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from sockets_lab.course.questions import OTHER, Choice, Prediction, other
+from sockets_lab.course.questions import OTHER, Choice, NotMeasured, Prediction, other
 from sockets_lab.lessons import detective
 
 FOUND = {"refused": "refused", "silence": "silence", "no answer": "mute"}
@@ -13,16 +13,17 @@ ODD = "This system does it in another way than the ones we know; the table of sy
 
 
 def _finds(key: str) -> str:
-    """Make the machine with that fault, and tell what a customer finds; "" where it cannot be had here."""
+    """Make the machine with that fault, and tell what a customer finds. Raises: NotMeasured, where it cannot be had."""
     place = detective.place_with(key, "example")
     if place is None:
-        return ""
+        why = next(fault.missing() for fault in detective.FAULTS if fault.key == key)
+        raise NotMeasured(f"the machine cannot be made here: {why}")
     with detective.take(place, "example", aside=True) as case:
         return case.ask().outcome
 
 
 def _cleared() -> str:
-    innocent = [key for key in ("address", "protocol", "firewall") if _finds(key) not in ("refused", "")]
+    innocent = [key for key in ("address", "protocol", "firewall") if _finds(key) != "refused"]
     return innocent[0] if len(innocent) == 1 else "several" if innocent else "none"
 
 

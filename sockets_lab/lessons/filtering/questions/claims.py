@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sockets_lab.course.questions import Claim
+from sockets_lab.course.questions import Claim, evidence, require
 from sockets_lab.errors import Refused
 from sockets_lab.lab import Lab, firewall
 from sockets_lab.lab.firewall import Rule, incoming
@@ -31,9 +31,11 @@ def _on_the_way(lab: Lab) -> Measured:
     found = filtering.forwarded(lab)
     if isinstance(found, Refused):
         return f"could not be tried here: {found.name}", "unknown"
-    if not found.tracked or found.gateway:
-        return "the node between does not know the connection", "not so"
-    return f"B has no socket of it, and its kernel names all four: {found.tracked.original}", "so"
+    require(found.answer.outcome == "connected", f"A's connection to the port of B: {found.answer.outcome}")
+    tracked = evidence(found.tracked, "the connection, in what B's kernel tracks,")
+    if found.gateway:
+        return "the node between has a socket of the connection", "not so"
+    return f"B has no socket of it, and its kernel names all four: {tracked.original}", "so"
 
 
 def _by_destination(lab: Lab) -> Measured:
@@ -49,7 +51,8 @@ def _by_destination(lab: Lab) -> Measured:
     if refused or len(ends) < 2:
         return "no filter can be had here", "unknown"
     text = _decider(lab) + f"a rule drops port {ports[0]}: {ends[0]}; port {ports[1]} beside it: {ends[1]}"
-    return text, "so" if ends == ["silence", "connected"] else "not so"
+    require(ends[1] == "connected", text)
+    return text, "so" if ends[0] == "silence" else "not so"
 
 
 def _by_source(lab: Lab) -> Measured:
@@ -59,6 +62,7 @@ def _by_source(lab: Lab) -> Measured:
     by_port, by_state = found[2:]
     text = f"{_decider(lab)}answers let in by their source port: {by_port.own.outcome}; but so is a stranger who takes "
     text += f"that port: {by_port.disguised.outcome}. Let in by the connection's state instead: {by_state.own.outcome}"
+    require(found[0].own.outcome == found[0].disguised.outcome == "connected", "not all get through without a filter")
     return f"{text}, and the stranger: {by_state.disguised.outcome}", "so, but no protection"
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
-from sockets_lab.course.questions import IMPOSSIBLE, Choice, Prediction, impossible
+from sockets_lab.course.questions import IMPOSSIBLE, Choice, Prediction, impossible, require
 from sockets_lab.errors import Refused
 from sockets_lab.lab.firewall import Answer, Rule
 from sockets_lab.lessons import filtering
@@ -16,8 +16,11 @@ def _outcome(answer: Answer) -> str:
 
 def _drop() -> str:
     with filtering.three_nodes() as lab:
-        found = filtering.try_rules(lab, "tcp", [Rule("drop", "tcp")])
-    return IMPOSSIBLE if isinstance(found, Refused) else _outcome(found[0].open)
+        found = filtering.try_rules(lab, "tcp", [None, Rule("drop", "tcp")])
+    if isinstance(found, Refused):
+        return IMPOSSIBLE
+    require(found[0].open.outcome == "connected", f"without any rule the client found: {found[0].open.outcome}")
+    return _outcome(found[1].open)
 
 
 def _reject() -> str:
@@ -26,6 +29,7 @@ def _reject() -> str:
     if isinstance(found, Refused):
         return IMPOSSIBLE
     empty, ruled = found[0].closed, found[1].open
+    require(found[0].open.outcome == "connected", f"without any rule the client found: {found[0].open.outcome}")
     if [one.refused and one.refused.name for one in (empty, ruled)].count(None) or empty.outcome != ruled.outcome:
         return "error"
     unseen = None in (empty.came, ruled.came)
@@ -44,7 +48,10 @@ def _programs() -> str:
 def _replies() -> str:
     with filtering.three_nodes() as lab:
         found = filtering.try_replies(lab)
-    return IMPOSSIBLE if isinstance(found, Refused) else _outcome(found[1].own)
+    if isinstance(found, Refused):
+        return IMPOSSIBLE
+    require(found[0].own.outcome == "connected", f"without any filter the client found: {found[0].own.outcome}")
+    return _outcome(found[1].own)
 
 
 def _forwarder() -> str:
@@ -62,8 +69,10 @@ def _masquerade() -> str:
         names = {node.address: node.name for node in lab.nodes}
     if isinstance(found, Refused):
         return IMPOSSIBLE
-    if found.answer.outcome != "connected" or found.seen_by_server not in names:
+    require(found.tracked, "B's kernel tracked no connection, so nothing was forwarded")
+    if found.answer.outcome != "connected":
         return "silence"
+    require(found.seen_by_server in names, "A was connected, and the server's table does not show by whom")
     return names[found.seen_by_server]
 
 

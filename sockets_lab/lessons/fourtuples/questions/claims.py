@@ -2,61 +2,57 @@
 
 import socket
 
-from sockets_lab.course.questions import Claim
+from sockets_lab.course.questions import Claim, evidence, require
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.kernel import machine, table
 from sockets_lab.lessons import fourtuples
-from sockets_lab.lessons.fourtuples import Connection, Delivery, Listener
+from sockets_lab.lessons.fourtuples import Listener
 
 
 def _crowd(listener: Listener, count: int) -> None:
     for _ in range(count):
-        listener.add_client()
-        listener.accept()
+        evidence(listener.add_client(), "a client's connect")
+        evidence(listener.accept(), "accept")
 
 
 def _one_port() -> tuple[str, str]:
     with Listener() as listener:
         _crowd(listener, 3)
         ends = [one.server for one in listener.connections() if one.server.descriptor is not None]
-    same = bool(ends) and all(end.four_tuple.local == listener.endpoint for end in ends)
+    same = all(end.four_tuple.local == listener.endpoint for end in ends)
     return f"{len(ends)} accepted sockets, all of them named {listener.endpoint}", "so" if same else "not so"
 
 
 def _distinct() -> tuple[str, str]:
-    found = fourtuples.tuple_trials()
-    if isinstance(found, Refused):
-        return f"could not be tried: {found.name}", "unknown"
+    found = evidence(fourtuples.tuple_trials(), "the first connection")
     same = found.trial("nothing").outcome
     others = [trial for trial in found.trials if trial.changed != "nothing"]
     made = sum(trial.made for trial in others)
     again = same.name if isinstance(same, Refused) else "made"
     text = f"the same four parts again: {again}; one part changed: {made} of {len(others)} made"
-    return text, "so" if isinstance(same, Refused) and made else "not so"
+    require(made, text)
+    return text, "so" if isinstance(same, Refused) else "not so"
 
 
 def _protocol_too() -> tuple[str, str]:
     with Listener() as listener, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-        client = listener.add_client()
-        if isinstance(client, Refused):
-            return f"could not be tried: {client.name}", "unknown"
+        client = evidence(listener.add_client(), "the client's connect")
         name = client.client.four_tuple
         bound = attempt(datagrams.bind, name.local.sockaddr)
-        if isinstance(bound, Refused):  # some other program has that UDP port just now
-            return f"could not be tried just now: {bound.name}", "unknown"
+        require(not isinstance(bound, Refused), f"another program has that UDP port just now ({bound})")
         datagrams.connect(name.remote.sockaddr)
         rows = [table.find(name), table.row_of(datagrams)]
         protocols = [row.protocol for row in rows if row is not None and row.four_tuple == name]
-    text = f"one name of four parts stands in the table for {' and for '.join(protocols) or 'nobody'}"
+    require(len(protocols) == 2, f"this system's table shows {len(protocols)} of the two sockets")
+    text = f"one name of four parts stands in the table for {' and for '.join(protocols)}"
     return f"{text}; and each network namespace has a table of its own (lesson 07)", "five parts: the protocol too"
 
 
 def _one_wakes() -> tuple[str, str]:
     with Listener() as listener:
         _crowd(listener, 5)
-        sent = listener.send(3, b"for number 3")
-        if isinstance(sent, Refused):
-            return f"could not be tried: {sent.name}", "unknown"
+        sent = evidence(listener.send(3, b"for number 3"), "send")
+        require(sent.woken, "what was sent woke no socket")
         right = sent.woken == (listener.connection(3).server.descriptor,)
     text = f"data along one of five connections woke {len(sent.woken)} of the ten other sockets"
     return text, "so" if right else "not so"
@@ -64,10 +60,8 @@ def _one_wakes() -> tuple[str, str]:
 
 def _ephemeral() -> tuple[str, str]:
     with Listener() as listener:
-        client = listener.add_client()
-    told = machine.ephemeral_range()
-    if isinstance(client, Refused) or told is None:
-        return "this system does not tell its range", "unknown"
+        client = evidence(listener.add_client(), "the client's connect")
+    told = evidence(machine.ephemeral_range(), "the range of this system")
     port = client.client.four_tuple.local.port
     verdict = "so" if told[0] <= port <= told[1] else "not so"
     return f"the client got {port}; the range here is {told[0]}-{told[1]}", verdict
@@ -75,8 +69,7 @@ def _ephemeral() -> tuple[str, str]:
 
 def _before_accept_row() -> tuple[str, str]:
     with Listener() as listener:
-        client = listener.add_client()
-    row = client.server.row if isinstance(client, Connection) else None
+        row = evidence(listener.add_client(), "the client's connect").server.row
     if row is None:
         return "this system shows no row for it before accept", "not told"
     inode = "inode not told" if row.inode is None else f"inode {row.inode}"
@@ -85,14 +78,12 @@ def _before_accept_row() -> tuple[str, str]:
 
 def _stream() -> tuple[str, str]:
     with Listener() as listener:
-        client = listener.add_client()
-        if isinstance(client, Refused):
-            return f"could not be tried: {client.name}", "unknown"
+        client = evidence(listener.add_client(), "the client's connect")
         for part in (b"one ", b"two "):
-            listener.send(client.number, part, wait=0)
-        listener.accept()
-        last = listener.send(client.number, b"three", wait=0.3)
-    received = last.received if isinstance(last, Delivery) else None
+            evidence(listener.send(client.number, part, wait=0), "send")
+        evidence(listener.accept(), "accept")
+        last = evidence(listener.send(client.number, b"three", wait=0.3), "send")
+    received = evidence(last.received, "what was sent")
     return f"three sends; one recv returned {received!r}", "left out"
 
 

@@ -2,10 +2,10 @@
 
 import statistics
 
-from sockets_lab.course.questions import IMPOSSIBLE, Choice, Prediction, impossible
+from sockets_lab.course.questions import IMPOSSIBLE, Choice, Prediction, answer, evidence, impossible, require
 from sockets_lab.errors import Refused
 from sockets_lab.lessons import fourtuples
-from sockets_lab.lessons.fourtuples import Delivery, Listener
+from sockets_lab.lessons.fourtuples import Listener
 
 QUICK = 0.3  # seconds; on loopback an answer that comes, comes at once
 
@@ -13,54 +13,60 @@ QUICK = 0.3  # seconds; on loopback an answer that comes, comes at once
 def _local_ports() -> str:
     with Listener() as listener:
         for _ in range(3):
-            listener.add_client()
-            listener.accept()
-        ports = {connection.server.four_tuple.local.port for connection in listener.connections()}
+            evidence(listener.add_client(), "a client's connect")
+            evidence(listener.accept(), "accept")
+        accepted = [one.server for one in listener.connections() if one.server.descriptor is not None]
+        ports = {one.four_tuple.local.port for one in accepted}
         return "one" if ports == {listener.endpoint.port} else "three" if len(ports) == 3 else "another"
 
 
 def _before_accept() -> str:
     with Listener() as listener:
-        client = listener.add_client()
-        if isinstance(client, Refused) or not listener.is_connected(client.number):
+        client = evidence(listener.add_client(), "the client's connect")
+        if not listener.is_connected(client.number):
+            evidence(listener.accept(), "accept, while connect had not returned,")
             return "connect-waits"
         sent = listener.send(client.number, b"early", wait=0)
         if isinstance(sent, Refused):
             return "send-refused"
-        listener.accept()
-        answer = listener.send(client.number, b".", wait=QUICK)
-        kept = isinstance(answer, Delivery) and isinstance(answer.received, bytes) and b"early" in answer.received
-        return "kept" if kept else "lost"
+        evidence(listener.accept(), "accept")
+        later = evidence(listener.send(client.number, b".", wait=QUICK), "the second send")
+        return "kept" if b"early" in evidence(later.received, "what was sent") else "lost"
 
 
 def _full_queue() -> str:
     with Listener(backlog=1) as listener:
-        for _ in range(16):
+        for before in range(16):
             client = listener.add_client(wait=QUICK)
-            if isinstance(client, Refused):
-                return "refused"
-            if not listener.is_connected(client.number):
+            there = client if isinstance(client, Refused) else listener.is_connected(client.number)
+            require(before or there is True, "not even the first client was connected")
+            if isinstance(there, Refused):
+                return answer({"ECONNREFUSED": "refused", "ECONNRESET": "refused"}, there.name)
+            if not there:
                 return "silence"
         return "connected"
 
 
 def _same_local_name() -> str:
-    found = fourtuples.tuple_trials()
-    trial = found if isinstance(found, Refused) else found.trial("remote port").outcome
-    return "refused" if isinstance(trial, Refused) else "connected"
+    outcome = evidence(fourtuples.tuple_trials(), "the first connection").trial("remote port").outcome
+    known = {"": "connected", "EADDRINUSE": "refused", "EADDRNOTAVAIL": "refused"}
+    return answer(known, outcome.name if isinstance(outcome, Refused) else "")
 
 
 def _ninth() -> str:
     found = fourtuples.exhaust(8)
     if isinstance(found, Refused):  # no range for one socket alone here: then with one port, which one client has
-        return "connected" if _same_local_name() == "connected" else "refused"
-    return "refused" if isinstance(found.to_other_listener, Refused) else "connected"
+        return _same_local_name()
+    require(len(found.made) == 8 and found.refused, f"{len(found.made)} ports were used up, not eight")
+    other = found.to_other_listener
+    return answer({"": "connected", "EADDRNOTAVAIL": "refused"}, other.name if isinstance(other, Refused) else "")
 
 
 def _heavier() -> str:
     crowds = []
     for _ in range(3):  # the kernel tells of the whole machine, where others come and go meanwhile
         with fourtuples.crowd(500) as crowd:
+            require(crowd.made == crowd.wanted, f"{crowd.made} of {crowd.wanted} connections: {crowd.ended_early}")
             crowds.append(crowd)
     python = [crowd.python_bytes for crowd in crowds if crowd.python_bytes is not None]
     kernel = [crowd.kernel_bytes for crowd in crowds if crowd.kernel_bytes is not None]

@@ -1,6 +1,6 @@
 """What the text claims about port knocking, measured."""
 
-from sockets_lab.course.questions import Claim
+from sockets_lab.course.questions import Claim, require
 from sockets_lab.lessons import knocking
 from sockets_lab.lessons.knocking import debian
 from sockets_lab.lessons.knocking.door import SEQUENCE
@@ -17,6 +17,7 @@ def _opens() -> tuple[str, str]:
         knocks = "sockets wait at the ports of the knocks, because nothing can be captured here"
     before, a, c = (came.get(key, "not tried") for key in (("before", "A"), ("open", "A"), ("open", "C")))
     text = f"{knocks}; the door, before: {before}; after {len(found.sent)} knocks of A, A: {a}, C: {c}"
+    require(found.events, "the door heard no knock")
     return f"{text}; later: {came['after', 'A']}", "so" if a == LET_IN not in (before, c) else "not so"
 
 
@@ -35,6 +36,7 @@ def _nobody() -> tuple[str, str]:
 def _replay() -> tuple[str, str]:
     with knocking.three_nodes() as lab:
         found = knocking.replays(lab)
+    require(found.as_itself.events, "the door heard none of C's knocks")
     came = dict(found.as_itself.visits)["C"].answer
     return f"C sent A's {len(found.knocked.events)} knocks again, and was {came}", "left out"
 

@@ -1,6 +1,6 @@
 """What the learner predicts in lesson 11."""
 
-from sockets_lab.course.questions import Choice, Prediction
+from sockets_lab.course.questions import Choice, Prediction, require
 from sockets_lab.lessons import knocking
 from sockets_lab.lessons.knocking import Try
 from sockets_lab.lessons.knocking.authorization import MEANINGS
@@ -11,10 +11,15 @@ WRONG_BETWEEN = "7000:udp 8000:tcp 1234:tcp 9000:tcp"
 def _wrong_between() -> str:
     with knocking.three_nodes() as lab:
         found = knocking.opening(lab, WRONG_BETWEEN, open_for=1.0)
-    return "opens" if any(event.what == "opened" for event in found.events) else "shut"
+    if any(event.what == "opened" for event in found.events):
+        return "opens"
+    require(len(found.events) >= len(found.sequence), f"the door heard only {len(found.events)} of A's knocks")
+    return "shut"
 
 
 def _opened_for(tried: Try) -> str:
+    require(tried.refused is None, f"the packets could not be sent again ({tried.refused})")
+    require(tried.opened_for or tried.events, "the door heard no knock")
     return "both" if len(tried.opened_for) > 1 else next(iter(tried.opened_for), "nobody")
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sockets_lab.course.questions import Claim
+from sockets_lab.course.questions import Claim, require
 from sockets_lab.errors import Refused
 from sockets_lab.headers import TCP, UDP, IPv4, corrected
 from sockets_lab.lab import Lab
@@ -62,6 +62,7 @@ def _others_read() -> Measured:
         found = packets.picked(lab)
     if found.refused:
         return "packets cannot be captured here", "unknown"
+    require(found.wanted in found.passed, "the capture on B's cable saw none of the datagrams that were to pass")
     right = found.passed == tuple(port for port in found.sent if port == found.wanted)
     text = f"a filter of 11 steps on B's cable, which belongs to neither socket, picked {len(found.passed)} of "
     return f"{text}{len(found.sent)} datagrams by their destination port", "so" if right else "not so"
@@ -72,11 +73,13 @@ def _matching(made: Testbed) -> Measured:
     wrong = made.send(corrected(plain(made).change(IPv4, destination=made.here.address)))
     got = " and ".join(one.program for one in other.received) or "nobody"
     text = f"with another destination port {got} got it; with another destination address {wrong.verdict}"
+    require(other.received and wrong.arrived, text)
     return text, "so" if got == SECOND and not wrong.received else "not so"
 
 
 def _source_zero(made: Testbed) -> Measured:
     outcome, answer = packets.source_zero(made)
+    require(outcome.received or outcome.arrived, f"a datagram from port 0 was {outcome.verdict}")
     if not outcome.received:
         return f"a datagram from port 0 was {outcome.verdict}", "not so"
     told = answer.name if isinstance(answer, Refused) else "taken"
@@ -85,6 +88,7 @@ def _source_zero(made: Testbed) -> Measured:
 
 def _tcp_zero(made: Testbed) -> Measured:
     outcome = made.send(corrected(start(made).change(TCP, source_port=0)))
+    require(outcome.arrived, f"a SYN from port 0 was {outcome.verdict}")
     answer = names(outcome.answers) or "nothing"
     verdict = "reserved, but this kernel does not look" if answer == "SYN ACK" else "so"
     return f"the socket calls never use it; a SYN from port 0, made by hand, was answered: {answer}", verdict
@@ -92,6 +96,7 @@ def _tcp_zero(made: Testbed) -> Measured:
 
 def _checksums(made: Testbed) -> Measured:
     right, wrong, none = packets.three_checksums(made)
+    require(right.received, f"even with the right checksum the datagram was {right.verdict}")
     counted = " and ".join(name for name, _ in wrong.risen) or "nothing"
     text = f"right: {right.verdict}; one bit wrong: {wrong.verdict}, B counts {counted}; zero: {none.verdict}"
     return text, "left out"
@@ -99,8 +104,8 @@ def _checksums(made: Testbed) -> Measured:
 
 def _forged(made: Testbed) -> Measured:
     outcome = made.send(corrected(plain(made).change(IPv4, source="10.20.30.41")))
-    who = f"{outcome.received[0].sender.address}, which no node has" if outcome.received else "nobody"
-    return f"{FIRST} received it as from {who}", "left out"
+    require(outcome.received, f"the datagram was {outcome.verdict}")
+    return f"{FIRST} received it as from {outcome.received[0].sender.address}, which no node has", "left out"
 
 
 CLAIMS = (

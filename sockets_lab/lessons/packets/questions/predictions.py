@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sockets_lab.course.questions import IMPOSSIBLE, Choice, Prediction, impossible
+from sockets_lab.course.questions import IMPOSSIBLE, Choice, Prediction, impossible, require
 from sockets_lab.lessons import packets
 from sockets_lab.lessons.packets import Outcome, Testbed
 from sockets_lab.lessons.packets.outcomes import names
@@ -24,12 +24,15 @@ def _asked(key: str, question: str, choices: tuple[Choice, ...], trial: Callable
 
 
 def _checksum(made: Testbed) -> str:
-    _, wrong, _ = packets.three_checksums(made)
+    right, wrong, _ = packets.three_checksums(made)
+    require(right.received, f"the datagram with the right checksum was {right.verdict}")
+    require(wrong.arrived, f"the datagram with the wrong checksum was {wrong.verdict}")
     return "received" if wrong.received else "sender-told" if wrong.answers else "dropped"
 
 
 def _closed_port(made: Testbed) -> str:
     datagram, segment = packets.closed_port(made)
+    require(datagram.arrived and segment.arrived, f"the datagram was {datagram.verdict}, the SYN {segment.verdict}")
     found = names(datagram.answers), names(segment.answers)
     known = {("ICMP port unreachable", "RST ACK"): "icmp-and-rst", ("", ""): "silence"}
     return known.get(found, "same")
@@ -37,6 +40,7 @@ def _closed_port(made: Testbed) -> str:
 
 def _source_zero(made: Testbed) -> str:
     outcome, _ = packets.source_zero(made)
+    require(outcome.arrived or outcome.received, f"the datagram was {outcome.verdict}")
     return _port_told(outcome)
 
 
@@ -49,6 +53,7 @@ def _port_told(outcome: Outcome) -> str:
 def _start(made: Testbed) -> str:
     outcome = packets.handmade_start(made)
     if not outcome.answers:
+        require(outcome.arrived, f"the segment was {outcome.verdict}")
         return "silence"
     return "reset" if "RST" in names(outcome.replies) else "half-open"
 
@@ -98,7 +103,8 @@ PREDICTIONS = (
                 "socket sends past the kernel, not instead of it."),
          Choice("half-open", "nothing: the connection stays half open", "Something keeps A's kernel from answering, "
                 "such as a firewall in A."),
-         Choice("silence", "B does not answer at all", "The segment did not arrive, or B's listener was full.")),
+         Choice("silence", "B does not answer at all", "The segment arrived, and B's kernel dropped it: its listener "
+                "was full, or a rule forbids it.")),
         _start,
     ),
 )  # fmt: skip

@@ -2,10 +2,10 @@
 
 import socket
 
-from sockets_lab.course.questions import Claim
+from sockets_lab.course.questions import Claim, evidence, require
 from sockets_lab.lessons import ports
 from sockets_lab.lessons.ports.questions.predictions import HERE, listen_on_a_named_port
-from sockets_lab.model import MAX_PORT, Endpoint
+from sockets_lab.model import MAX_PORT
 
 
 def _sixteen_bits() -> tuple[str, str]:
@@ -17,8 +17,9 @@ def _sixteen_bits() -> tuple[str, str]:
 
 def _zero_for_tcp() -> tuple[str, str]:
     found = ports.probe(0)
-    bound = f"gave port {found.bound.port}" if isinstance(found.bound, Endpoint) else f"said {found.bound.name}"
-    return f"bind to port 0 {bound}; connect to port 0: {found.outcome}", "so on the wire; for bind it is a wish"
+    port = evidence(found.bound, "bind to port 0").port
+    text = f"bind to port 0 gave port {port}; connect to port 0: {found.outcome}"
+    return text, "so on the wire; for bind it is a wish"
 
 
 def _zero_for_udp() -> tuple[str, str]:
@@ -52,6 +53,7 @@ def _https() -> tuple[str, str]:
 
 def _two_definitions() -> tuple[str, str]:
     measured = ports.measure_ephemeral(100)
+    require(measured.ports, "this kernel handed out no port")
     told = [f"{low}-{high}: {measured.inside(low, high)} of them" for low, high in ports.TEXT_EPHEMERAL.values()]
     return f"{len(measured.ports)} ports were handed out just now; from {', from '.join(told)}", "contradicts itself"
 
@@ -59,9 +61,10 @@ def _two_definitions() -> tuple[str, str]:
 def client_port() -> tuple[str, str]:
     """Connect to forty listeners: for one and the same, some kernels go up from one port to the next."""
     given = [port for _ in range(40) for port in ports.hand_out("tcp", "connect", 5).ports]
+    require(given, "no client could connect")
     inside = sum(port in ports.DYNAMIC for port in given)
-    verdict = "so here" if given and inside == len(given) else "the system decides"
-    found = f"{len(given)} clients got ports from {min(given, default=0)} to {max(given, default=0)}"
+    verdict = "so here" if inside == len(given) else "the system decides"
+    found = f"{len(given)} clients got ports from {min(given)} to {max(given)}"
     return f"{found}, {inside} of them in that range", verdict
 
 

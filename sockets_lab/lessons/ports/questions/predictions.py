@@ -2,7 +2,7 @@
 
 import socket
 
-from sockets_lab.course.questions import Choice, Prediction
+from sockets_lab.course.questions import Choice, Prediction, answer, require
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.lessons import ports
 from sockets_lab.model import MAX_PORT
@@ -19,7 +19,10 @@ def _too_large() -> str:
 
 
 def _connect_to_zero() -> str:
-    return {"open": "answered", "silent": "silence"}.get(ports.probe(0).outcome, "refused")
+    found = ports.probe(0)
+    if isinstance(found.reached, Refused) and found.reached.name == "EADDRNOTAVAIL":
+        return "refused"  # BSD and Windows say so; `probe` has bound its socket, so it is not for want of a port
+    return answer({"open": "answered", "silent": "silence", "refused": "refused"}, found.outcome)
 
 
 def _remote_number() -> str:
@@ -39,6 +42,8 @@ def listen_on_a_named_port() -> int | None:
 
 def _where_from() -> str:
     measured = ports.measure_ephemeral(200)
+    for handout in measured.handouts:
+        require(handout.ports, f"{handout.protocol} {handout.way} gave no port: {handout.refused}")
     inside = {each.name: measured.inside(each.low, each.high) for each in ports.RANGES}
     if inside["Dynamic"] == "all":
         return "dynamic"

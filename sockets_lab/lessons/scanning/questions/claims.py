@@ -2,8 +2,7 @@
 
 from itertools import pairwise
 
-from sockets_lab.course.questions import Claim
-from sockets_lab.errors import Refused
+from sockets_lab.course.questions import Claim, evidence, require
 from sockets_lab.lessons import scanning
 from sockets_lab.lessons.scanning.questions import trials
 
@@ -12,19 +11,21 @@ Measured = tuple[str, str]
 
 def _sequence() -> Measured:
     found, seen, kind, _ = trials.watched_scan()
-    if isinstance(found, Refused):
-        return f"could not be tried: {found.name}", "unknown"
-    asked = [one.port for one in seen] if kind == "capture" else scanning.in_order(range(1400, 1600), seed="claim")
+    evidence(found, "the scan")
+    require(kind == "capture", "in which order the ports are asked cannot be seen here: nothing can be captured")
+    asked = [one.port for one in seen]
+    require(len(asked) > trials.HOW_MANY // 2, f"B saw only {len(asked)} of {trials.HOW_MANY} attempts")
     steps = sum(later == earlier + 1 for earlier, later in pairwise(asked))
-    what = "as B saw them come" if kind == "capture" else "as the scan is to ask, which cannot be seen here"
-    return (f"of {len(asked)} ports, {what}, {steps} came right after the next lower one: the order is shuffled, here "
-            "and in nmap, where -r asks for sequence"), "not so, by default"  # fmt: skip
+    if steps > len(asked) // 2:
+        return f"of {len(asked)} ports, as B saw them come, {steps} came right after the next lower one", "so"
+    return (f"of {len(asked)} ports, as B saw them come, {steps} came right after the next lower one: the order is "
+            "shuffled, here and in nmap, where -r asks for sequence"), "not so, by default"  # fmt: skip
 
 
 def _logged() -> Measured:
-    found, seen, kind, rows = trials.watched_scan()
-    if isinstance(found, Refused):
-        return f"could not be tried: {found.name}", "unknown"
+    result, seen, kind, rows = trials.watched_scan()
+    found = evidence(result, "the scan")
+    require(seen, "B saw not one attempt")
     who = "a watch on B's cable" if kind == "capture" else "a few listeners at B"
     return (f"{who} kept {len(seen)} of {found.count} attempts; afterwards B's socket table has {rows} rows of them, "
             "so whoever does not log as they come cannot tell later"), "so, where one watches"  # fmt: skip
@@ -32,24 +33,26 @@ def _logged() -> Measured:
 
 def _silence() -> Measured:
     outcome = trials.silent_port()
+    require(outcome == "filtered", f"a port whose packets were to be dropped was told as {outcome}")
     return f"a port whose packets are dropped, so that none is answered, is told as: {outcome}", "left out"
 
 
 def _itself() -> Measured:
     found = scanning.connect_to_itself()
-    if found != "itself":
-        return f"a socket cannot meet itself here: {found}", "left out"
+    require(found == "itself", f"a socket did not meet itself here: {found}")
     return "a socket connected to its own port, where nobody listens: a false open", "left out"
 
 
 def _slow() -> Measured:
     judged, seen = trials.two_paces()
+    require(seen.truth[0] in judged.found, "not even the fast scan raised an alarm")
     return (f"{trials.THRESHOLD} ports in {trials.WINDOW:g} second raise an alarm; of {len(seen.truth)} scans of the "
             f"same {len(trials.FEW)} ports, fast and slow: {judged}"), "left out"  # fmt: skip
 
 
 def _udp() -> Measured:
     told = trials.icmp_told()
+    require(told, f"ICMP told of none of {len(trials.CLOSED)} closed ports")
     text = f"of {len(trials.CLOSED)} closed ports asked at once, {told} were told of by ICMP"
     return text + ("; the others look as if they were open" if told < len(trials.CLOSED) else ""), "left out"
 

@@ -1,13 +1,12 @@
 """What the learner predicts in lesson 10."""
 
-from sockets_lab.course.questions import OTHER, Choice, Prediction, other
+from sockets_lab.course.questions import OTHER, Choice, Prediction, answer, evidence, other, require
 from sockets_lab.lessons import scanning
 from sockets_lab.lessons.scanning.questions import trials
 
 
 def _dropped() -> str:
-    outcome = trials.silent_port()
-    return {"filtered": "silence", "open": "open"}.get(outcome, "refused")
+    return answer({"filtered": "silence", "refused": "refused", "open": "open"}, trials.silent_port())
 
 
 def _itself() -> str:
@@ -16,7 +15,9 @@ def _itself() -> str:
 
 
 def _attempts() -> str:
-    _, seen, kind, _ = trials.watched_scan()
+    found, seen, kind, _ = trials.watched_scan()
+    evidence(found, "the scan")
+    require(seen, "B saw not one attempt")
     if kind == "listeners":
         return "open"
     return "all" if len({one.port for one in seen}) == trials.HOW_MANY else "some"
@@ -24,6 +25,7 @@ def _attempts() -> str:
 
 def _slow() -> str:
     judged, seen = trials.two_paces()
+    require(seen.truth[0] in judged.found, "the fast scan raised no alarm either")
     return "yes" if seen.truth[-1] in judged.found else "no"
 
 

@@ -1,6 +1,6 @@
 """What the text claims about two nodes and their sockets, measured."""
 
-from sockets_lab.course.questions import Claim
+from sockets_lab.course.questions import Claim, evidence
 from sockets_lab.errors import Refused
 from sockets_lab.lessons import two_nodes
 
@@ -11,8 +11,7 @@ def _local() -> tuple[str, str]:
         return f"could not be tried: {found.name}", "unknown"
     client, server = found.connection.client, found.connection.server
     a, b = found.view[client.node].row_at(client.number), found.view[server.node].row_at(server.number)
-    if not a or not b:
-        return "a node's table shows no row for its end", "not so"
+    a, b = evidence(a, "the row of A's end"), evidence(b, "the row of B's end")
     inodes = "" if a.inode == b.inode else f", two sockets (inodes {a.inode} and {b.inode})"
     others = len(found.view["C"].rows)
     verdict = "so" if (a.local, a.remote) == (b.remote, b.local) else "not so"
@@ -24,10 +23,9 @@ def _numbers() -> tuple[str, str]:
     if isinstance(found, Refused):
         return f"could not be tried: {found.name}", "unknown"
     client, server = found.connection.client, found.connection.server
-    if isinstance(found.at_server, Refused) or isinstance(found.at_client, Refused):
-        return "what went in at one end did not come out at the other", "not so"
+    at_server, at_client = evidence(found.at_server, "the read at B"), evidence(found.at_client, "the read at A")
     there, back = f"{client.number} at A -> {server.number} at B", f"{server.number} at B -> {client.number} at A"
-    return f"{there}: {len(found.at_server)} bytes; {back}: {len(found.at_client)} bytes", "so"
+    return f"{there}: {len(at_server)} bytes; {back}: {len(at_client)} bytes", "so"
 
 
 def _remote_number() -> tuple[str, str]:
@@ -35,6 +33,7 @@ def _remote_number() -> tuple[str, str]:
     if isinstance(found, Refused):
         return f"could not be tried: {found.name}", "unknown"
     free = found.free.name if isinstance(found.free, Refused) else "taken"
+    evidence(found.at_third, "the read at C")
     reached = isinstance(found.at_server, bytes)
     text = f"a write to {found.number} at A: {free}; when {found.number} was A's connection to C, C received it"
     return f"{text}, and B {'too' if reached else 'nothing'}", "not so" if reached else "so"
@@ -42,10 +41,10 @@ def _remote_number() -> tuple[str, str]:
 
 def _address_is_not_the_socket() -> tuple[str, str]:
     found = two_nodes.third_node()
-    if isinstance(found, Refused) or isinstance(found.own, Refused):
-        return "C could not connect to B's address", "unknown"
+    found = evidence(found, "the connection")
+    own = evidence(found.own, "C's own connection to B")
     taking = found.taking.name if found.taking else "it could"
-    text = f"C connected to the same address and got a connection of its own, at B {found.own}"
+    text = f"C connected to the same address and got a connection of its own, at B {own}"
     return f"{text}; to speak from A's endpoint instead: {taking}", "so" if found.taking else "not so"
 
 

@@ -1,29 +1,32 @@
 """What the learner predicts in lesson 07."""
 
-from sockets_lab.course.questions import IMPOSSIBLE, Choice, Prediction, impossible
+from sockets_lab.course.questions import IMPOSSIBLE, Choice, Prediction, answer, evidence, impossible, require
 from sockets_lab.errors import Refused
 from sockets_lab.lessons import two_nodes
 
 
 def _remote_number() -> str:
-    found = two_nodes.try_number()
-    if isinstance(found, Refused) or isinstance(found.free, Refused):
-        return "refused"
+    found = evidence(two_nodes.try_number(), "the connection")
+    if isinstance(found.free, Refused):
+        return answer({"EBADF": "refused", "ENOTSOCK": "refused"}, found.free.name)
     return "received" if isinstance(found.at_server, bytes) else "lost"
 
 
 def _same_number() -> str:
-    found = two_nodes.try_number()
-    if isinstance(found, Refused) or isinstance(found.taken, Refused):
+    found = evidence(two_nodes.try_number(), "the second connection")
+    if isinstance(found.taken, Refused):
         return "refused"
     at_b, at_c = isinstance(found.at_server, bytes), isinstance(found.at_third, bytes)
-    return "both" if at_b and at_c else "B" if at_b else "C" if at_c else "refused"
+    require(at_b or at_c, "what A wrote came out at neither of the two")
+    return "both" if at_b and at_c else "B" if at_b else "C"
 
 
 def _unplugged() -> str:
     found = two_nodes.pull_the_plug()
     if isinstance(found, Refused):
         return IMPOSSIBLE
+    alive = isinstance(found.arrived, bytes)  # with the plug back in
+    require("no row" not in found.states or not alive, "a node's table does not show a connection that was still there")
     there = [state == "ESTABLISHED" for state in found.states]
     return "both" if all(there) else "one" if any(there) else "neither"
 
@@ -34,6 +37,7 @@ def _third_node() -> str:
         return IMPOSSIBLE
     if found.heard:
         return "everything"
+    require("ARP" in found.seen or found.watched, "the capture on C's cable saw not even C's own packets")
     return "arp" if "ARP" in found.seen else "nothing"
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from labs import HAS_STACKS
 from rules import each
 
 from sockets_lab.errors import BadInput
@@ -257,3 +258,30 @@ def test_the_benchmarks_limit_plays_the_same_roles(tmp_path: Path) -> None:
                 for member in (one, two):
                     member.begin()
                 assert one.outcome() == two.outcome() == (50, "")
+
+
+IN_A_SHORT_QUEUE = """
+from sockets_lab import fourtuples
+with fourtuples.crowd(600, weigh=False) as made: print(made.made, made.seconds < 5, made.ended_early)
+"""
+
+
+@pytest.mark.skipif(not HAS_STACKS, reason="takes a network namespace whose settings may be changed")
+@pytest.mark.parametrize(("setting", "said"), [
+    ("net.core.somaxconn=1", "600 True None"),
+    ("net.core.somaxconn=16", "600 True None"),
+    ("net.ipv4.ip_local_port_range='40000 40000'", "0 False EADDRNOTAVAIL"),  # the listener has the only port
+])  # fmt: skip
+def test_a_short_queue_and_a_small_range_take_seconds_at_most(setting: str, said: str) -> None:
+    command = ["unshare", "-Urn", "sh", "-c", f'ip link set lo up; sysctl -qw {setting}; exec "$0" -c "$1"']
+    env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    command += [sys.executable, IN_A_SHORT_QUEUE]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=25, env=env)
+    assert ran.stdout.strip() == said, ran.stderr
+
+
+def test_more_processes_than_fit_into_the_queue_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sockets_lab.lessons.fourtuples.load_test.accept_queue", lambda sock: 1)
+    monkeypatch.setattr("sockets_lab.lessons.fourtuples.load_test.shares", lambda *_: ([30], [10, 10, 10]))
+    with pytest.raises(BadInput, match=r"pass at most 20, or raise net\.core"), fourtuples.crowd(30):
+        pass

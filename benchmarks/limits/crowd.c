@@ -1,7 +1,7 @@
 /* The bare system calls of a crowd, with epoll: the two roles of sockets_lab/fourtuples/roles.py, line for line.
  *
  * Usage: crowd host SHARE UNTIL DESCRIPTOR      clients that are taken in at a listener, and get their byte back
- *        crowd guests SHARE UNTIL HOST:PORT SOURCE...      clients that connect, each with a byte
+ *        crowd guests SHARE UNTIL HOST:PORT AT_ONCE SOURCE...      clients that connect, each with a byte
  * UNTIL: seconds of the monotonic clock. Says "ready", waits for a line, plays, tells how many, holds all until its
  * standard input ends.
  */
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 enum { AT_ONCE = 256, EVENTS = 1024 };
-static int epoll, share, done;
+static int epoll, share, done, at_once;
 static double until;
 static const char *ended_early = "";
 
@@ -97,7 +97,7 @@ static void play_guests(void) {
     struct epoll_event events[EVENTS];
     int begun = 0;
     while (done < share && !*ended_early) {
-        while (begun < share && begun - done < AT_ONCE && !*ended_early) begin(begun++);
+        while (begun < share && begun - done < at_once && !*ended_early) begin(begun++);
         int count = epoll_wait(epoll, events, EVENTS, patience());
         if (count <= 0) ended_early = "DEADLINE";
         for (int one = 0; one < count; one++) {
@@ -126,11 +126,13 @@ int main(int count, char **words) {
     until = atof(words[3]);
     epoll = epoll_create1(EPOLL_CLOEXEC);
     if (colon) {
+        if (count < 6) return 2;
         *colon = 0;
+        at_once = atoi(words[5]);
         host = address(words[4], atoi(colon + 1));
-        sources_count = count - 5;
+        sources_count = count - 6;
         sources = calloc(sources_count + 1, sizeof *sources);
-        for (int one = 0; one < sources_count; one++) sources[one] = address(words[5 + one], 0);
+        for (int one = 0; one < sources_count; one++) sources[one] = address(words[6 + one], 0);
     } else {
         listener = atoi(words[4]);
     }

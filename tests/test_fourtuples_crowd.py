@@ -21,7 +21,7 @@ from rules import each
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel import machine
 from sockets_lab.lessons import fourtuples
-from sockets_lab.lessons.fourtuples import memory
+from sockets_lab.lessons.fourtuples import load_test
 from sockets_lab.lessons.fourtuples.load_roles import Guests, Host
 from sockets_lab.lessons.fourtuples.load_test import divided, listener, roles, shares, sources
 from sockets_lab.lessons.fourtuples.load_worker import PROGRAM, Member
@@ -133,7 +133,7 @@ def test_what_one_weighs_is_what_python_keeps_for_it() -> None:
 def test_somebody_elses_tracing_goes_on() -> None:
     tracemalloc.start()
     try:
-        with memory.python_memory() as kept:
+        with load_test.python_memory() as kept:
             data = bytes(100_000)
             assert len(data) <= (kept() or 0) < 2 * len(data)
         assert tracemalloc.is_tracing()
@@ -141,15 +141,15 @@ def test_somebody_elses_tracing_goes_on() -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.skipif(not memory.MEMORY.exists(), reason="this kernel does not tell what it holds")
+@pytest.mark.skipif(not load_test.MEMORY.exists(), reason="this kernel does not tell what it holds")
 def test_the_kernels_share_is_told_in_bytes() -> None:
-    told = memory.kernel_memory()
+    told = load_test.kernel_memory()
     assert told is not None
     assert 1 << 20 < told < psutil.virtual_memory().total
 
 
 def test_where_the_kernel_does_not_tell_its_share_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(memory, "MEMORY", tmp_path / "hidden")
+    monkeypatch.setattr(load_test, "MEMORY", tmp_path / "hidden")
     with fourtuples.crowd(20) as made:
         assert (made.made, made.kernel_bytes) == (20, None)
 

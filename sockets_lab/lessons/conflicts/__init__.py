@@ -9,7 +9,6 @@ from sockets_lab.lessons.conflicts.closing import (
     rebinding,
     server_defaults,
 )
-from sockets_lab.lessons.conflicts.inheriting import Inherited, inherit
 from sockets_lab.lessons.conflicts.pairs import (
     LISTENING,
     PAIRS,
@@ -24,6 +23,6 @@ from sockets_lab.lessons.conflicts.pairs import (
     who_holds,
 )
 from sockets_lab.lessons.conflicts.reasons import ELSEWHERE, Elsewhere, overlap, reason
-from sockets_lab.lessons.conflicts.sharing import OPTIONS, Shared, share
+from sockets_lab.lessons.conflicts.sharing import OPTIONS, Inherited, Shared, inherit, share
 from sockets_lab.lessons.conflicts.subprocess_peer import Party, SecondProgram
 from sockets_lab.lessons.conflicts.trials import CallStep, Trial, in_use, play, settled

@@ -2,15 +2,17 @@
 
 A process has a limit of descriptors, and a connection inside one machine takes two. So the guests are in processes of
 their own; and where this one cannot hold all that is accepted, other hosts accept at the same listener.
-Source: getrlimit(2), RLIMIT_NOFILE.
+Source: getrlimit(2), RLIMIT_NOFILE; proc_meminfo(5), Slab: the kernel's own data structures, of the whole machine.
 """
 
 import os
 import socket
 import time
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel import machine, table
@@ -18,10 +20,10 @@ from sockets_lab.kernel.connecting import listening
 from sockets_lab.kernel.linger import reset_on_close
 from sockets_lab.lessons.fourtuples.load_roles import AT_ONCE, Host
 from sockets_lab.lessons.fourtuples.load_worker import Member
-from sockets_lab.lessons.fourtuples.memory import kernel_memory, python_memory
 from sockets_lab.lessons.fourtuples.port_search import SPARE, more_descriptors
 from sockets_lab.model import Endpoint, whole_number
 
+MEMORY = Path("/proc/meminfo")
 LARGEST = 200_000  # connections
 MOST = 16  # processes of one role
 BACKLOG = 4096  # connections; systems may allow fewer (Linux: net.core.somaxconn)
@@ -150,3 +152,29 @@ def _gathered(host: Host, others: list[Member], wanted: int, hosts: list[int], w
         (after - before) / made if before and after and made else None,
         reasons[0] if reasons else None,
     )  # fmt: skip
+
+
+def kernel_memory() -> int | None:
+    """Return how many bytes the kernel's own data structures take now; None where this system does not tell."""
+    try:
+        lines = MEMORY.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("Slab:")), None)
+
+
+@contextmanager
+def python_memory(weigh: bool = True) -> Iterator[Callable[[], int | None]]:
+    """Trace the memory that Python takes in this process, which is then slower. Args: weigh: False = do not.
+
+    Yields: a function that tells how many bytes more there are than when it began; None where nobody weighs.
+    """
+    starts = weigh and not tracemalloc.is_tracing()  # somebody else's tracing goes on
+    if starts:
+        tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[0] - before if weigh else None
+    finally:
+        if starts:
+            tracemalloc.stop()

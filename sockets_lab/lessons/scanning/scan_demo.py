@@ -1,5 +1,7 @@
 """The whole scene: A scans B, C is an ordinary client of B's services meanwhile, and B watches its ports."""
 
+import random
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -9,10 +11,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
-from sockets_lab.errors import Refused
+from sockets_lab import guard
+from sockets_lab.errors import Refused, attempt
 from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.firewall import Service
-from sockets_lab.lessons.scanning.background_traffic import visit
 from sockets_lab.lessons.scanning.detecting import Attempt, Visit
 from sockets_lab.lessons.scanning.outcome import Progress, Scan
 from sockets_lab.lessons.scanning.remote import scan_from
@@ -20,12 +22,14 @@ from sockets_lab.lessons.scanning.scan_options import Ports, Stop, checked_secon
 from sockets_lab.lessons.scanning.sources import SPREAD
 from sockets_lab.lessons.scanning.tcp import source_towards
 from sockets_lab.lessons.scanning.watching import watch
+from sockets_lab.model import Endpoint, whole_number
 
 SERVICES = (2222, 5900, 6667, 8080, 8443, 9000)
 LISTENERS = 200  # at most, where they stand in for a capture
 QUIET = 0.3  # seconds before and after all scans
 SETTLED = 1.0  # seconds in which what was sent last must have been seen
 VISITS, PAUSE = 5, 0.04  # of the client at a stretch; seconds between two
+PATIENCE = 1.0  # seconds for one of its connections
 
 
 @dataclass(frozen=True)
@@ -108,3 +112,35 @@ def _settled(look: Callable[[], tuple[Attempt, ...]]) -> tuple[Attempt, ...]:
         if len(seen) == len(before):
             break
     return seen
+
+
+def visit(
+    address: str, ports: Ports, times: int = 20, pause: float = 0.02, seed: int | str | None = None,
+    source: str | None = None,
+) -> tuple[tuple[int, bool], ...]:  # fmt: skip
+    """Connect to some of these ports again and again, as a client of such services does, and hang up each time.
+
+    Args: address: as for `scan`; times: 1-10000; pause: seconds on average between two, 0-60; seed: of the choice;
+        source: the client's own address, None: the kernel chooses.
+    Returns: port and whether there was a connection, for each visit in their order. Raises: BadInput.
+    """
+    target = guard.destination(Endpoint(address, 0))
+    services = chosen_ports(ports)
+    own = None if source is None else guard.destination(Endpoint(source, 0)).sockaddr
+    whole_number(times, 1, 10_000, "a number of visits")
+    checked_seconds(pause, "pause", 0, 60)
+    chance = random.Random(seed)
+    made = []
+    for _ in range(times):
+        port = chance.choice(services)
+        made.append((port, not isinstance(attempt(_visit, target.family, (target.address, port), own), Refused)))
+        time.sleep(pause * 2 * chance.random())
+    return tuple(made)
+
+
+def _visit(family: int, there: tuple[str, int], own: tuple | None) -> None:
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        if own:
+            sock.bind(own)
+        sock.settimeout(PATIENCE)
+        sock.connect(there)

@@ -45,7 +45,6 @@ def _itself() -> Measured:
 
 def _slow() -> Measured:
     judged, seen = trials.two_paces()
-    require(seen.truth[0] in judged.found, "not even the fast scan raised an alarm")
     return (f"{trials.THRESHOLD} ports in {trials.WINDOW:g} second raise an alarm; of {len(seen.truth)} scans of the "
             f"same {len(trials.FEW)} ports, fast and slow: {judged}"), "left out"  # fmt: skip
 

@@ -25,7 +25,6 @@ def _attempts() -> str:
 
 def _slow() -> str:
     judged, seen = trials.two_paces()
-    require(seen.truth[0] in judged.found, "the fast scan raised no alarm either")
     return "yes" if seen.truth[-1] in judged.found else "no"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from sockets_lab import guard
+from sockets_lab.course.questions import require
 from sockets_lab.errors import Refused
 from sockets_lab.lab import Lab
 from sockets_lab.lessons import scanning
@@ -49,10 +50,12 @@ def watched_scan() -> tuple[scanning.Scan | Refused, tuple[scanning.Attempt, ...
 
 
 def two_paces() -> tuple[scanning.Judgement, scanning.Observed]:
-    """Scan the same ports fast and slowly, and judge what a detector makes of it."""
+    """Scan the same ports fast and slowly, and judge what a detector makes of it. Raises: NotMeasured, without alarm."""
     with place() as lab:
         seen = scanning.observe(lab, [scanning.Round(FEW), scanning.Round(FEW, rate=SLOW)])
-    return scanning.judge(scanning.alarms(seen.attempts, THRESHOLD, WINDOW), seen.truth, WINDOW), seen
+    raised = scanning.alarms(seen.attempts, THRESHOLD, WINDOW)
+    require(any(alarm.source == seen.truth[0].source for alarm in raised), "not even the fast scan raised an alarm")
+    return scanning.judge(raised, seen.truth, WINDOW), seen
 
 
 def icmp_told() -> int:

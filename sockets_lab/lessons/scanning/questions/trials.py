@@ -50,7 +50,7 @@ def watched_scan() -> tuple[scanning.Scan | Refused, tuple[scanning.Attempt, ...
 
 
 def two_paces() -> tuple[scanning.Judgement, scanning.Observed]:
-    """Scan the same ports fast and slowly, and judge what a detector makes of it. Raises: NotMeasured, without alarm."""
+    """Scan the same ports fast and slowly, and judge what a detector makes of it. Raises: NotMeasured."""
     with place() as lab:
         seen = scanning.observe(lab, [scanning.Round(FEW), scanning.Round(FEW, rate=SLOW)])
     raised = scanning.alarms(seen.attempts, THRESHOLD, WINDOW)

@@ -60,10 +60,9 @@ def asked(lessons: list[str]) -> dict[str, str | None]:
             if key in LABS:
                 continue
             try:
-                said = item.experiment() if hasattr(item, "experiment") else item.measure()[1]
+                found[key] = item.experiment() if hasattr(item, "experiment") else item.measure()[1]
             except MISSED:
-                said = None
-            found[key] = None if said == "unknown" else said
+                found[key] = None
     return found
 
 

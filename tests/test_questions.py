@@ -10,7 +10,7 @@ import pytest
 from labs import HAS_STACKS, KINDS, needs_namespaces
 
 from sockets_lab.course.lessons import LESSONS, Lesson
-from sockets_lab.course.questions import IMPOSSIBLE, OTHER, Found
+from sockets_lab.course.questions import IMPOSSIBLE, OTHER, Found, NotMeasured
 from sockets_lab.kernel.machine import loopback_addresses
 from sockets_lab.lessons.detective.faults.fault import has_stacks
 
@@ -104,11 +104,14 @@ class TestClaims:
     def test_claims_are_measured(self, one: Lesson, kind: str):
         wrong = []
         for claim in one.questions().CLAIMS:
-            measured, verdict = claim.measure()
+            try:
+                measured, verdict = claim.measure()
+            except NotMeasured as reason:
+                measured, verdict = str(reason), "unknown"
             known = verdict in VERDICTS.get(one.module, {verdict}) and verdict not in NEVER.get(one.module, ())
             if kind == "loopback" and one.module == "packets":
                 known = verdict in ("so", "unknown")
-            excused = any(words in measured for words in EXCUSES)
+            excused = any(words in measured for words in EXCUSES) or (kind == "loopback" and verdict == "unknown")
             unknown = verdict == "unknown" and sys.platform == "linux" and HAS_STACKS and kind == "namespaces"
             if not measured or not verdict or unknown or not (known or excused):
                 wrong.append((claim.text, measured, verdict))

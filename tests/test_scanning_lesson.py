@@ -12,7 +12,7 @@ from labs import KINDS
 from leaks import nothing_left
 from using import click, picture, said
 
-from sockets_lab.course.questions import Found, NotMeasured, pick
+from sockets_lab.course.questions import Found, pick
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.kernel.machine import loopback_addresses
 from sockets_lab.lab import Lab

@@ -8,6 +8,7 @@ from io import BytesIO
 import ipywidgets as widgets
 from matplotlib.image import imread
 
+from sockets_lab.course.questions import NotMeasured
 from sockets_lab.figures import svg
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.marks import Line, Mark, Text
@@ -62,3 +63,11 @@ def picture(drawing: Drawing, letters: tuple[float, float, float] = EVEN) -> Non
     assert drawn.tag.endswith("svg")
     assert drawn.get("role") == "img"
     assert drawing.alt.split() == drawn.get("aria-label", "").split()
+
+
+def told(claim):
+    """Return what a machine says of a claim, and the verdict; where that was not measured the reason, and "unknown"."""
+    try:
+        return claim.measure()
+    except NotMeasured as missing:
+        return str(missing), "unknown"

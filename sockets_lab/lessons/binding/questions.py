@@ -174,8 +174,7 @@ EXERCISES = (
 def _object_and_name() -> tuple[str, str]:
     with binding.bound() as (sock, trial):
         found = descriptors.entry(sock.fileno()) if sock else None
-    if trial.refused:
-        return f"could not be tried: {trial.refused.name}", "unknown"
+    require(trial.refused is None, f"bind was refused ({trial.refused})")
     before, after = (describe(step.local) for step in trial.names)
     what = f"the socket with inode {found.inode}" if isinstance(found, descriptors.Entry) else "one socket"
     return f"{what} had the name {before} before bind and {after} after it", "so; RFC 9293 calls the name a socket"
@@ -183,8 +182,7 @@ def _object_and_name() -> tuple[str, str]:
 
 def _specific() -> tuple[str, str]:
     audience = binding.audience(binding.PLACES[2], destinations=binding.DESTINATIONS[:2])
-    if audience.trial.refused:
-        return f"could not be tried: {audience.trial.refused.name}", "unknown"
+    require(audience.reaches, f"the server's {audience.trial.call} was refused ({audience.trial.refused})")
     reached = [reach.destination.address for reach in audience.reaches if reach.reached]
     require(len(reached) == 2, f"clients reached it at {' and at '.join(reached) or 'no address'} only")
     return f"one socket, bound to {audience.trial.name}, was reached at {' and at '.join(reached)}", "not always"

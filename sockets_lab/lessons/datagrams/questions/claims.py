@@ -1,6 +1,6 @@
 """What the text claims about datagrams, measured."""
 
-from sockets_lab.course.questions import Claim, evidence, require
+from sockets_lab.course.questions import Claim, NotMeasured, evidence, require
 from sockets_lab.errors import Refused
 from sockets_lab.lessons import datagrams
 
@@ -24,9 +24,7 @@ def _many_endpoints() -> tuple[str, str]:
 
 def _many_receivers() -> tuple[str, str]:
     with datagrams.four_nodes() as lab:
-        found = datagrams.between(lab)
-    if isinstance(found, Refused):
-        return f"groups between nodes could not be had ({found.name})", "unknown"
+        found = evidence(datagrams.between(lab), "a group of several nodes")
     first = found.rounds[0]
     came = [len(first.sent) - len(first.missing(name)) for name in "BC"]
     where = "nodes B and C" if not found.differs else "B and C, here two addresses of one machine"
@@ -37,9 +35,7 @@ def _many_receivers() -> tuple[str, str]:
 
 
 def _port_zero() -> tuple[str, str]:
-    found = datagrams.source_port()
-    if isinstance(found, Refused):
-        return f"could not be tried: {found.name}", "unknown"
+    found = evidence(datagrams.source_port(), "a datagram from an unbound socket")
     zero = found.to_zero.name if isinstance(found.to_zero, Refused) else "taken"
     text = "an unbound socket got a port at its first sendto, and the receiver saw that one"
     seen = text if found.seen == found.after != 0 else "the receiver saw another source port than the sender has"
@@ -55,9 +51,7 @@ def _silent_loss() -> tuple[str, str]:
 
 
 def _largest() -> tuple[str, str]:
-    found = datagrams.largest_datagram()
-    if isinstance(found, Refused):
-        return f"could not be tried: {found.name}", "unknown"
+    found = evidence(datagrams.largest_datagram(), "a datagram of any size")
     evidence(found.received, "the largest datagram that sendto took")
     return f"at most {found.size} bytes of data in one datagram, one more: {found.beyond.name}", "left out"
 
@@ -66,7 +60,7 @@ def _all_groups() -> tuple[str, str]:
     found = datagrams.bystander_hears()
     if isinstance(found, Refused):
         require(found.name != "DEADLINE", "not even the member got the datagram")
-        return f"this system's loopback has no groups ({found.name})", "unknown"
+        raise NotMeasured(f"this system's loopback has no groups ({found.name})")
     return f"a socket that joined nothing {'got' if found else 'did not get'} what was sent to a group", "left out"
 
 

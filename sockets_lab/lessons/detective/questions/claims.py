@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from sockets_lab.course.questions import Claim, require
-from sockets_lab.lessons import detective
 from sockets_lab.lessons.detective import Case, Visit
+from sockets_lab.lessons.detective.questions.predictions import machine_with
 
 Measured = tuple[str, str]
 
@@ -13,11 +13,7 @@ def broken_by(key: str, tell: Callable[[Case, Visit], Measured]) -> Callable[[],
     """Measure at a machine that has this fault, after a customer was there."""
 
     def measure() -> Measured:
-        place = detective.place_with(key, "example")
-        if place is None:
-            why = next(fault.missing() for fault in detective.FAULTS if fault.key == key)
-            return f"cannot be tried here: {why}", "unknown"
-        with detective.take(place, "example", aside=True) as case:
+        with machine_with(key) as case:
             return tell(case, case.ask())
 
     return measure

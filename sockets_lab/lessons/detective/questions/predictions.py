@@ -12,13 +12,17 @@ MUTE = partial(Choice, "mute", "a connection, and never an answer")
 ODD = "This system does it in another way than the ones we know; the table of symptoms shows how."
 
 
-def _finds(key: str) -> str:
-    """Make the machine with that fault, and tell what a customer finds. Raises: NotMeasured, where it cannot be had."""
+def machine_with(key: str) -> detective.Case:
+    """Make the machine with that fault. Raises: NotMeasured, where it cannot be had."""
     place = detective.place_with(key, "example")
     if place is None:
         why = next(fault.missing() for fault in detective.FAULTS if fault.key == key)
         raise NotMeasured(f"the machine cannot be made here: {why}")
-    with detective.take(place, "example", aside=True) as case:
+    return detective.take(place, "example", aside=True)
+
+
+def _finds(key: str) -> str:
+    with machine_with(key) as case:
         return case.ask().outcome
 
 

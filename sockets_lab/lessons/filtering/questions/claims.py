@@ -28,9 +28,7 @@ def _decider(lab: Lab) -> str:
 
 
 def _on_the_way(lab: Lab) -> Measured:
-    found = filtering.forwarded(lab)
-    if isinstance(found, Refused):
-        return f"could not be tried here: {found.name}", "unknown"
+    found = evidence(filtering.forwarded(lab), "forwarding by a rule of B's kernel")
     require(found.answer.outcome == "connected", f"A's connection to the port of B: {found.answer.outcome}")
     tracked = evidence(found.tracked, "the connection, in what B's kernel tracks,")
     if found.gateway:
@@ -41,24 +39,20 @@ def _on_the_way(lab: Lab) -> Measured:
 def _by_destination(lab: Lab) -> Measured:
     client, server = lab.nodes[:2]
     with firewall.Service(server) as one, firewall.Service(server) as other:
-        if isinstance(one.endpoint, Refused) or isinstance(other.endpoint, Refused):
-            return "no port could be had", "unknown"
-        refused = firewall.apply(server, incoming(Rule("drop", "tcp", one.endpoint.port)))
-        answers = [firewall.ask(client, there, deadline=DEADLINE) for there in (one.endpoint, other.endpoint)]
+        places = [evidence(service.endpoint, "a service's port") for service in (one, other)]
+        ports = [place.port for place in places]
+        refused = firewall.apply(server, incoming(Rule("drop", "tcp", ports[0])))
+        answers = [firewall.ask(client, place, deadline=DEADLINE) for place in places]
         firewall.clear(server)
-        ports = (one.endpoint.port, other.endpoint.port)
-    ends = [answer.outcome for answer in answers if not isinstance(answer, Refused)]
-    if refused or len(ends) < 2:
-        return "no filter can be had here", "unknown"
+    require(not refused, f"the rule was refused ({refused})")
+    ends = [evidence(answer, "the client's socket").outcome for answer in answers]
     text = _decider(lab) + f"a rule drops port {ports[0]}: {ends[0]}; port {ports[1]} beside it: {ends[1]}"
     require(ends[1] == "connected", text)
     return text, "so" if ends[0] == "silence" else "not so"
 
 
 def _by_source(lab: Lab) -> Measured:
-    found = filtering.try_replies(lab)
-    if isinstance(found, Refused):
-        return f"could not be tried here: {found.name}", "unknown"
+    found = evidence(filtering.try_replies(lab), "a packet filter")
     by_port, by_state = found[2:]
     text = f"{_decider(lab)}answers let in by their source port: {by_port.own.outcome}; but so is a stranger who takes "
     text += f"that port: {by_port.disguised.outcome}. Let in by the connection's state instead: {by_state.own.outcome}"
@@ -67,10 +61,10 @@ def _by_source(lab: Lab) -> Measured:
 
 
 def _forwarding(lab: Lab) -> Measured:
-    found = forwarding.between(lab)
-    if isinstance(found, Refused) or not found.server or not found.client:
-        return "no connection was forwarded", "unknown"
-    text = f"A is connected to {found.client.remote}, and the program behind it is at {found.target}"
+    found = evidence(forwarding.between(lab), "the connection through a program")
+    client = evidence(found.client, "A's connection")
+    evidence(found.server, "the connection of B's program")
+    text = f"A is connected to {client.remote}, and the program behind it is at {found.target}"
     by_rules = filtering.forwarded(lab)
     if not isinstance(by_rules, Refused) and by_rules.server:
         return f"{text}; the same by a rule of B's kernel, without any program", "so"
@@ -78,19 +72,16 @@ def _forwarding(lab: Lab) -> Measured:
 
 
 def _program(lab: Lab) -> Measured:
-    found = filtering.behind_ports(lab)
-    if isinstance(found, Refused):
-        return f"could not be tried here: {found.name}", "unknown"
+    found = evidence(filtering.behind_ports(lab), "a packet filter")
     heard = (f"port {one.port}: {one.answer.outcome} {one.answer.said[:7]!r}".replace(" b''", "") for one in found[1])
     text = "only the web's port is let in, and the programs are swapped: " + "; ".join(heard)
     return _decider(lab) + text, "left out"
 
 
 def _seen(lab: Lab) -> Measured:
-    found = forwarding.between(lab)
-    if isinstance(found, Refused) or not found.server or not found.client:
-        return "no connection was forwarded", "unknown"
-    return f"the client is {found.client.local}; the server's table says {found.server.remote}", "left out"
+    found = evidence(forwarding.between(lab), "the connection through a program")
+    client, server = evidence(found.client, "A's connection"), evidence(found.server, "the connection of B's program")
+    return f"the client is {client.local}; the server's table says {server.remote}", "left out"
 
 
 CLAIMS = (

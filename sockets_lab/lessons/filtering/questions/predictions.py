@@ -10,8 +10,9 @@ from sockets_lab.lessons import filtering
 from sockets_lab.lessons.filtering import forwarding
 
 
-def _outcome(answer: Answer) -> str:
-    return answer.outcome if answer.outcome in ("connected", "refused", "silence") else IMPOSSIBLE
+def _outcome(found: Answer) -> str:
+    require(found.outcome in ("connected", "refused", "silence"), f"the client found: {found.outcome}")
+    return found.outcome
 
 
 def _drop() -> str:

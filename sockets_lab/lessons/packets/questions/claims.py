@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from sockets_lab.course.questions import Claim, require
+from sockets_lab.course.questions import Claim, NotMeasured, require
 from sockets_lab.errors import Refused
 from sockets_lab.headers import TCP, UDP, IPv4, corrected
 from sockets_lab.lab import Lab
@@ -24,7 +24,7 @@ def _in_a_lab(measure: Callable[[Testbed], Measured]) -> Callable[[], Measured]:
         with bench() as made:
             if made.lab.kind == "namespaces":
                 return measure(made)
-        return "packets made by hand are not sent here: there are no network stacks of one's own", "unknown"
+        raise NotMeasured("packets made by hand are sent only between nodes that have separate network stacks")
 
     return measured
 
@@ -60,8 +60,7 @@ def _sixteen(made: Testbed) -> Measured:
 def _others_read() -> Measured:
     with Lab(fallback=True, aside=True, A=A, B=B) as lab:
         found = packets.picked(lab)
-    if found.refused:
-        return "packets cannot be captured here", "unknown"
+    require(not found.refused, f"packets cannot be captured here ({found.refused})")
     require(found.wanted in found.passed, "the capture on B's cable saw none of the datagrams that were to pass")
     right = found.passed == tuple(port for port in found.sent if port == found.wanted)
     text = f"a filter of 11 steps on B's cable, which belongs to neither socket, picked {len(found.passed)} of "

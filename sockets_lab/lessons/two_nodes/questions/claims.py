@@ -1,14 +1,12 @@
 """What the text claims about two nodes and their sockets, measured."""
 
-from sockets_lab.course.questions import Claim, evidence
+from sockets_lab.course.questions import Claim, NotMeasured, evidence
 from sockets_lab.errors import Refused
 from sockets_lab.lessons import two_nodes
 
 
 def _local() -> tuple[str, str]:
-    found = two_nodes.example()
-    if isinstance(found, Refused):
-        return f"could not be tried: {found.name}", "unknown"
+    found = evidence(two_nodes.example(), "the connection")
     client, server = found.connection.client, found.connection.server
     a, b = found.view[client.node].row_at(client.number), found.view[server.node].row_at(server.number)
     a, b = evidence(a, "the row of A's end"), evidence(b, "the row of B's end")
@@ -19,9 +17,7 @@ def _local() -> tuple[str, str]:
 
 
 def _numbers() -> tuple[str, str]:
-    found = two_nodes.example()
-    if isinstance(found, Refused):
-        return f"could not be tried: {found.name}", "unknown"
+    found = evidence(two_nodes.example(), "the connection")
     client, server = found.connection.client, found.connection.server
     at_server, at_client = evidence(found.at_server, "the read at B"), evidence(found.at_client, "the read at A")
     there, back = f"{client.number} at A -> {server.number} at B", f"{server.number} at B -> {client.number} at A"
@@ -29,9 +25,7 @@ def _numbers() -> tuple[str, str]:
 
 
 def _remote_number() -> tuple[str, str]:
-    found = two_nodes.try_number()
-    if isinstance(found, Refused):
-        return f"could not be tried: {found.name}", "unknown"
+    found = evidence(two_nodes.try_number(), "the connection")
     free = found.free.name if isinstance(found.free, Refused) else "taken"
     evidence(found.at_third, "the read at C")
     reached = isinstance(found.at_server, bytes)
@@ -40,8 +34,7 @@ def _remote_number() -> tuple[str, str]:
 
 
 def _address_is_not_the_socket() -> tuple[str, str]:
-    found = two_nodes.third_node()
-    found = evidence(found, "the connection")
+    found = evidence(two_nodes.third_node(), "the connection")
     own = evidence(found.own, "C's own connection to B")
     taking = found.taking.name if found.taking else "it could"
     text = f"C connected to the same address and got a connection of its own, at B {own}"
@@ -51,7 +44,7 @@ def _address_is_not_the_socket() -> tuple[str, str]:
 def _unplugged() -> tuple[str, str]:
     found = two_nodes.pull_the_plug()
     if isinstance(found, Refused):
-        return "there is no cable here; with one, both tables go on to say ESTABLISHED when it is out", "unknown"
+        raise NotMeasured("there is no cable here; with one, both tables go on to say ESTABLISHED when it is out")
     arrived = "it came when the plug was back" if isinstance(found.arrived, bytes) else "it never came"
     text = f"plug out: A says {found.states[0]}, B says {found.states[1]}; {found.waiting} bytes waited at A"
     return f"{text}, and {arrived}", "left out"
@@ -59,8 +52,7 @@ def _unplugged() -> tuple[str, str]:
 
 def _one_stack_each() -> tuple[str, str]:
     first, second = two_nodes.same_name_twice()
-    if isinstance(first, Refused):
-        return f"could not be tried: {first.name}", "unknown"
+    evidence(first, "the first listener")
     if isinstance(second, Refused):
         return f"here all share one stack, so the second is refused: {second.name}", "left out"
     return "A and B both listened at 127.0.0.1 and the same port, at the same time", "left out"

@@ -1,13 +1,14 @@
 """What a socket is, by experiments against your own kernel.
 
-Each lesson is one folder of `sockets_lab.lessons`; what several lessons need stands beside it. For example:
+Each lesson is one folder of `sockets_lab.lessons`; what several lessons need is beside it. Five lines of use:
 
-    from sockets_lab import descriptors, fourtuples, table
-
-    table.snapshot("tcp")               # the kernel's socket table, one SocketRow a socket
-    descriptors.table()                 # the descriptors of this process, and what each refers to
-    with fourtuples.Listener() as listener, listener.connect() as client:
-        print(client.four_tuple)        # two sockets, one connection
+    >>> import socket
+    >>> from sockets_lab import descriptors, table
+    >>> server = socket.create_server(("127.0.0.1", 8000))
+    >>> print(table.row_of(server).state)  # the kernel's socket table has a row for each socket with an address
+    LISTEN
+    >>> print(descriptors.entry(server.fileno()).kind)  # and this process a descriptor, which refers to the socket
+    socket
 
 The names below are loaded when they are first used: importing this package opens nothing and starts nothing.
 """

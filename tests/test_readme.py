@@ -1,11 +1,14 @@
 """What the README and the notebooks point at is there, and what they promise is so."""
 
+import doctest
 import json
 import re
+import socket
 from pathlib import Path
 
 from rules import each
 
+import sockets_lab
 from sockets_lab.course.lessons import LESSONS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,3 +67,18 @@ def test_the_teaching_guide_knows_each_lesson():
         assert minutes == one.minutes, one.name
         for part in ("Goal", "They believe", "Ask", "Projector", "Differs"):
             assert f"**{part}**" in text, f"{one.name}: {part}"
+
+
+def test_the_lines_of_use_print_what_stands_below_them():
+    """The port is another one here, so that it is free: the kernel chooses it, and it is let go just before."""
+    for text in (README, sockets_lab.__doc__ or ""):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = str(free.getsockname()[1])
+        session = doctest.DocTestParser().get_doctest(text.replace("8000", port), {}, "lines of use", None, 0)
+        wrong: list[str] = []
+        found = doctest.DocTestRunner().run(session, out=wrong.append, clear_globs=False)
+        for opened in session.globs.values():
+            if isinstance(opened, socket.socket):
+                opened.close()
+        assert found.attempted >= 4
+        assert wrong == []

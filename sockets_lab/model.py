@@ -5,6 +5,7 @@ Plain frozen dataclasses. They open nothing; of the kernel they ask only how an 
 
 import socket
 from dataclasses import dataclass
+from typing import Self
 
 from sockets_lab.errors import BadInput
 
@@ -246,3 +247,17 @@ class SocketRow:
     @property
     def four_tuple(self) -> FourTuple:
         return FourTuple(self.local, self.remote)
+
+
+class Closing:
+    """What a `with` closes at its end, by the class's own `close`."""
+
+    def close(self) -> object:
+        """Let go of what is held."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

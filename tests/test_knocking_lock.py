@@ -13,13 +13,12 @@ from sockets_lab.lessons.knocking import (
     KeyLock,
     Knock,
     Lock,
-    Openings,
     Verifier,
     compose,
     new_key,
     sequence_of,
 )
-from sockets_lab.lessons.knocking.sequence import MOST_SOURCES
+from sockets_lab.lessons.knocking.locks import MOST_SOURCES, Openings
 
 A, C = "10.20.30.40", "90.100.110.120"
 THREE = "7000:udp 8000 9000:tcp"
@@ -58,20 +57,20 @@ def test_what_is_no_time_is_told(seconds):
 def test_the_right_sequence_opens_for_its_source_and_for_nobody_else():
     lock = Lock(THREE)
     assert told(lock, *RIGHT) == ["step", "step", "opened"]
-    assert lock.is_open(A, 2.0)
-    assert not lock.is_open(C, 2.0)
+    assert lock.openings.is_open(A, 2.0)
+    assert not lock.openings.is_open(C, 2.0)
     assert lock.progress(A, 2.0) == 0
 
 
 def test_it_shuts_again_and_can_be_opened_again():
     lock = Lock(THREE, open_for=30)
     told(lock, *RIGHT)
-    assert lock.next_time() == 32.0
-    assert lock.expire(31.999) == ()
-    assert lock.is_open(A, 31.999)
-    assert not lock.is_open(A, 32.0)
-    assert lock.expire(40.0) == (Event(32.0, A, "shut", because="its time is over"),)
-    assert (lock.expire(41.0), lock.next_time()) == ((), None)
+    assert lock.openings.next_time() == 32.0
+    assert lock.openings.expire(31.999) == ()
+    assert lock.openings.is_open(A, 31.999)
+    assert not lock.openings.is_open(A, 32.0)
+    assert lock.openings.expire(40.0) == (Event(32.0, A, "shut", because="its time is over"),)
+    assert (lock.openings.expire(41.0), lock.openings.next_time()) == ((), None)
     assert told(lock, *RIGHT, begin=50.0)[-1] == "opened"
 
 
@@ -79,8 +78,8 @@ def test_knocking_again_while_it_is_open_lets_the_time_begin_anew():
     lock = Lock(THREE, open_for=30)
     told(lock, *RIGHT)
     told(lock, *RIGHT, begin=10.0)
-    assert lock.expire(32.0) == ()
-    assert [event.time for event in lock.expire(42.0)] == [42.0]
+    assert lock.openings.expire(32.0) == ()
+    assert [event.time for event in lock.openings.expire(42.0)] == [42.0]
 
 
 @each([(one,) for one in itertools.permutations(RIGHT) if one != RIGHT])
@@ -129,7 +128,7 @@ def test_two_sources_do_not_disturb_nor_help_each_other():
     lock = Lock(THREE)
     answers = [told(lock, one, source=who)[0] for one, who in zip(RIGHT, (A, C, A), strict=True)]
     assert answers == ["step", "wrong", "wrong"]
-    assert not lock.is_open(A, 1.0)
+    assert not lock.openings.is_open(A, 1.0)
 
 
 def test_made_up_sources_do_not_fill_the_memory():
@@ -202,5 +201,5 @@ def test_a_lock_with_a_key_opens_once_for_each_good_request_and_only_for_its_own
         ("refused", "another source"), ("opened", "accepted"), ("refused", "replayed"), ("refused", "another port"),
         ("refused", "wrong length"),
     ]  # fmt: skip
-    assert lock.next_time() == 1030.0
-    assert [event.source for event in lock.expire(1030.0)] == [A]
+    assert lock.openings.next_time() == 1030.0
+    assert [event.source for event in lock.openings.expire(1030.0)] == [A]

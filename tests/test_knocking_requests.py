@@ -77,9 +77,9 @@ def test_nonces_are_remembered_exactly_as_long_as_they_matter():
     data = compose(KEY, A, 2222, NOW + 10)  # by a clock that is fast
     assert judged(data, A, NOW, verifier) == "accepted"
     assert judged(data, A, NOW + 20, verifier) == "replayed"  # at the very last moment
-    assert verifier.remembered == 1
+    assert len(verifier._seen) == 1
     assert judged(data, A, NOW + 20.001, verifier) == "too old"
-    assert verifier.remembered == 0
+    assert len(verifier._seen) == 0
 
 
 def test_a_clock_that_is_set_back_lets_no_forgotten_request_in_again():
@@ -96,7 +96,7 @@ def test_what_was_refused_is_not_used_up():
     for other in (data[:-1], bytes((2,)) + data[1:], data[:-1] + bytes((data[-1] ^ 1,))):
         assert not verifier.verify(other, A, NOW)
     assert judged(data, C, NOW, verifier) == "another source"
-    assert verifier.remembered == 0
+    assert len(verifier._seen) == 0
     assert judged(data, A, NOW, verifier) == "accepted"
 
 
@@ -154,7 +154,7 @@ def test_nothing_is_accepted_twice_whatever_the_clock_does_and_in_whatever_order
                 assert data not in accepted
                 assert abs(verdict.request.time - (NOW + now)) <= skew + 0.001
                 accepted.add(data)
-            assert verifier.remembered <= len(accepted)
+            assert len(verifier._seen) <= len(accepted)
 
     def draw(st):
         seconds = st.integers(-30, 30)

@@ -21,7 +21,7 @@ from sockets_lab.lessons.detective.settings import checked
 from sockets_lab.lessons.filtering import forwarding
 from sockets_lab.lessons.fourtuples.load_roles import Guests
 from sockets_lab.lessons.fourtuples.trials import connect_to_itself, tuple_trials
-from sockets_lab.lessons.knocking import debian, knocker
+from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.packets.sending import inside
 from sockets_lab.lessons.scanning import tcp
 from sockets_lab.model import Endpoint
@@ -95,7 +95,6 @@ WAYS = {
     "watch": lambda a, p: scanning.watch(a, p),
     "knock": lambda a, p: knocker.knock(a, [p]),
     "knock from": lambda a, p: knocker.knock("127.0.0.1", [9], source=a),
-    "Debian's knock": lambda a, p: would_go(lambda: debian.knock(a, [p]), a),
     "signed request": lambda a, p: knocker.send_request(Endpoint(a, p), b""),
     "door": lambda a, p: knocker.visit(Endpoint(a, p)),
     "ask": lambda a, p: with_tcp(lambda sock: reach(sock, Endpoint(a, p), "tcp", 0.05, b"", 0)),
@@ -158,7 +157,6 @@ def target(dice: random.Random) -> tuple:
 def deaf(monkeypatch):
     monkeypatch.setattr(socket, "socket", Deaf)
     monkeypatch.setattr(tcp, "can_reuse", lambda family: True)
-    monkeypatch.setattr(debian, "installed", lambda program: let_through(HERE))
 
 
 @pytest.mark.parametrize("way", WAYS)

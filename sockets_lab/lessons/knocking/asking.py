@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from sockets_lab.lab import Lab, Node
 from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.knocking.authorization import SKEW, compose, new_key
-from sockets_lab.lessons.knocking.door import KeyLock, key_daemon
+from sockets_lab.lessons.knocking.door import key_daemon
+from sockets_lab.lessons.knocking.knock_listener import overheard, replay
 from sockets_lab.lessons.knocking.knocker import Visit
 from sockets_lab.lessons.knocking.knocks import OPENED
 from sockets_lab.lessons.knocking.place import place_of
-from sockets_lab.lessons.knocking.replaying import overheard, replay
 from sockets_lab.lessons.knocking.runs import LONG, all_tried, ends_of
 from sockets_lab.model import Endpoint
 
@@ -40,8 +40,7 @@ def cure(lab: Lab) -> Cure:
     door, key = lab.nodes[1], new_key()
     asked: list[Asked] = []
     with key_daemon(place_of(lab, door), key, open_for=LONG) as daemon:
-        assert isinstance(daemon.lock, KeyLock)
-        to = Endpoint(door.address, daemon.lock.at.port)
+        to = Endpoint(door.address, daemon.ear.sequence[0].port)
 
         def ask(what: str, by: Node, data: bytes, as_whom: Node | None = None) -> None:
             by.run(knocker.send_request, to, data, (as_whom or by).address)
@@ -73,6 +72,7 @@ def cure(lab: Lab) -> Cure:
         ask("one made too long ago", owner, request(owner, later=-2 * SKEW))
         ask("one made for later", owner, request(owner, later=2 * SKEW))
         return Cure(tuple(asked), all_tried((owner, thief), daemon), lab.differs)
+
 
 def _flipped(data: bytes) -> bytes:
     return data[:-40] + bytes((data[-40] ^ 1,)) + data[-39:]

@@ -134,11 +134,6 @@ class Verifier:
         self._seen[request.nonce] = request.time
         return Verdict(ACCEPTED, request)
 
-    @property
-    def remembered(self) -> int:
-        """How many nonces are remembered."""
-        return len(self._seen)
-
     def _forget(self, oldest: float) -> None:
         """Forget the nonces of requests that are too old anyway, now and for ever."""
         self._oldest = max(self._oldest, oldest)

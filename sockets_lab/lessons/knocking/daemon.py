@@ -1,42 +1,23 @@
 """The knock daemon: an ear that hears knocks, a lock that judges them, a gate that moves."""
 
 import selectors
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Protocol, Self
+from typing import Self
 
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel.connecting import ready
-from sockets_lab.lessons.knocking.gate import Gate
-from sockets_lab.lessons.knocking.knocks import OPENED, SHUT, TCP, Event, Heard
-from sockets_lab.lessons.knocking.openings import Openings
+from sockets_lab.lessons.knocking.gate import UserspaceGate
+from sockets_lab.lessons.knocking.knock_listener import CableEar, SocketEar
+from sockets_lab.lessons.knocking.knocks import OPENED, SHUT, TCP, Event
+from sockets_lab.lessons.knocking.locks import KeyLock, Lock
 from sockets_lab.model import Endpoint
 
 PATIENCE = 5.0  # seconds to wait for an event, unless told otherwise
 TURN = 0.1  # seconds until the daemon looks whether it is to end
 MOST_EVENTS = 10_000  # kept; a lesson has a few
-
-
-class Ear(Protocol):
-    """What hears: sockets that wake it, and what came since the last time."""
-
-    @property
-    def sockets(self) -> tuple[socket.socket, ...]: ...
-    def hear(self) -> tuple[Heard, ...]: ...
-    def close(self) -> None: ...
-
-
-class Judge(Protocol):
-    """What judges: a lock with a sequence or with a key. None: that was no matter of this lock."""
-
-    openings: Openings
-
-    def hear(self, heard: Heard) -> Event | None: ...
-    def expire(self, now: float) -> tuple[Event, ...]: ...
-    def next_time(self) -> float | None: ...
 
 
 class Daemon:
@@ -47,8 +28,9 @@ class Daemon:
     """
 
     def __init__(
-        self, ear: Ear, lock: Judge, gate: Gate, door: Endpoint, clock: Callable[[], float] = time.time
-    ) -> None:
+        self, ear: CableEar | SocketEar, lock: Lock | KeyLock, gate: UserspaceGate, door: Endpoint,
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
         self.ear, self.lock, self.gate, self.door = ear, lock, gate, door
         self._clock = clock
         self._events: list[Event] = []
@@ -65,7 +47,7 @@ class Daemon:
 
     def step(self, wait: float = 0.0) -> tuple[Event, ...]:
         """Wait until something comes or is due, at most `wait` seconds; do what is to be done. Returns: the events."""
-        due = self.lock.next_time()
+        due = self.lock.openings.next_time()
         if due is not None:
             wait = min(wait, max(due - self._clock(), 0.0))
         ready((*self.ear.sockets, *self.gate.sockets), selectors.EVENT_READ, wait)
@@ -73,10 +55,10 @@ class Daemon:
         for heard in self.ear.hear():
             if (heard.knock.protocol, heard.knock.port) == (TCP, self.door.port):
                 continue  # who tries the door does not knock: a client that tries again would spoil his own knocks
-            found += self._follow(self.lock.expire(heard.time))
+            found += self._follow(self.lock.openings.expire(heard.time))
             event = self.lock.hear(heard)
             found += self._follow([event] if event else [])
-        found += self._follow(self.lock.expire(self._clock()))
+        found += self._follow(self.lock.openings.expire(self._clock()))
         self.gate.attend()
         return tuple(found)
 
@@ -145,4 +127,3 @@ class Daemon:
             self._thread = None
         self.ear.close()
         self.gate.close()
-

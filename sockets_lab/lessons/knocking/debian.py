@@ -1,22 +1,20 @@
-"""Debian's knock and knockd in a lab's nodes: others' programs, with which ours have to get along.
+"""Debian's knockd in a lab's node. Where it is not installed, or nothing can be captured, the answer is a `Refused`.
 
-Where they are not installed, or nothing can be captured, the answer is a `Refused`. Source: knock(1), knockd(1).
+Source: knockd(1).
 """
 
 import os
 import shutil
 import subprocess
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
 
-from sockets_lab import guard
 from sockets_lab.errors import Refused
+from sockets_lab.kernel.connecting import until
 from sockets_lab.lab import Lab, Node
 from sockets_lab.lessons.knocking.knocks import Knock, sequence_of
-from sockets_lab.lessons.knocking.sequence import WINDOW
-from sockets_lab.model import Endpoint
+from sockets_lab.lessons.knocking.locks import WINDOW
+from sockets_lab.model import Closing
 from sockets_lab.netns.cables import INTERFACE
 
 PATIENCE = 10.0  # seconds for a program to begin, to end, or to be done
@@ -38,23 +36,7 @@ def installed(program: str) -> str | Refused:
     return found or Refused("ENOENT", f"{program} is not installed here: on Debian, `apt install knockd` brings it")
 
 
-def knock(address: str, sequence: str | Iterable[Knock | str | int], delay: float = 0.0) -> Refused | None:
-    """Let the program knock(1) knock, from the network of this process. Args: delay: seconds between two knocks.
-
-    Returns: None, or why it could not. Raises: BadInput, before anything is sent.
-    """
-    wanted = sequence_of(sequence)
-    for one in wanted:
-        guard.destination(Endpoint(address, one.port))
-    program = installed("knock")
-    if isinstance(program, Refused):
-        return program
-    command = [program, "-d", str(round(delay * 1000)), address, *map(str, wanted)]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE + 60)
-    return Refused("unknown", done.stderr.strip() or "knock failed") if done.returncode else None
-
-
-class Knockd:
+class Knockd(Closing):
     """Debian's knock daemon at work in a node. What it does when a sequence is right is harmless: it says for whom.
 
     refused: None, or why there is none here. Use it in a `with`, or close it.
@@ -76,7 +58,7 @@ class Knockd:
 
     def opened_for(self, source: str, patience: float = PATIENCE) -> bool:
         """Wait until it has opened for a source, and tell whether it did within `patience` seconds."""
-        return self.refused is None and _until(lambda: source in self.sources, patience)
+        return self.refused is None and until(lambda: source in self.sources, patience)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -92,7 +74,7 @@ class Knockd:
         sequence, seconds = ",".join(map(str, self.sequence)), max(round(window), 1)
         try:
             self._number = self._node.run(_start, [program, "-4", "-i", INTERFACE], sequence, seconds)
-            if not _until(lambda: "listening" in self.log or self._node.run(_ended, self._number), PATIENCE):
+            if not until(lambda: "listening" in self.log or self._node.run(_ended, self._number), PATIENCE):
                 self.refused = Refused("DEADLINE", "knockd did not begin to listen in time")
             elif "listening" not in self.log:
                 self.refused = Refused("unknown", f"knockd ended at once: {self.log.strip()}")
@@ -109,21 +91,6 @@ class Knockd:
     def _wrote(self, which: str) -> str:
         text: str = self._node.run(_written, self._number, which) if self._number else ""
         return text
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-
-def _until(condition: Callable[[], object], patience: float) -> bool:
-    end = time.monotonic() + patience
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 # These run in the node's process, and end with it at the latest: the lab takes all its processes with it. The program's

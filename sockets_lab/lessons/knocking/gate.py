@@ -1,9 +1,7 @@
-"""What a lock moves: a gate before one port, open for some sources and shut for all others."""
+"""What a lock moves: a gate before one port, open for some sources and shut for all others. Here, one in userspace."""
 
 import contextlib
 import socket
-from dataclasses import dataclass
-from typing import Protocol
 
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel.linger import reset_on_close
@@ -11,36 +9,6 @@ from sockets_lab.lessons.knocking.place import Place
 
 MOST_INSIDE = 64  # connections at once
 ROOM = 4096  # bytes
-
-
-class Gate(Protocol):
-    """What every gate can do. A gate that the kernel keeps has no sockets, and nothing to attend to."""
-
-    about: str
-
-    def open_for(self, source: str, port: int) -> None:
-        """Let a source through to the port. Raises: OSError, where the system refuses."""
-
-    def shut(self, source: str) -> None:
-        """Let a source through no more; what is open already stays. Raises: OSError."""
-
-    @property
-    def sockets(self) -> tuple[socket.socket, ...]:
-        """Return the sockets that wake the gate."""
-
-    def attend(self) -> None:
-        """See to those who stand before the gate. Never waits."""
-
-    def close(self) -> None:
-        """Leave nothing behind."""
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Somebody who stood before a gate, and whether they were let in."""
-
-    source: str
-    let_in: bool
 
 
 class UserspaceGate:
@@ -60,11 +28,11 @@ class UserspaceGate:
         self._door = place.bound(socket.SOCK_STREAM, port)  # bound, and not listening: nobody else gets the port
         self.port: int = self._door.getsockname()[1]
         self.admitted: set[str] = set()
-        self.callers: list[Caller] = []
         self._inside: list[socket.socket] = []
         self._listening = False
 
     def open_for(self, source: str, port: int) -> None:
+        """Let a source through to the port. Raises: OSError, where the system refuses."""
         if port != self.port:
             raise BadInput(f"this gate stands before port {self.port}, not {port}: pass {self.port}.")
         if not self._listening:
@@ -73,6 +41,7 @@ class UserspaceGate:
         self.admitted.add(source)
 
     def shut(self, source: str) -> None:
+        """Let a source through no more; what is open already stays. Raises: OSError."""
         self.admitted.discard(source)
         if self._listening and not self.admitted:
             self._listening = False
@@ -81,9 +50,11 @@ class UserspaceGate:
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
+        """Return the sockets that wake the gate."""
         return (self._door, *self._inside) if self._listening else tuple(self._inside)
 
     def attend(self) -> None:
+        """See to those who stand before the gate. Never waits."""
         for connection in list(self._inside):
             if _has_left(connection):
                 self._inside.remove(connection)
@@ -96,11 +67,9 @@ class UserspaceGate:
             self._meet(connection, source)
 
     def _meet(self, connection: socket.socket, source: str) -> None:
-        let_in = source in self.admitted and len(self._inside) < MOST_INSIDE
-        self.callers.append(Caller(source, let_in))
         with contextlib.ExitStack() as held:
             held.enter_context(connection)
-            if not let_in:
+            if source not in self.admitted or len(self._inside) >= MOST_INSIDE:
                 reset_on_close(connection)
                 return
             connection.setblocking(False)

@@ -1,6 +1,8 @@
-"""How knocks are heard: read off the cable, so that ports stay closed; or, where nothing can be captured, at sockets.
+"""How knocks are heard, by a door and by others: read off the cable; or, where nothing can be captured, at sockets.
 
-Source: knockd(1), "listens at the link-layer level"; packet(7).
+Read off the cable, ports stay closed; and what somebody overheard there can be sent again: replay. On loopback nothing
+can be overheard, and no packet can be made by hand: there the thief is told the sequence, and binds the other's address
+himself, because all nodes share one stack. Source: knockd(1), "listens at the link-layer level"; packet(7).
 """
 
 import selectors
@@ -10,13 +12,17 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
 from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.headers import Ethernet, IPv4, corrected, dissect
 from sockets_lab.headers.brief import ACK, SYN, brief
+from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.capture import Capture, Captured
 from sockets_lab.lessons.knocking import knocks
 from sockets_lab.lessons.knocking.knocks import Heard, Knock
 from sockets_lab.lessons.knocking.place import RING, Place
+from sockets_lab.lessons.packets.sending import card, send
 from sockets_lab.model import PROTOCOLS
 
+PACE = 0.01  # seconds from one packet that is sent again to the next
 MOST = 10_000  # knocks that are heard at a time: whoever knocks without end does not keep us
 
 
@@ -41,10 +47,10 @@ class CableEar:
 
     about = "reads packets off the cable: no port needs to be open"
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, sequence: Iterable[Knock]) -> None:
         if place.tap is None:
             raise BadInput(f"nothing can be captured at {place.address}: listen with a SocketEar there.")
-        self._address = place.address
+        self._address, self.sequence = place.address, tuple(sequence)
         self._tap = place.tap()
         self._capture = Capture(self._tap, RING)
         self.sockets: tuple[socket.socket, ...] = (self._tap,)
@@ -110,4 +116,27 @@ class SocketEar:
 
 def ear_at(place: Place, sequence: Iterable[Knock]) -> CableEar | SocketEar:
     """Return the best ear that can be had at a place. Raises: OSError."""
-    return CableEar(place) if place.tap else SocketEar(place, sequence)
+    return CableEar(place, sequence) if place.tap else SocketEar(place, sequence)
+
+
+def overheard(packets: Iterable[Captured], source: str, address: str) -> tuple[Captured, ...]:
+    """Pick what one host knocked at another with: first segments and datagrams, in the order in which they crossed."""
+    found = ((one, knock_in(one, address)) for one in packets)
+    return tuple(one for one, heard in found if heard and heard.source == source)
+
+
+def replay(lab: Lab, thief: Node, frames: Iterable[Captured], own_address: bool, pace: float = PACE) -> Refused | None:
+    """Send overheard packets again from another node, in their order.
+
+    Args: own_address: put the thief's addresses in; else every byte stays, with the address of who sent it first.
+    pace: seconds from one to the next. Returns: None, or what the kernel refused; a lab on loopback always refuses.
+    Raises: BadInput, where a packet is for an address outside of the lab.
+    """
+    for one in frames:
+        packet = dissect(one.octets)
+        if own_address:
+            packet = corrected(packet.change(Ethernet, source=card(thief)).change(IPv4, source=thief.address))
+        if refused := send(lab, thief, packet):
+            return refused
+        time.sleep(pace)
+    return None

@@ -6,7 +6,6 @@ Nothing here waits longer than it must: each act returns as soon as the door has
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Self
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lab import Lab, Node, firewall
@@ -14,15 +13,14 @@ from sockets_lab.lab.capture import Captured
 from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.knocking.authorization import compose, new_key
 from sockets_lab.lessons.knocking.daemon import Daemon
-from sockets_lab.lessons.knocking.door import SEQUENCE, KeyLock, key_daemon, knock_daemon
-from sockets_lab.lessons.knocking.firewall import FirewallGate, spelled
-from sockets_lab.lessons.knocking.knock_listener import knock_in
+from sockets_lab.lessons.knocking.door import SEQUENCE, key_daemon, knock_daemon
+from sockets_lab.lessons.knocking.kernel_gates import FirewallGate, spelled
+from sockets_lab.lessons.knocking.knock_listener import knock_in, overheard, replay
 from sockets_lab.lessons.knocking.knocker import Sent, Visit
 from sockets_lab.lessons.knocking.knocks import TCP, Event, Knock
+from sockets_lab.lessons.knocking.locks import KeyLock, Lock
 from sockets_lab.lessons.knocking.place import place_of
-from sockets_lab.lessons.knocking.replaying import overheard, replay
-from sockets_lab.lessons.knocking.sequence import Lock
-from sockets_lab.model import Endpoint
+from sockets_lab.model import Closing, Endpoint
 
 A, B, C = "10.20.30.40", "50.60.70.80", "90.100.110.120"
 OPEN_FOR = 20.0  # seconds
@@ -52,7 +50,7 @@ class View:
     failed: str = ""
 
 
-class KnockModel:
+class KnockModel(Closing):
     """A door at node B of a lab of its own; A is to be let in, C is not. Use it in a `with`, or close it.
 
     Args: signed: begin with a door that a signed request opens.
@@ -177,9 +175,3 @@ class KnockModel:
     def close(self) -> None:
         """Take the door down and end the lab; harmless when done twice."""
         self._held.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

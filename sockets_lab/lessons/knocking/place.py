@@ -1,14 +1,13 @@
 """Where a daemon lives: the address of a host, and how sockets are made in its network stack.
 
-A daemon in a node can run in the notebook, with sockets that the node handed over, or in the node's own process.
+The daemon runs in the notebook, with sockets that the node handed over.
 """
 
 import socket as sockets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sockets_lab import guard
-from sockets_lab.errors import Refused, attempt
+from sockets_lab.errors import Refused
 from sockets_lab.lab import Lab, Node, NodeError, firewall
 from sockets_lab.lab.capture import make_socket
 from sockets_lab.lab.firewall import Ruleset
@@ -73,17 +72,3 @@ def place_of(lab: Lab, node: Node) -> Place:
 
     filters = firewall.decides(node) == "kernel"  # a simulated firewall would not meet those who try the door
     return Place(node.address, node.socket, tap, give_rules if filters else _no_filter)
-
-
-def here() -> Place:
-    """Return the place of the process that calls: the node in which it runs, or else 127.0.0.1."""
-    if guard.interface() == guard.INTERFACE:
-        return Place(guard.INTERFACE, sockets.socket)
-    from sockets_lab.lab import capture
-    from sockets_lab.lab.firewall import kernel
-
-    def give_rules(ruleset: Ruleset) -> Refused | None:
-        refused: Refused | None = attempt(kernel.install, ruleset)
-        return refused
-
-    return Place(guard.interface(), sockets.socket, lambda: capture.make_socket(INTERFACE, RING), give_rules)

@@ -1,6 +1,6 @@
 """The lesson's experiments, whole: a door that knocks open, and the replay. A is let in, C is not, B has the door.
 
-Each takes a lab of three nodes. On loopback each does what can be done there: see `hearing`, `replaying`.
+Each takes a lab of three nodes. On loopback each does what can be done there: see `knock_listener`.
 """
 
 import time
@@ -15,11 +15,11 @@ from sockets_lab.lab.capture import Captured
 from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.knocking.daemon import PATIENCE, Daemon
 from sockets_lab.lessons.knocking.door import PORT, SEQUENCE, MakeGate, knock_daemon
-from sockets_lab.lessons.knocking.firewall import gate_at
+from sockets_lab.lessons.knocking.kernel_gates import gate_at
+from sockets_lab.lessons.knocking.knock_listener import SocketEar, overheard, replay
 from sockets_lab.lessons.knocking.knocker import PACE, Sent, Visit
 from sockets_lab.lessons.knocking.knocks import OPENED, SHUT, Event, Knock, sequence_of
 from sockets_lab.lessons.knocking.place import place_of
-from sockets_lab.lessons.knocking.replaying import overheard, replay
 
 SHORT = 2.0  # seconds that the door stays open where the reader waits for it to shut
 LONG = 300.0  # seconds: it stays open for the whole experiment
@@ -81,7 +81,7 @@ def opening(
     knocker_, third = ends_of(lab)
     visits = []
     with knock_daemon(place_of(lab, lab.nodes[1]), sequence, PORT, open_for=open_for, make_gate=make_gate) as daemon:
-        right = _sequence(daemon)
+        right = daemon.ear.sequence
         wanted = right if knocks is None else sequence_of(knocks)
         visits.append(("before", knocker_.name, tried(knocker_, daemon)))
         sent = knocker_.run(knocker.knock, lab.nodes[1].address, wanted, pace, knocker_.address)
@@ -101,7 +101,7 @@ def replays(lab: Lab, sequence: str | Iterable[Knock] = SEQUENCE) -> Replays:
 
     def knock(by: Node, as_whom: Node) -> Try:
         def act(daemon: Daemon) -> None:
-            by.run(knocker.knock, door.address, _sequence(daemon), PACE, as_whom.address)
+            by.run(knocker.knock, door.address, daemon.ear.sequence, PACE, as_whom.address)
 
         return _try(lab, by, wanted, act)
 
@@ -138,13 +138,8 @@ def ends_of(lab: Lab) -> tuple[Node, Node]:
 
 def _heard(daemon: Daemon, knocks: tuple[Knock, ...]) -> int:
     """Return how many of these knocks a daemon can hear: sockets hear only those at their own ports."""
-    ports = getattr(daemon.ear, "sequence", knocks)
-    return sum(one in ports and one != Knock(daemon.door.port) for one in knocks)
-
-
-def _sequence(daemon: Daemon) -> tuple[Knock, ...]:
-    sequence: tuple[Knock, ...] = daemon.lock.sequence  # type: ignore[attr-defined]
-    return sequence
+    heard = daemon.ear.sequence if isinstance(daemon.ear, SocketEar) else knocks
+    return sum(one in heard and one != Knock(daemon.door.port) for one in knocks)
 
 
 def tried(node: Node, daemon: Daemon) -> Visit:

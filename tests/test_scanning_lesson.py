@@ -1,6 +1,5 @@
 """Lesson 10 as a learner meets it: a scene with a scanner, a client and a watch, pictures, a panel, exercises."""
 
-import random
 import socket
 import threading
 import time
@@ -13,7 +12,7 @@ from leaks import nothing_left
 from using import click, picture, said
 
 from sockets_lab.course.questions import Found, pick
-from sockets_lab.errors import BadInput, Refused
+from sockets_lab.errors import Refused
 from sockets_lab.kernel.machine import loopback_addresses
 from sockets_lab.lab import Lab
 from sockets_lab.lessons import scanning
@@ -40,22 +39,6 @@ def came(*told: tuple[float, int, str]) -> list[Attempt]:
 
 
 # The scene
-
-
-def test_levels_give_the_alarms_of_a_detector() -> None:
-    chance = random.Random(10)
-    for _ in range(30):
-        attempts = came(*((chance.randrange(40) / 4, chance.randrange(1, 9), chance.choice(["10.0.0.1", "10.0.0.2"]))
-                          for _ in range(60)))  # fmt: skip
-        attempts.sort()
-        counted = scanning.levels(attempts, 1.5)
-        assert len(counted) == 60
-        for threshold in (2, 3, 5, 9):
-            assert scanning.alarms_at(counted, threshold) == scanning.alarms(attempts, threshold, 1.5)
-    with pytest.raises(BadInput, match="threshold"):
-        scanning.alarms_at((), 1)
-    with pytest.raises(BadInput, match="asked for nothing"):
-        scanning.Detector().first("10.0.0.1")
 
 
 @kinds
@@ -130,8 +113,8 @@ def test_watches_of_a_node_are_known_as_long_as_somebody_has_them(lab: Lab) -> N
 
 
 def result(**changes: object) -> Scan:
-    plain = {"address": "50.60.70.80", "protocol": "tcp", "order": "shuffled", "seed": None, "open": (22, 8080),
-             "refused": tuple(range(1000, 2000)), "silent": (3306,), "other": (("EHOSTUNREACH", (5, 6)),),
+    plain = {"address": "50.60.70.80", "protocol": "tcp", "open": (22, 8080), "refused": tuple(range(1000, 2000)),
+             "silent": (3306,), "other": (("EHOSTUNREACH", (5, 6)),),
              "undecided": (), "met_itself": (1234,), "seconds": 1.0, "reused": True}  # fmt: skip
     return Scan(**(plain | changes))  # type: ignore[arg-type]
 

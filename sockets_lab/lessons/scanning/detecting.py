@@ -5,11 +5,10 @@ address, how many different ports it asked for within a window of time, and rais
 slowly enough stays below it: that is a limit of the method, not of the code.
 """
 
-from collections import Counter, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sockets_lab.errors import BadInput
 from sockets_lab.lessons.scanning.scan_options import checked_seconds
 from sockets_lab.model import MAX_PORT, Endpoint, whole_number
 
@@ -24,9 +23,12 @@ class Attempt:
     protocol: str = "tcp"
 
 
-@dataclass(frozen=True, order=True)
-class Alarm:
-    """A source asked for as many ports as the threshold. first: when it asked for the first of them."""
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How many different ports a source had asked for within the window, at the time of one of its attempts.
+
+    time, first: seconds since 1970; first: when it asked for the first of them. An alarm is a level at the threshold.
+    """
 
     time: float
     source: str
@@ -49,70 +51,58 @@ class Judgement:
 
     found: tuple[Visit, ...]
     missed: tuple[Visit, ...]
-    false_alarms: tuple[Alarm, ...]
+    false_alarms: tuple[Level, ...]
 
     def __str__(self) -> str:
         return f"{len(self.found)} found, {len(self.missed)} missed, {len(self.false_alarms)} false alarms"
 
 
-class Detector:
-    """Tells scans from visits by the number of different ports that a source asks for.
+def levels(attempts: Iterable[Attempt], window: float = 10.0) -> tuple[Level, ...]:
+    """Count the ports of each source; one level for each attempt, by time. With them a threshold is tried at once.
 
-    Args: threshold: ports, 2-65535; window: seconds, 0.001-86400. A source is told once, and again only after it has
-    stayed below the threshold in between. Raises: BadInput.
+    Args: window: seconds, 0.001-86400. Raises: BadInput.
     """
-
-    def __init__(self, threshold: int = 15, window: float = 10.0) -> None:
-        self.threshold = whole_number(threshold, 2, MAX_PORT, "a threshold")
-        self.window = checked_seconds(window, "window", 0.001, 86400)
-        self._recent: dict[str, deque[Attempt]] = {}  # by source, the earliest first
-        self._counts: dict[str, Counter[tuple[str, int]]] = {}  # how often a port stands among them
-        self._told: set[str] = set()
-        self._now = float("-inf")
-
-    def feed(self, attempt: Attempt) -> Alarm | None:
-        """Take one attempt more; they come in the order of time. Returns: the alarm that it raises, if it does."""
-        if attempt.time < self._now:
-            raise BadInput("attempts go into a detector in the order of time: sort them first.")
-        self._now = attempt.time
-        source = attempt.source.address
-        recent = self._recent.setdefault(source, deque())
-        counts = self._counts.setdefault(source, Counter())
-        recent.append(attempt)
-        counts[attempt.protocol, attempt.port] += 1
-        self._forget(recent, counts)
-        if len(counts) < self.threshold:
-            self._told.discard(source)
-        elif source not in self._told:
-            self._told.add(source)
-            return Alarm(attempt.time, source, len(counts), recent[0].time)
-        return None
-
-    def ports(self, source: str) -> int:
-        """Return how many different ports a source asked for within the window that ended at its latest attempt."""
-        return len(self._counts.get(source, ()))
-
-    def first(self, source: str) -> float:
-        """Return when it asked for the first of these. Raises: BadInput, where it never asked."""
-        if source not in self._recent:
-            raise BadInput(f"{source} asked for nothing: pass the address of a source that did.")
-        return self._recent[source][0].time
-
-    def _forget(self, recent: deque[Attempt], counts: Counter[tuple[str, int]]) -> None:
-        while recent[0].time <= self._now - self.window:
-            old = recent.popleft()
-            counts[old.protocol, old.port] -= 1
-            if not counts[old.protocol, old.port]:
-                del counts[old.protocol, old.port]
+    window = checked_seconds(window, "window", 0.001, 86400)
+    recent: defaultdict[str, deque[Attempt]] = defaultdict(deque)  # by source, the earliest first
+    counts: defaultdict[str, Counter[tuple[str, int]]] = defaultdict(Counter)  # how often a port stands among them
+    found = []
+    for one in sorted(attempts, key=lambda attempt: attempt.time):
+        source = one.source.address
+        mine, ports = recent[source], counts[source]
+        mine.append(one)
+        ports[one.protocol, one.port] += 1
+        while mine[0].time <= one.time - window:
+            old = mine.popleft()
+            ports[old.protocol, old.port] -= 1
+            if not ports[old.protocol, old.port]:
+                del ports[old.protocol, old.port]
+        found.append(Level(one.time, source, len(ports), mine[0].time))
+    return tuple(found)
 
 
-def alarms(attempts: Iterable[Attempt], threshold: int = 15, window: float = 10.0) -> tuple[Alarm, ...]:
-    """Return the alarms that a new detector raises for these attempts, in whatever order they are given."""
-    detector = Detector(threshold, window)
-    return tuple(alarm for one in sorted(attempts) if (alarm := detector.feed(one)))
+def alarms_at(counted: Iterable[Level], threshold: int = 15) -> tuple[Level, ...]:
+    """Return the levels that raise an alarm: a source is told once, and again only after it was below in between.
+
+    Args: threshold: ports, 2-65535. Raises: BadInput.
+    """
+    whole_number(threshold, 2, MAX_PORT, "a threshold")
+    told: set[str] = set()
+    raised = []
+    for one in counted:
+        if one.ports < threshold:
+            told.discard(one.source)
+        elif one.source not in told:
+            told.add(one.source)
+            raised.append(one)
+    return tuple(raised)
 
 
-def judge(raised: Iterable[Alarm], truth: Iterable[Visit], window: float = 10.0) -> Judgement:
+def alarms(attempts: Iterable[Attempt], threshold: int = 15, window: float = 10.0) -> tuple[Level, ...]:
+    """Return the alarms for attempts, in whatever order they are given. Args: as for `alarms_at` and `levels`."""
+    return alarms_at(levels(attempts, window), threshold)
+
+
+def judge(raised: Iterable[Level], truth: Iterable[Visit], window: float = 10.0) -> Judgement:
     """Hold alarms against what really happened.
 
     Args: truth: all scans that there were; window: the detector's, in seconds, as an alarm may come that late.

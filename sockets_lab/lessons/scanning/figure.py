@@ -8,7 +8,7 @@ from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.marks import ROLES
 from sockets_lab.figures.pixels import png, rgba
 from sockets_lab.figures.plot import plot
-from sockets_lab.lessons.scanning import Alarm, Attempt, Judgement, Level, Scan, Visit
+from sockets_lab.lessons.scanning import Attempt, Judgement, Level, Scan, Visit
 from sockets_lab.model import MAX_PORT
 
 if TYPE_CHECKING:
@@ -93,14 +93,14 @@ class Strips:
         return png(bytes(cells), self.width, TWO)
 
 
-def defence(strips: Strips, threshold: int, alarms: Sequence[Alarm], judged: Judgement) -> Drawing:
+def defence(strips: Strips, threshold: int, alarms: Sequence[Level], judged: Judgement) -> Drawing:
     """Draw attempts, how many different ports each source had asked for within the window, and the alarms."""
     drawing = Drawing("What the defender sees, and when the detector raises an alarm.", "", 760, 390)
     drawing.alt = _defence(drawing, 60, 28, strips, threshold, alarms, judged)
     return drawing
 
 
-def both_sides(scan: Scan | None, strips: Strips, threshold: int, alarms: Sequence[Alarm],
+def both_sides(scan: Scan | None, strips: Strips, threshold: int, alarms: Sequence[Level],
                judged: Judgement) -> Drawing:  # fmt: skip
     """Draw the map of what the scanner found beside what the defender saw."""
     drawing = Drawing("What the scanner found, and what the defender saw of it.", "", 760, 420)
@@ -164,7 +164,7 @@ def _words(drawing: Drawing, x: float, y: float, scan: Scan | None) -> None:
         drawing.text(x + 20, y + number * 19, f"{words}: {count}{which}", size=12)
 
 
-def _defence(drawing: Drawing, x: float, y: float, strips: Strips, threshold: int, alarms: Sequence[Alarm],
+def _defence(drawing: Drawing, x: float, y: float, strips: Strips, threshold: int, alarms: Sequence[Level],
              judged: Judgement) -> str:  # fmt: skip
     """Draw the two strips, one below the other, over the same time. Returns: the same in words."""
     low, width = y + DOTS + 30, strips.width

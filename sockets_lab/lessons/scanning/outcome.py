@@ -1,10 +1,20 @@
-"""What a scan has found: one word for each port, and how that was found out."""
+"""What a scan has found: one word for each port; and the scan on its way: who is told, and whether to stop."""
 
+import errno
+import os
+import time
 from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 
-from sockets_lab.errors import BadInput
+from sockets_lab import guard
+from sockets_lab.errors import BadInput, refusal
+from sockets_lab.lessons.scanning.scan_options import Ports, checked_rate, checked_seconds, in_order
+from sockets_lab.model import Endpoint, whole_number
 
+TICK = 0.05  # seconds between looking up from the work: to tell the progress, and to stop
+BATCH = 128  # ports asked before looking at the clock; on loopback that takes about a millisecond
 OPEN, REFUSED, FILTERED, OPEN_OR_FILTERED, UNDECIDED = "open", "refused", "filtered", "open or filtered", "undecided"
 SILENT = {"tcp": FILTERED, "udp": OPEN_OR_FILTERED}  # what it means that no answer came
 
@@ -13,7 +23,7 @@ SILENT = {"tcp": FILTERED, "udp": OPEN_OR_FILTERED}  # what it means that no ans
 class Scan:
     """The result of a scan. All ports stand in rising order; each that was asked for stands in just one place.
 
-    protocol: "tcp" or "udp". order, seed: see `in_order`, which gives the order of asking again.
+    protocol: "tcp" or "udp".
     open: somebody answered. refused: the machine said at once that nobody is there (TCP: a reset; UDP: ICMP).
     silent: no answer before the deadline: see `outcome`. other: errno name of a refusal of another kind -> ports.
     undecided: not asked, or not answered, when the scan was stopped.
@@ -24,8 +34,6 @@ class Scan:
 
     address: str
     protocol: str
-    order: str
-    seed: int | str | None
     open: tuple[int, ...]
     refused: tuple[int, ...] = field(repr=False)
     silent: tuple[int, ...] = field(repr=False)
@@ -79,3 +87,96 @@ class Progress:
     total: int
     open: tuple[int, ...]
     seconds: float
+
+
+class Run:
+    """What a scan was asked to do, and has found so far: lists of ports, in the order in which they were decided.
+
+    Args: as for `tcp.scan`. Raises: BadInput, before any socket is touched.
+    """
+
+    def __init__(
+        self, address: str, ports: Ports, deadline: float, order: str, seed: int | str | None, tries: int,
+        rate: float | None, progress: Callable[[Progress], object] | None, stop: Event | None,
+    ) -> None:  # fmt: skip
+        self.target = guard.destination(Endpoint(address, 0))
+        self.todo = in_order(ports, order, seed)
+        self.deadline = checked_seconds(deadline, "deadline", 0.01, 60)
+        self.rate, self._progress, self._stop = checked_rate(rate), progress, stop
+        self.tries = whole_number(tries, 1, 10, "a number of tries")
+        self.open: list[int] = []
+        self.refused: list[int] = []
+        self.silent: list[int] = []
+        self.other: dict[str, list[int]] = {}
+        self.met_itself: list[int] = []
+        self.waiting = 0
+        self.is_over = False  # it was told to stop
+        self._began = self._told = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+    def decided(self, port: int, code: int | None) -> None:
+        """Note the outcome of a port: the errno number, None for open."""
+        if code is None:
+            self.open.append(port)
+        elif code == errno.ECONNREFUSED:
+            self.refused.append(port)
+        elif code == errno.ETIMEDOUT:
+            self.silent.append(port)
+        else:
+            self.other.setdefault(refusal(OSError(code, os.strerror(code))).name, []).append(port)
+
+    def goes_on(self, attend: Callable[[float], None], seconds: float = TICK) -> bool:
+        """Attend to the sockets that wait, so long at most; tell the progress; then tell whether to go on."""
+        attend(seconds)
+        if time.monotonic() - self._told >= TICK:
+            self.tell()
+        self.is_over = self.is_over or (self._stop is not None and self._stop.is_set())
+        return not self.is_over
+
+    def tell(self) -> None:
+        """Tell the progress to whoever wants to know."""
+        self._told = time.monotonic()
+        if self._progress is not None:
+            count = len(self.open) + len(self.refused) + len(self.silent) + sum(map(len, self.other.values()))
+            self._progress(Progress(count, self.waiting, len(self.todo), tuple(sorted(self.open)), self.seconds))
+
+    def paced(self, ports: Sequence[int], attend: Callable[[float], None]) -> Iterator[int]:
+        """Yield port after port, at the rate asked for, until the scan is stopped."""
+        began = time.monotonic()
+        size = BATCH if self.rate is None else 1
+        for first in range(0, len(ports), size):
+            while self.rate is not None and (early := began + first / self.rate - time.monotonic()) > 0:
+                if not self.goes_on(attend, min(early, TICK)):
+                    return
+            if first % BATCH == 0 and not self.goes_on(attend, 0):
+                return
+            yield from ports[first : first + size]
+
+    def pause(self, seconds: float, attend: Callable[[float], None]) -> bool:
+        """Ask nothing for so long. Returns: whether to go on."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if not self.goes_on(attend, min(left, TICK)):
+                return False
+        return True
+
+    def result(self, protocol: str, reused: bool) -> Scan:
+        """Sum up."""
+        self.waiting = 0
+        self.tell()
+        other = {name: _sorted(ports) for name, ports in sorted(self.other.items())}
+        undecided: tuple[int, ...] = ()
+        if self.is_over:
+            known = {*self.open, *self.refused, *self.silent, *(port for ports in other.values() for port in ports)}
+            undecided = _sorted(set(self.todo) - known)
+        return Scan(
+            self.target.address, protocol, _sorted(self.open), _sorted(self.refused), _sorted(self.silent),
+            tuple(other.items()), undecided, _sorted(set(self.met_itself)), self.seconds, reused,
+        )  # fmt: skip
+
+
+def _sorted(ports: Iterable[int]) -> tuple[int, ...]:
+    return tuple(sorted(ports))

@@ -12,9 +12,8 @@ from typing import Any
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lab import Node
-from sockets_lab.lessons.scanning.outcome import Progress, Scan
-from sockets_lab.lessons.scanning.run import TICK
-from sockets_lab.lessons.scanning.scan_options import ALL, Ports, Stop
+from sockets_lab.lessons.scanning.outcome import TICK, Progress, Scan
+from sockets_lab.lessons.scanning.scan_options import ALL, Ports
 from sockets_lab.lessons.scanning.tcp import scan
 from sockets_lab.lessons.scanning.udp import udp_scan
 
@@ -27,7 +26,7 @@ _stop = threading.Event()
 
 def scan_from(
     node: Node, address: str, ports: Ports = ALL, protocol: str = "tcp",
-    progress: Callable[[Progress], object] | None = None, stop: Stop | None = None, **how: Any,
+    progress: Callable[[Progress], object] | None = None, stop: threading.Event | None = None, **how: Any,
 ) -> Scan | Refused:  # fmt: skip
     """Scan from a node; the other arguments are those of `scan` or `udp_scan`, and so is what comes back.
 

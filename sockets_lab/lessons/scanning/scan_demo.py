@@ -18,7 +18,7 @@ from sockets_lab.lab.firewall import Service
 from sockets_lab.lessons.scanning.detecting import Attempt, Visit
 from sockets_lab.lessons.scanning.outcome import Progress, Scan
 from sockets_lab.lessons.scanning.remote import scan_from
-from sockets_lab.lessons.scanning.scan_options import Ports, Stop, checked_seconds, chosen_ports
+from sockets_lab.lessons.scanning.scan_options import Ports, checked_seconds, chosen_ports
 from sockets_lab.lessons.scanning.sources import SPREAD
 from sockets_lab.lessons.scanning.tcp import source_towards
 from sockets_lab.lessons.scanning.watching import watch
@@ -28,6 +28,7 @@ SERVICES = (2222, 5900, 6667, 8080, 8443, 9000)
 LISTENERS = 200  # at most, where they stand in for a capture
 QUIET = 0.3  # seconds before and after all scans
 SETTLED = 1.0  # seconds in which what was sent last must have been seen
+PATIENCE = 1.0  # seconds for one connection of the client
 VISITS, PAUSE = 5, 0.04  # of the client at a stretch; seconds between two
 PATIENCE = 1.0  # seconds for one of its connections
 
@@ -54,7 +55,7 @@ class Observed:
 
 def observe(
     lab: Lab, rounds: Iterable[Round], services: Ports = SERVICES, client: bool = True,
-    between: float = 1.2, progress: Callable[[Progress], object] | None = None, stop: Stop | None = None,
+    between: float = 1.2, progress: Callable[[Progress], object] | None = None, stop: threading.Event | None = None,
 ) -> Observed:  # fmt: skip
     """Let A scan B once for each round, C use B's services meanwhile, and B watch.
 
@@ -95,6 +96,38 @@ def observe(
             coming.result()
         seen = _settled(log.attempts)
     return Observed(seen, tuple(truth), tuple(scans), log.missed, log.differs)
+
+
+def visit(
+    address: str, ports: Ports, times: int = 20, pause: float = 0.02, seed: int | str | None = None,
+    source: str | None = None,
+) -> tuple[tuple[int, bool], ...]:  # fmt: skip
+    """Connect to some of these ports again and again, as a client of such services does, and hang up each time.
+
+    Args: address: as for `scan`; times: 1-10000; pause: seconds on average between two, 0-60; seed: of the choice;
+        source: the client's own address, None: the kernel chooses.
+    Returns: port and whether there was a connection, for each visit in their order. Raises: BadInput.
+    """
+    target = guard.destination(Endpoint(address, 0))
+    services = chosen_ports(ports)
+    own = None if source is None else guard.destination(Endpoint(source, 0)).sockaddr
+    whole_number(times, 1, 10_000, "a number of visits")
+    checked_seconds(pause, "pause", 0, 60)
+    chance = random.Random(seed)
+    made = []
+    for _ in range(times):
+        port = chance.choice(services)
+        made.append((port, not isinstance(attempt(_visit, target.family, (target.address, port), own), Refused)))
+        time.sleep(pause * 2 * chance.random())
+    return tuple(made)
+
+
+def _visit(family: int, there: tuple[str, int], own: tuple | None) -> None:
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        if own:
+            sock.bind(own)
+        sock.settimeout(PATIENCE)
+        sock.connect(there)
 
 
 def _come(node: Node, address: str, services: list[int], over: threading.Event) -> None:

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterable
 from itertools import chain
-from typing import Protocol
 
 from sockets_lab.errors import BadInput
 from sockets_lab.model import MAX_PORT, checked_port
@@ -16,12 +15,6 @@ FASTEST = 1_000_000  # ports a second; no scan from Python gets there
 Ports = int | str | Iterable[int | str]
 
 
-class Stop(Protocol):
-    """Whatever tells a scan to stop: a threading.Event, or anything else with this method."""
-
-    def is_set(self) -> bool: ...
-
-
 def chosen_ports(ports: Ports) -> list[int]:
     """Return the port numbers that are meant, each once, in the order in which they were given.
 
@@ -30,10 +23,12 @@ def chosen_ports(ports: Ports) -> list[int]:
     """
     if isinstance(ports, int | str):
         ports = [ports]
+    if not isinstance(ports, Iterable) or isinstance(ports, bytes | bytearray | memoryview):
+        raise BadInput(f"{ports!r} are no ports to scan: {SPELLINGS}.")
     if isinstance(ports, range):  # quickly, as it is the usual case, and surely not endless
         found = list(ports) if ports and {ports[0], ports[-1]} <= set(ALL) else []
     else:
-        found = list(dict.fromkeys(chain.from_iterable(map(_spelled, _iterated(ports)))))
+        found = list(dict.fromkeys(chain.from_iterable(map(_spelled, ports))))
     if not found or 0 in found:
         raise BadInput(f"{ports!r} are no ports to scan: {SPELLINGS}; each from 1 to {MAX_PORT}.")
     return found
@@ -71,12 +66,6 @@ def checked_rate(rate: object) -> float | None:
     if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0.001 <= rate <= FASTEST:
         raise BadInput(f"{rate!r} is no rate: pass ports a second from 0.001 to {FASTEST}, or None for no pauses.")
     return float(rate)
-
-
-def _iterated(ports: Ports) -> Iterable[int | str]:
-    if not isinstance(ports, Iterable) or isinstance(ports, bytes | bytearray | memoryview):
-        raise BadInput(f"{ports!r} are no ports to scan: {SPELLINGS}.")
-    return ports
 
 
 def _spelled(one: object) -> Iterable[int]:

@@ -12,15 +12,15 @@ import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from threading import Event
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.kernel.linger import reset_on_close
-from sockets_lab.lessons.scanning import scan_options
-from sockets_lab.lessons.scanning.outcome import Progress, Scan
-from sockets_lab.lessons.scanning.run import Run
+from sockets_lab.lessons.scanning.outcome import Progress, Run, Scan
+from sockets_lab.lessons.scanning.scan_options import ALL, Ports
 from sockets_lab.lessons.scanning.waiting import Waiting
-from sockets_lab.model import Endpoint, whole_number
+from sockets_lab.model import Endpoint
 
 UNDER_WAY = (errno.EINPROGRESS, errno.EALREADY, errno.EWOULDBLOCK)
 # ECONNRESET, EPIPE: there was a connection, and the other end threw it away before we looked.
@@ -28,9 +28,9 @@ THERE = (0, errno.EISCONN, errno.ECONNRESET, errno.EPIPE)
 
 
 def scan(
-    address: str, ports: scan_options.Ports = scan_options.ALL, deadline: float = 0.5, order: str = "shuffled",
+    address: str, ports: Ports = ALL, deadline: float = 0.5, order: str = "shuffled",
     seed: int | str | None = None, tries: int = 1, rate: float | None = None,
-    progress: Callable[[Progress], object] | None = None, stop: scan_options.Stop | None = None,
+    progress: Callable[[Progress], object] | None = None, stop: Event | None = None,
 ) -> Scan | Refused:  # fmt: skip
     """Ask TCP ports of one address whether somebody listens there.
 
@@ -44,15 +44,11 @@ def scan(
     Returns: the scan; Refused, where not even a socket could be had.
     Raises: BadInput.
     """
-    target = guard.destination(Endpoint(address, 0))
-    todo = scan_options.in_order(ports, order, seed)
-    seconds = scan_options.checked_seconds(deadline, "deadline", 0.01, 60)
-    run = Run(len(todo), scan_options.checked_rate(rate), progress, stop)
-    tries = whole_number(tries, 1, 10, "a number of tries")
-    with Waiting(selectors.EVENT_WRITE, seconds) as waiting:
-        scanner = _Scanner(target, run, waiting)
-        refused: Refused | None = attempt(scanner.scan, todo, tries)
-    return refused or run.result(target.address, "tcp", order, seed, todo, scanner.reuses)
+    run = Run(address, ports, deadline, order, seed, tries, rate, progress, stop)
+    with Waiting(selectors.EVENT_WRITE, run.deadline) as waiting:
+        scanner = _Scanner(run, waiting)
+        refused: Refused | None = attempt(scanner.scan)
+    return refused or run.result("tcp", scanner.reuses)
 
 
 def can_reuse(family: int) -> bool:
@@ -94,20 +90,21 @@ def _held_port(target: Endpoint) -> socket.socket:
 class _Scanner:
     """The sockets of one scan."""
 
-    def __init__(self, target: Endpoint, run: Run, waiting: Waiting) -> None:
-        self.target, self.run, self.waiting = target, run, waiting
-        self.reuses = can_reuse(target.family)
+    def __init__(self, run: Run, waiting: Waiting) -> None:
+        self.target, self.run, self.waiting = run.target, run, waiting
+        self.reuses = can_reuse(run.target.family)
         self.own: tuple | None = None  # the address and port from which all ask; None: the kernel chooses each time
         self.again: deque[int] = deque()  # ports with a false open
         self.held = ExitStack()  # the port from which all ask; sockets that were connected to themselves or each other
 
-    def scan(self, todo: Sequence[int], tries: int) -> None:
+    def scan(self) -> None:
         """Ask every port; ask again those that stay silent. Raises: OSError, where there is no socket to ask with."""
+        todo = self.run.todo
         with self.held:
             if self.reuses:
                 with suppress(OSError):  # where no way leads there, the scan will find so
                     self.own = self.held.enter_context(_held_port(self.target)).getsockname()
-            for left in reversed(range(tries)):
+            for left in reversed(range(self.run.tries)):
                 self.sweep(todo)
                 self.own = None  # from its own port nobody can ask there; and silence is asked from elsewhere
                 while self.again and not self.run.is_over:

@@ -12,15 +12,13 @@ import errno
 import selectors
 import socket
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from threading import Event
 
-from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
-from sockets_lab.lessons.scanning import scan_options
-from sockets_lab.lessons.scanning.outcome import Progress, Scan
-from sockets_lab.lessons.scanning.run import Run
+from sockets_lab.lessons.scanning.outcome import Progress, Run, Scan
+from sockets_lab.lessons.scanning.scan_options import ALL, Ports
 from sockets_lab.lessons.scanning.waiting import Waiting
-from sockets_lab.model import Endpoint, whole_number
 
 LARGEST = 65507  # bytes that one datagram carries over IPv4
 REST = 1.1  # seconds in which a kernel that keeps ICMP slow may send one message more
@@ -31,9 +29,9 @@ NOT_SENT = (errno.EAGAIN, errno.ENOBUFS)  # no room just now
 
 
 def udp_scan(
-    address: str, ports: scan_options.Ports = scan_options.ALL, deadline: float = 0.5, order: str = "shuffled",
+    address: str, ports: Ports = ALL, deadline: float = 0.5, order: str = "shuffled",
     seed: int | str | None = None, tries: int = 2, rate: float | None = None, payload: bytes = b"",
-    progress: Callable[[Progress], object] | None = None, stop: scan_options.Stop | None = None,
+    progress: Callable[[Progress], object] | None = None, stop: Event | None = None,
 ) -> Scan | Refused:  # fmt: skip
     """Ask UDP ports of one address whether somebody answers there.
 
@@ -45,32 +43,28 @@ def udp_scan(
     Returns: the scan; Refused, where not even a socket could be had.
     Raises: BadInput.
     """
-    target = guard.destination(Endpoint(address, 0))
-    todo = scan_options.in_order(ports, order, seed)
-    seconds = scan_options.checked_seconds(deadline, "deadline", 0.01, 60)
-    run = Run(len(todo), scan_options.checked_rate(rate), progress, stop)
-    tries = whole_number(tries, 1, 10, "a number of tries")
+    run = Run(address, ports, deadline, order, seed, tries, rate, progress, stop)
     if not isinstance(payload, bytes) or len(payload) > LARGEST:
         raise BadInput(f"a datagram carries 0 to {LARGEST} bytes: pass such as b'hello'.")
-    with Waiting(selectors.EVENT_READ, seconds) as waiting:
-        refused: Refused | None = attempt(_Scanner(target, run, waiting, payload).scan, todo, tries)
-    return refused or run.result(target.address, "udp", order, seed, todo, True)
+    with Waiting(selectors.EVENT_READ, run.deadline) as waiting:
+        refused: Refused | None = attempt(_Scanner(run, waiting, payload).scan)
+    return refused or run.result("udp", True)
 
 
 class _Scanner:
     """The sockets of one scan, and what the current burst of datagrams has brought."""
 
-    def __init__(self, target: Endpoint, run: Run, waiting: Waiting, payload: bytes) -> None:
-        self.target, self.run, self.waiting, self.payload = target, run, waiting, payload
+    def __init__(self, run: Run, waiting: Waiting, payload: bytes) -> None:
+        self.target, self.run, self.waiting, self.payload = run.target, run, waiting, payload
         self.room = bytearray(LARGEST)
         self.witness: int | None = None  # a port that was refused
         self.silent: list[int] = []  # in this burst
         self.testified = False  # the witness was answered, behind this burst
 
-    def scan(self, todo: Iterable[int], tries: int) -> None:
+    def scan(self) -> None:
         """Send bursts until every port is decided. Raises: OSError, where there is no socket to ask with."""
-        left = list(todo)
-        size = most = len(left) if self.run.rate is None else max(1, int(self.run.rate * self.waiting.deadline))
+        left, tries = list(self.run.todo), self.run.tries
+        size = most = len(left) if self.run.rate is None else max(1, int(self.run.rate * self.run.deadline))
         heard = Counter[int]()  # port -> how often it was silent and could have been answered
         in_vain, rest = 0, 0.0
         while left and self.run.pause(rest, self.attend):

@@ -8,9 +8,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Self
 
 from sockets_lab.kernel import machine
+from sockets_lab.model import Closing
 
 SPARE = 64  # descriptors that are left to the rest of this process
 MOST = 4000  # sockets that wait at one time
@@ -26,14 +26,14 @@ class _Place:
     name: tuple
 
 
-class Waiting:
+class Waiting(Closing):
     """Sockets of a scan that wait. Whoever takes one out closes it; what is left at the end of `with` is closed here.
 
     Args: event: selectors.EVENT_READ or EVENT_WRITE; deadline: seconds that each socket waits.
     """
 
     def __init__(self, event: int, deadline: float) -> None:
-        self._event, self.deadline = event, deadline
+        self._event, self._deadline = event, deadline
         self._selector = selectors.DefaultSelector()
         self._places: OrderedDict[socket.socket, _Place] = OrderedDict()  # the first ends first: all wait equally long
         self._pairs: dict[tuple, socket.socket] = {}  # own address and port, and port asked -> who
@@ -72,7 +72,7 @@ class Waiting:
 
     def add(self, sock: socket.socket, port: int) -> None:
         """Let a socket wait for the answer of a port."""
-        place = _Place(time.monotonic() + self.deadline, port, sock.getsockname()[:2])
+        place = _Place(time.monotonic() + self._deadline, port, sock.getsockname()[:2])
         self._places[sock] = place
         self._pairs[place.name, port] = sock
         self._selector.register(sock, self._event)
@@ -111,9 +111,3 @@ class Waiting:
             sock.close()
         self._places.clear()
         self._selector.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

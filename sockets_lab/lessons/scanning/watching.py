@@ -7,13 +7,14 @@ capture, a few listeners stand in: they see only who comes to their own ports, a
 import threading
 import time
 import weakref
-from typing import Any, Self
+from typing import Any
 
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.lab import LabUnavailable, Node
 from sockets_lab.lessons.scanning.detecting import Attempt
 from sockets_lab.lessons.scanning.scan_options import Ports
 from sockets_lab.lessons.scanning.sources import SPREAD, Cable, Listeners, Source
+from sockets_lab.model import Closing
 
 NAP = 0.02  # seconds between two looks
 RING = 16 << 20  # bytes of a capture's ring, so 8,192 packets: a scan brings so many in less than a tenth of a second
@@ -22,7 +23,7 @@ GRACE = 2.0  # seconds in which the thread that looks must have ended
 _kept: weakref.WeakSet["Watch"] = weakref.WeakSet()
 
 
-class Watch:
+class Watch(Closing):
     """Keeps what a source sees, from now on. Use it in a `with`, or close it; what it has seen stays.
 
     kind: "capture" or "listeners"; differs: "" for a capture, else what listeners cannot see, and why they stand here.
@@ -83,12 +84,6 @@ class Watch:
         except (BadInput, ValueError, OSError):
             return False
         return True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def watch(target: Node | str, ports: Ports = SPREAD) -> Watch:

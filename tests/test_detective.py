@@ -23,7 +23,7 @@ from sockets_lab.kernel.connecting import until
 from sockets_lab.lab import Lab, firewall
 from sockets_lab.lab.firewall import Rule, apply, incoming
 from sockets_lab.lessons import detective
-from sockets_lab.lessons.detective.faults.fault import has_stacks
+from sockets_lab.lessons.detective.case import has_stacks
 from sockets_lab.lessons.detective.programs import Program
 from sockets_lab.lessons.detective.questions import EXERCISES
 
@@ -115,7 +115,7 @@ def test_it_does_so_on_loopback_too_where_nobody_listens_for_the_whole_machine(k
 def test_this_machines_range_of_ports_stays_as_it_is_where_a_case_has_no_stack_of_its_own(monkeypatch):
     """Nodes may be had when the lot is drawn, and not any more when the case is made."""
     before = machine.ephemeral_range()
-    monkeypatch.setattr("sockets_lab.lessons.detective.faults.network.has_stacks", lambda: True)
+    monkeypatch.setattr("sockets_lab.lessons.detective.faults_network.has_stacks", lambda: True)
     monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
     place = detective.place_with("exhausted", "tests")
     assert place is not None
@@ -182,7 +182,7 @@ def test_a_hoarder_goes_on_where_one_connect_had_no_answer_in_time():
 
 
 def test_every_learner_has_every_fault_in_an_order_of_its_own():
-    here = {fault.key for fault in detective.faults_here()}
+    here = {fault.key for fault in detective.FAULTS if not fault.missing()}
     orders = set()
     for who in ("Ada", "Ben", "Cleo", "Dan"):
         order = tuple(detective.fault_of(place, who).key for place in detective.PLACES)
@@ -312,7 +312,7 @@ def test_symptoms_are_as_they_were_seen():
     assert list(found) == KEYS
     for key, symptom in found.items():
         if symptom.missing:
-            assert key not in [fault.key for fault in detective.faults_here()]
+            assert key not in [fault.key for fault in detective.FAULTS if not fault.missing()]
             continue
         assert not symptom.visit.served
     assert found["taken"].log.endswith("EADDRINUSE")

@@ -18,7 +18,7 @@ from sockets_lab.lessons import detective
 from sockets_lab.lessons.detective import FAULTS, PLACES, Case, Fault, Inspected, Scene, Seen, Symptom, Visit, repairs
 from sockets_lab.lessons.detective import figure as figures
 from sockets_lab.lessons.detective import panel as panels
-from sockets_lab.lessons.detective.faults.fault import has_stacks
+from sockets_lab.lessons.detective.case import has_stacks
 from sockets_lab.model import Endpoint, Owner, SocketRow
 from sockets_lab.panels.working import BUSY
 

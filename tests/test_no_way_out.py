@@ -17,7 +17,7 @@ from sockets_lab.lab.firewall.reaching import reach
 from sockets_lab.lab.loopback import LoopbackNode
 from sockets_lab.lessons import binding, datagrams, fourtuples, ports, scanning
 from sockets_lab.lessons.detective import customers
-from sockets_lab.lessons.detective.settings import checked
+from sockets_lab.lessons.detective.programs import checked
 from sockets_lab.lessons.filtering import forwarding
 from sockets_lab.lessons.fourtuples.load_roles import Guests
 from sockets_lab.lessons.fourtuples.trials import connect_to_itself, tuple_trials

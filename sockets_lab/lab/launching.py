@@ -41,7 +41,7 @@ def start(module: str, argument: int, inherited: list[int], stdin: int = subproc
 
 
 def end(process: subprocess.Popen) -> None:
-    """Wait for a process that has lost its lifeline, and so ends by itself."""
+    """Wait for a process that has lost its lifeline, or was told to end; kill it where it does not."""
     try:
         process.wait(ENDING)
     except subprocess.TimeoutExpired:

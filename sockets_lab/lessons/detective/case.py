@@ -1,21 +1,21 @@
-"""A case: a machine that is really broken, in a lab of its own, with a customer who complains."""
+"""A case: a machine that is really broken, in a lab of its own, with a customer who complains; and its fault."""
 
-from collections.abc import Iterable
-from functools import partial
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cache, partial
 from random import Random
-from typing import Any, Self
+from typing import Any
 
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import ephemeral_range
-from sockets_lab.lab import Lab, Node, firewall
+from sockets_lab.lab import Lab, LabUnavailable, Node, firewall
 from sockets_lab.lab.firewall import simulated_path
 from sockets_lab.lab.loopback import LEASE
 from sockets_lab.lessons.detective import customers
 from sockets_lab.lessons.detective.customers import FAREWELL, PATIENCE, Visit
-from sockets_lab.lessons.detective.programs import Program
-from sockets_lab.lessons.detective.settings import SERVICE
-from sockets_lab.model import TRANSPORTS, Endpoint, FourTuple, SocketRow
+from sockets_lab.lessons.detective.programs import SERVICE, Program
+from sockets_lab.model import TRANSPORTS, Closing, Endpoint, FourTuple, SocketRow
 from sockets_lab.netns.settings import set_ephemeral_range
 
 CUSTOMER, SERVER = "10.20.30.40", "50.60.70.80"
@@ -23,7 +23,7 @@ ANY_PORT = 50000  # in the place of the customer's own, where a simulated firewa
 OUTCOMES = {"silence": "silence", "refused": "refused", "unreachable": "failed", "forbidden": "silence"}
 
 
-class Case:
+class Case(Closing):
     """A broken machine: node B has a service, and customers come from node A. Use it in a `with`, or close it.
 
     Args: name: of the place, such as "bakery"; seed: of all that is drawn by lot: the same seed, the same machine.
@@ -142,8 +142,28 @@ class Case:
         """End the machine, with all its programs; harmless when done twice."""
         self.lab.close()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+@dataclass(frozen=True)
+class Fault:
+    """One way to break a machine.
+
+    key: a short name; diagnosis: a sentence. make: brings a case's machine up, broken; what is left to chance it draws
+    from the case's lot. clues: for whoever is stuck: where to look, and then what to do. missing: why this machine
+    cannot have the fault, in a sentence; "" where it can.
+    """
+
+    key: str
+    diagnosis: str
+    make: Callable[[Case], None]
+    clues: tuple[str, str]
+    missing: Callable[[], str] = lambda: ""
+
+
+@cache
+def has_stacks() -> bool:
+    """Tell whether nodes have network stacks of their own here, by making one."""
+    try:
+        with Lab(A=CUSTOMER, aside=True):
+            return True
+    except LabUnavailable:
+        return False

@@ -5,17 +5,14 @@ from random import Random
 
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel.machine import learner
-from sockets_lab.lessons.detective.case import Case
-from sockets_lab.lessons.detective.faults import FAULTS, Fault
+from sockets_lab.lessons.detective.case import Case, Fault
+from sockets_lab.lessons.detective.faults_listening import LISTENING
+from sockets_lab.lessons.detective.faults_network import NETWORK
 
+FAULTS: tuple[Fault, ...] = (*LISTENING, *NETWORK)  # ten ways in which a machine is broken, each made for real
 PLACES = ("bakery", "library", "cinema", "station", "museum", "harbor", "garden", "theater", "school", "clinic")
 
 _open: list[weakref.ref[Case]] = []  # the latest last
-
-
-def faults_here() -> tuple[Fault, ...]:
-    """Return the faults that this machine can have."""
-    return tuple(fault for fault in FAULTS if not fault.missing())
 
 
 def fault_of(place: str, who: str | None = None) -> Fault:

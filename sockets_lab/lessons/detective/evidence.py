@@ -9,10 +9,9 @@ from sockets_lab.lab import firewall
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lab.firewall import Ruleset
 from sockets_lab.lab.firewall.answers import word
-from sockets_lab.lessons.detective.case import Case
-from sockets_lab.lessons.detective.case_assignment import place_with, take
+from sockets_lab.lessons.detective.case import Case, Fault
+from sockets_lab.lessons.detective.case_assignment import FAULTS, place_with, take
 from sockets_lab.lessons.detective.customers import Visit
-from sockets_lab.lessons.detective.faults import FAULTS, Fault
 from sockets_lab.model import Endpoint, SocketRow
 
 AT_ONCE = 3  # machines that are made at one time

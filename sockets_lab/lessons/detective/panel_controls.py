@@ -7,7 +7,7 @@ import ipywidgets as widgets
 from sockets_lab.lessons import detective
 from sockets_lab.lessons.detective import Scene, Seen, repairs
 from sockets_lab.lessons.detective.figure import VIEWS
-from sockets_lab.lessons.detective.settings import MEANINGS
+from sockets_lab.lessons.detective.programs import SETTINGS
 from sockets_lab.panels.fields import choice, field, row
 
 NOTHING = "nothing"  # is changed
@@ -85,7 +85,7 @@ class Controls:
         changes = one is not None and name in one.settings
         self.value.value = repairs.spelled(one.settings[name]) if one and changes else ""
         self.value.disabled = not changes
-        self.meaning.value = MEANINGS.get(name, "")
+        self.meaning.value = SETTINGS[name][0] if name in SETTINGS else ""
 
     @property
     def changes(self) -> dict[str, object]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sockets_lab.kernel import HOME
+from sockets_lab.lab.launching import end
 from sockets_lab.lessons.detective.program import READY
 
 PROGRAM = str(Path(__file__).with_name("program.py"))
@@ -48,11 +49,7 @@ class _Process:
 
     def end(self) -> None:
         self.popen.terminate()
-        try:
-            self.popen.wait(STOPPING)
-        except subprocess.TimeoutExpired:
-            self.popen.kill()
-            self.popen.wait(STOPPING)
+        end(self.popen)
         self.ears.join(STOPPING)
         self.lifeline.close()
         self.log.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sockets_lab.errors import Refused
 from sockets_lab.kernel.connecting import until
 from sockets_lab.lab import Lab, Node
+from sockets_lab.lab.launching import end
 from sockets_lab.lessons.knocking.knocks import Knock, sequence_of
 from sockets_lab.lessons.knocking.locks import WINDOW
 from sockets_lab.model import Closing
@@ -139,10 +140,6 @@ def _ended(number: int) -> bool:
 def _stop(number: int) -> None:
     running = _running.pop(number)
     running.process.terminate()
-    try:
-        running.process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        running.process.kill()
-        running.process.wait(PATIENCE)
+    end(running.process)
     os.close(running.log)
     os.close(running.said)

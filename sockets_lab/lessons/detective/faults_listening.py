@@ -5,8 +5,7 @@ import socket
 
 from sockets_lab.kernel.connecting import until
 from sockets_lab.kernel.machine import has_ipv6, loopback_addresses
-from sockets_lab.lessons.detective.case import Case
-from sockets_lab.lessons.detective.faults.fault import Fault, has_stacks
+from sockets_lab.lessons.detective.case import Case, Fault, has_stacks
 from sockets_lab.model import TRANSPORTS
 
 SQUATTERS = ("backup", "mailer", "metrics", "archive")

@@ -19,9 +19,10 @@ from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import descriptor_limits, has_ipv6
 from sockets_lab.lab import NodeError
-from sockets_lab.playground import HERE, OPTIONS, RECIPES, Follower, Playground, Replay, fitting
+from sockets_lab.playground import HERE, OPTIONS, RECIPES, Playground, Replay
 from sockets_lab.playground.figure import playground as diagram
-from sockets_lab.playground.figure_rows import bench_table
+from sockets_lab.playground.figure import table as table_picture
+from sockets_lab.playground.panel_view import Follower, fitting
 
 linux = pytest.mark.skipif(table.source() != "netlink", reason="only Linux tells queues and inodes")
 
@@ -415,7 +416,7 @@ def test_every_recipe_can_be_drawn_after_each_step(bench):
                 view = one.view()
                 picture(diagram(view)) if step.look else diagram(view).html()
                 assert view.chosen is None or f"The chosen socket is {view.chosen}." in diagram(view).alt
-                assert [row[0] for row in bench_table(view).rows] == [end.name or "-" for end in view.ends]
+                assert [row[0] for row in table_picture(view).rows] == [end.name or "-" for end in view.ends]
 
 
 def test_an_empty_bench_says_so(bench):

@@ -3,8 +3,6 @@
 Every action is one real call, and stands in the log as the line of Python that makes it.
 """
 
-from sockets_lab.playground.fitting import fitting
-from sockets_lab.playground.following import Follower
 from sockets_lab.playground.live import Playground
 from sockets_lab.playground.log import Line
 from sockets_lab.playground.options import OPTIONS

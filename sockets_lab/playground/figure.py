@@ -1,7 +1,8 @@
-"""The picture of the playground: descriptors, sockets, queues, and what joins them, from the kernel's table."""
+"""The picture of the playground: descriptors, sockets, queues, and what joins them; and the same sockets as rows."""
 
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.marks import role_of
+from sockets_lab.figures.tables import Table
 from sockets_lab.playground import HERE, SocketEnd, Unit, View
 
 ROW, TOP, BOX = 84, 44, 66  # pixels: from one line to the next, to the first one, a box's height
@@ -171,3 +172,28 @@ def _said(end: SocketEnd) -> str:
     peer = f", remote {end.remote}" if end.remote else ""
     queues = "".join(f", {text}" for text, _ in _queues(end))
     return f"{who}{where} ({number}): {end.protocol} {name}{peer}, {end.state}{queues}"
+
+
+def table(view: View) -> Table:
+    """Show the same sockets as rows of the kernel's table, with the queues as it counts them."""
+    rows = tuple(
+        (end.name or "-", "-" if end.descriptor is None else str(end.descriptor), end.protocol, str(end.local or "-"),
+         str(end.remote or "-"), end.state, *_counts(end), _inode(end))
+        for end in view.ends
+    )  # fmt: skip
+    headings = ("socket", "number", "protocol", "local endpoint", "remote endpoint", "state", "receive queue",
+                "send queue", "inode")  # fmt: skip
+    return Table("The same sockets in the kernel's table.", headings, rows, (12, 6, 8, 22, 22, 12, 13, 10, 9))
+
+
+def _counts(end: SocketEnd) -> tuple[str, str]:
+    if end.row is None:
+        return "-", "-"
+    told = ["?" if count is None else f"{count}" for count in (end.row.receive_queue, end.row.send_queue)]
+    return told[0], told[1]
+
+
+def _inode(end: SocketEnd) -> str:
+    if end.row is None or end.row.inode is None:
+        return "-"
+    return str(end.row.inode or "none")

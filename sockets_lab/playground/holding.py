@@ -9,8 +9,7 @@ from typing import Any, Self
 
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.playground import naming
-from sockets_lab.playground.changes import changes
-from sockets_lab.playground.log import Line, answer_text, printed, script
+from sockets_lab.playground.log import Line, answer_text, changes, printed, script
 from sockets_lab.playground.places import Place, Places
 from sockets_lab.playground.sockets import Left, Seat
 from sockets_lab.playground.views import Pair, View, nearest, read

@@ -63,7 +63,7 @@ class Playground(Table):
     def set_option(self, name: str, option: str, value: int) -> int | Refused:
         """Set a socket option. Returns: what the kernel says when it is asked for it again."""
         known = options.found(option)
-        packed, code = options.packed(known, options.checked(known, value))
+        packed, code = options.packed(known, value)
         with self.lock:
             seat = self._seat(name)
             done = attempt(options.apply, seat.sock, known, packed)

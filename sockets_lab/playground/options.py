@@ -57,26 +57,17 @@ def found(name: object) -> Option:
     return OPTIONS[name]
 
 
-def checked(option: Option, value: object) -> int:
-    """Return the value. Raises: BadInput, where it is no number that an option takes."""
-    return whole_number(value, 0, LARGEST, f"a value for {option.name} ({option.takes})")
-
-
-def packed(option: Option, value: int) -> tuple[int | bytes, str]:
-    """Return what `setsockopt` takes, and the Python that makes it. Source: socket(7), struct linger."""
+def packed(option: Option, value: object) -> tuple[int | bytes, str]:
+    """Return what `setsockopt` takes, and the Python that makes it. Raises: BadInput. Source: socket(7), linger."""
+    number = whole_number(value, 0, LARGEST, f"a value for {option.name} ({option.takes})")
     if option.name == "SO_LINGER":
-        return struct.pack("ii", 1, value), f'struct.pack("ii", 1, {value})'
-    return value, str(value)
+        return struct.pack("ii", 1, number), f'struct.pack("ii", 1, {number})'
+    return number, str(number)
 
 
 def apply(sock: socket.socket, option: Option, value: int | bytes) -> int:
     """Set an option; return what the kernel made of it. Raises: OSError."""
     sock.setsockopt(*option.numbers, value)
-    return read_back(sock, option)
-
-
-def read_back(sock: socket.socket, option: Option) -> int:
-    """Ask the kernel what it made of an option. Raises: OSError."""
     if option.name == "SO_LINGER":
         return int(struct.unpack("ii", sock.getsockopt(*option.numbers, 8))[1])
     return sock.getsockopt(*option.numbers)

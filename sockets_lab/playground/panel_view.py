@@ -1,15 +1,71 @@
 """What the panel of the playground shows, and how it follows: picture, rows, log and script as they are now."""
 
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import ipywidgets as widgets
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.panels.panel import Panel
-from sockets_lab.playground import Follower, Playground, Replay, fitting
+from sockets_lab.playground import Playground, Replay, SocketEnd
 from sockets_lab.playground.figure import playground as diagram
-from sockets_lab.playground.figure_rows import bench_table
+from sockets_lab.playground.figure import table
 from sockets_lab.playground.panel_parts import Controls, log_page
+
+# Actions that make sense in a state. Every other may be tried too: the kernel answers.
+NEW = frozenset({"bind", "listen", "connect", "set_option", "close"})
+BOUND = frozenset({"listen", "connect", "set_option", "close"})
+OPEN = frozenset({"send", "fill", "receive", "shut_down", "close"})
+BY_STATE = {
+    "LISTEN": frozenset({"accept", "close"}),
+    "SYN_SENT": frozenset({"outcome", "close"}),
+    "ESTABLISHED": OPEN,
+    "CLOSE_WAIT": OPEN,
+    "FIN_WAIT1": frozenset({"receive", "close"}),
+    "FIN_WAIT2": frozenset({"receive", "close"}),
+}
+DATAGRAMS = frozenset({"connect", "send_to", "receive", "set_option", "close"})
+OFTEN, SELDOM = 0.1, 0.5  # seconds between two looks
+LIVELY = 2.0  # seconds after a change, in which the next one is expected
+PATIENCE = 2.0  # seconds for the last look to come to its end
+
+
+def fitting(end: SocketEnd | None) -> frozenset[str]:
+    """Return the names of the methods of `Playground` that fit; "send_to" is `send` to somebody named."""
+    if end is None or end.descriptor is None:
+        return frozenset({"create"})
+    if end.protocol == "UDP":
+        return DATAGRAMS | {"send"} if end.remote else DATAGRAMS | {"bind"} if not end.local else DATAGRAMS
+    if end.remote or end.listens:
+        return BY_STATE.get(end.state, frozenset({"receive", "close"}))
+    return BOUND if end.local else NEW
+
+
+class Follower:
+    """A thread that looks: often while things change, seldom while nothing does. It ends with `end`, or its program.
+
+    Args: look: returns whether anything was different; what it raises ends the following.
+    """
+
+    def __init__(self, look: Callable[[], bool]) -> None:
+        self._look = look
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="playground follower", daemon=True)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop looking, and wait for the look that may be under way."""
+        self._stop.set()
+        if self._thread is not threading.current_thread():
+            self._thread.join(PATIENCE)
+
+    def _run(self) -> None:
+        changed = time.monotonic()
+        while not self._stop.wait(OFTEN if time.monotonic() - changed < LIVELY else SELDOM):
+            if self._look():
+                changed = time.monotonic()
 
 
 class PlaygroundView(Panel):
@@ -78,7 +134,7 @@ class PlaygroundView(Panel):
             fits = fitting(view.end(view.chosen))
             for name, button in self.fits.items():
                 button.button_style = "primary" if name in fits else ""
-            self.table.value = bench_table(view).html() if view.units else ""
+            self.table.value = table(view).html() if view.units else ""
             self.diary.value = log_page(self.playground.log)
             if of.written.value:
                 of.script.value = self.playground.script()

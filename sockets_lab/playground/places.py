@@ -2,7 +2,6 @@
 
 import socket
 from collections.abc import Sequence
-from typing import Protocol
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput
@@ -15,21 +14,11 @@ NODES = {"A": "10.20.30.40", "B": "50.60.70.80"}
 LAB_CODE = "Lab({}, fallback=True)".format(", ".join(f'{name}="{one}"' for name, one in NODES.items()))
 
 
-class Place(Protocol):
-    """name: as one chooses it; address: where its sockets are bound if nobody says otherwise; code: who makes them."""
-
-    name: str
-    address: str
-    code: str
-
-    def socket(self, family: int, type: int) -> socket.socket: ...
-    def destination(self, endpoint: Endpoint) -> Endpoint: ...
-    def find(self, name: FourTuple) -> SocketRow | None: ...
-    def at_port(self, protocol: str, port: int, states: Sequence[str] | None = None) -> list[SocketRow]: ...
-
-
 class Here:
-    """This machine's own network stack. Where its table cannot be asked for single rows, it is read once a look."""
+    """This machine's own network stack. Where its table cannot be asked for single rows, it is read once a look.
+
+    name: as one chooses it; address: where its sockets are bound if nobody says otherwise; code: who makes them.
+    """
 
     name, address, code = HERE, "127.0.0.1", "socket"
 
@@ -87,6 +76,9 @@ class OnNode:
     def at_port(self, protocol: str, port: int, states: Sequence[str] | None = None) -> list[SocketRow]:
         found: list[SocketRow] = self.node.call(table.at_port, port, protocol, states)
         return found
+
+
+Place = Here | OnNode
 
 
 class Places:

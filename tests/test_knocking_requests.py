@@ -34,7 +34,7 @@ def test_what_is_composed_is_accepted_once():
     verifier = Verifier(KEY)
     data = compose(KEY, A, 2222, NOW)
     verdict = verifier.verify(data, A, NOW)
-    assert verdict
+    assert verdict.name == "accepted"
     assert verdict.request == read(data) == Request(NOW, data[9:25], A, 2222)
     assert [judged(data, source, NOW, verifier) for source in (A, A, C)] == ["replayed"] * 3
     assert judged(compose(KEY, A, 2222, NOW), A, NOW, verifier) == "accepted"  # another nonce
@@ -54,7 +54,6 @@ def test_every_verdict_has_its_name_and_its_meaning():
     }
     assert list(names) == list(names.values())
     assert set(names) == set(MEANINGS)
-    assert Verifier(KEY).verify(good, A, NOW).because == MEANINGS["accepted"]
 
 
 def test_every_cut_and_every_changed_bit_is_refused():
@@ -94,7 +93,7 @@ def test_what_was_refused_is_not_used_up():
     verifier = Verifier(KEY)
     data = compose(KEY, A, 2222, NOW)
     for other in (data[:-1], bytes((2,)) + data[1:], data[:-1] + bytes((data[-1] ^ 1,))):
-        assert not verifier.verify(other, A, NOW)
+        assert verifier.verify(other, A, NOW).name != "accepted"
     assert judged(data, C, NOW, verifier) == "another source"
     assert len(verifier._seen) == 0
     assert judged(data, A, NOW, verifier) == "accepted"
@@ -127,8 +126,7 @@ def test_mistakes_of_the_caller_are_told(call):
 def test_whatever_bytes_come_there_is_a_verdict_and_only_the_key_opens():
     def check(data, source, now):
         verdict = Verifier(KEY).verify(data, source, now)
-        assert verdict.name in MEANINGS
-        assert not verdict
+        assert verdict.name in MEANINGS.keys() - {"accepted"}
         assert verdict.request is None
 
     def draw(st):
@@ -150,7 +148,7 @@ def test_nothing_is_accepted_twice_whatever_the_clock_does_and_in_whatever_order
             data = requests[which % len(requests)]
             verdict = verifier.verify(data, A, NOW + now)
             assert verdict.name in ("accepted", "replayed", "too old", "from the future")
-            if verdict:
+            if verdict.name == "accepted":
                 assert data not in accepted
                 assert abs(verdict.request.time - (NOW + now)) <= skew + 0.001
                 accepted.add(data)

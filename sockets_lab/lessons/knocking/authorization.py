@@ -7,14 +7,14 @@ fwknop(8), whose idea it is.
 
 import hashlib
 import hmac
-import math
 import secrets
 import socket
 import struct
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput
-from sockets_lab.lessons.knocking.knocks import checked_seconds
+from sockets_lab.lessons.knocking.knocks import LONGEST
+from sockets_lab.lessons.scanning.scan_options import checked_seconds
 from sockets_lab.model import Endpoint, checked_port
 
 VERSION = 1
@@ -52,17 +52,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a verifier says, by name, and what that means. request: only where it was made with the key."""
+    """What a verifier says, one of MEANINGS. request: only where it was made with the key."""
 
     name: str
     request: Request | None = None
-
-    @property
-    def because(self) -> str:
-        return MEANINGS[self.name]
-
-    def __bool__(self) -> bool:
-        return self.name == ACCEPTED
 
 
 def new_key() -> bytes:
@@ -103,7 +96,7 @@ class Verifier:
 
     def __init__(self, key: bytes, skew: float = SKEW) -> None:
         self._key = _checked_key(key)
-        self.skew = checked_seconds(skew, "the clocks' difference")
+        self.skew = checked_seconds(skew, "difference of clocks", 0, LONGEST)
         self._seen: dict[bytes, float] = {}  # nonce -> its request's time
         self._oldest = 0.0  # what is older is refused, also after this machine's clock was set back
 
@@ -152,11 +145,7 @@ def _checked_key(key: bytes) -> bytes:
 
 
 def _checked_time(now: float) -> float:
-    if isinstance(now, bool) or not isinstance(now, int | float) or not math.isfinite(now):
-        raise BadInput(f"{now!r} is no time: pass seconds since 1970, as time.time() returns them.")
-    if not 0 <= now <= LAST:
-        raise BadInput(f"{now:g} is no time of today: pass seconds since 1970, as time.time() returns them.")
-    return float(now)
+    return checked_seconds(now, "time since 1970", 0, LAST)
 
 
 def _ipv4(source: str) -> str:

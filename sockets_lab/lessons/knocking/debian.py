@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from sockets_lab.errors import Refused
 from sockets_lab.kernel.connecting import until
@@ -26,7 +25,7 @@ CONFIGURATION = """
     sequence = {sequence}
     seq_timeout = {window}
     tcpflags = syn
-    command = echo %IP% >>/dev/fd/{said}
+    command = echo %IP%
 """
 MOST = 1 << 20  # bytes that are read of what it wrote
 
@@ -59,17 +58,13 @@ class Knockd(Closing):
 
     def opened_for(self, source: str, patience: float = PATIENCE) -> bool:
         """Wait until it has opened for a source, and tell whether it did within `patience` seconds."""
-        return self.refused is None and until(lambda: source in self.sources, patience)
-
-    @property
-    def sources(self) -> tuple[str, ...]:
-        """All for whom it opened."""
-        return tuple(sorted(set(self._wrote("said").split())))
+        return self.refused is None and until(lambda: f"{source}: door: OPEN SESAME" in self.log, patience)
 
     @property
     def log(self) -> str:
         """What it wrote down."""
-        return self._wrote("log")
+        text: str = self._node.run(_written, self._number) if self._number else ""
+        return text
 
     def _begin(self, program: str, window: float) -> None:
         sequence, seconds = ",".join(map(str, self.sequence)), max(round(window), 1)
@@ -89,57 +84,41 @@ class Knockd(Closing):
             self._node.run(_stop, self._number)
             self._number = 0
 
-    def _wrote(self, which: str) -> str:
-        text: str = self._node.run(_written, self._number, which) if self._number else ""
-        return text
-
 
 # These run in the node's process, and end with it at the latest: the lab takes all its processes with it. The program's
 # files have no name in any folder, so a notebook that is killed leaves none. Source: memfd_create(2)
 
 
-@dataclass(frozen=True)
-class _Running:
-    """The program, and the descriptors of its log and of what its command said."""
-
-    process: subprocess.Popen
-    log: int
-    said: int
-
-
-_running: dict[int, _Running] = {}  # by process id
+_running: dict[int, tuple[subprocess.Popen, int]] = {}  # by process id: the program, and the descriptor of its log
 
 
 def _start(command: list[str], sequence: str, window: int) -> int:
-    configuration, log, said = (os.memfd_create(name) for name in ("configuration", "log", "said"))
-    try:
-        text = CONFIGURATION.format(log=log, said=said, sequence=sequence, window=window)
-        os.write(configuration, text.encode())
-        process = subprocess.Popen(
-            [*command, "-c", f"/dev/fd/{configuration}"], pass_fds=[configuration, log, said],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    except BaseException:
-        os.close(log)
-        os.close(said)
-        raise
-    finally:
-        os.close(configuration)
-    _running[process.pid] = _Running(process, log, said)
+    log = os.memfd_create("log")
+    with open(os.memfd_create("configuration"), "w", encoding="ascii") as configuration:
+        configuration.write(CONFIGURATION.format(log=log, sequence=sequence, window=window))
+        configuration.flush()
+        try:
+            process = subprocess.Popen(
+                [*command, "-c", f"/dev/fd/{configuration.fileno()}"], pass_fds=[configuration.fileno(), log],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+        except BaseException:
+            os.close(log)
+            raise
+    _running[process.pid] = process, log
     return process.pid
 
 
-def _written(number: int, which: str) -> str:
-    return os.pread(getattr(_running[number], which), MOST, 0).decode(errors="replace")
+def _written(number: int) -> str:
+    return os.pread(_running[number][1], MOST, 0).decode(errors="replace")
 
 
 def _ended(number: int) -> bool:
-    return _running[number].process.poll() is not None
+    return _running[number][0].poll() is not None
 
 
 def _stop(number: int) -> None:
-    running = _running.pop(number)
-    running.process.terminate()
-    end(running.process)
-    os.close(running.log)
-    os.close(running.said)
+    process, log = _running.pop(number)
+    process.terminate()
+    end(process)
+    os.close(log)

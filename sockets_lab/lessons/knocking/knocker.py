@@ -15,7 +15,8 @@ from sockets_lab.kernel.connecting import UNDER_WAY, WAIT, ready, start_connect
 from sockets_lab.kernel.linger import reset_on_close
 from sockets_lab.lessons.knocking import knocks
 from sockets_lab.lessons.knocking.gate import ROOM
-from sockets_lab.lessons.knocking.knocks import Knock, checked_seconds, sequence_of
+from sockets_lab.lessons.knocking.knocks import LONGEST, Knock, sequence_of
+from sockets_lab.lessons.scanning.scan_options import checked_seconds
 from sockets_lab.model import PROTOCOLS, Endpoint
 
 PACE = 0.05  # seconds from one knock to the next
@@ -63,7 +64,7 @@ def knock(
     """
     targets = [(one, guard.destination(Endpoint(address, one.port))) for one in sequence_of(sequence)]
     origin = guard.destination(Endpoint(source, 0)) if source else None
-    pace = min(checked_seconds(pace, "the pace of knocks"), 60.0)
+    pace = min(checked_seconds(pace, "pace of knocks", 0, LONGEST), 60.0)
     sent = []
     due = time.monotonic()
     for one, target in targets:

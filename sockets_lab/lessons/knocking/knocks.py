@@ -1,6 +1,5 @@
 """The values of this lesson: a knock, a knock that was heard, and what a lock says to it. They open nothing."""
 
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -8,6 +7,7 @@ from sockets_lab.errors import BadInput, Refused
 from sockets_lab.model import checked_port
 
 TCP, UDP = "tcp", "udp"
+LONGEST = 1e9  # seconds
 MOST_KNOCKS = 32  # in one sequence; knockd takes as many
 OPENED, SHUT = "opened", "shut"  # what every lock says
 STEP, WRONG, LATE = "step", "wrong", "late"  # what a lock with a sequence says
@@ -78,12 +78,3 @@ def sequence_of(knocks: "str | Iterable[Knock | str | int]") -> tuple[Knock, ...
     if not 1 <= len(sequence) <= MOST_KNOCKS:
         raise BadInput(f"a sequence has 1 to {MOST_KNOCKS} knocks, not {len(sequence)}: write it as '7000:udp 8000'.")
     return sequence
-
-
-def checked_seconds(seconds: float, what: str, least: float = 0.0) -> float:
-    """Return a length of time, or say what is wrong with it. Args: what: its name in the sentence."""
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not math.isfinite(seconds):
-        raise BadInput(f"{what} is a number of seconds, not {seconds!r}: pass such as 10.0.")
-    if not least <= seconds <= 10**9:
-        raise BadInput(f"{what} cannot be {seconds:g} seconds: pass {least:g} or more.")
-    return float(seconds)

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from sockets_lab.lessons.knocking import knocks
 from sockets_lab.lessons.knocking.authorization import ACCEPTED, Verifier
-from sockets_lab.lessons.knocking.knocks import SHUT, Event, Heard, Knock, checked_seconds, sequence_of
+from sockets_lab.lessons.knocking.knocks import LONGEST, SHUT, Event, Heard, Knock, sequence_of
+from sockets_lab.lessons.scanning.scan_options import checked_seconds
 
 OPEN_FOR = 30.0  # seconds that a port stays open, unless told otherwise
 WINDOW = 10.0  # seconds from the first knock to the last, unless told otherwise
@@ -22,7 +23,7 @@ class Openings:
     """
 
     def __init__(self, open_for: float = OPEN_FOR) -> None:
-        self.open_for = checked_seconds(open_for, "the time that a port stays open", 0.001)
+        self.open_for = checked_seconds(open_for, "time for a port to stay open", 0.001, LONGEST)
         self._until: dict[str, float] = {}
 
     def open(self, source: str, now: float) -> None:
@@ -61,7 +62,7 @@ class Lock:
         self, sequence: str | Iterable[Knock | str | int], window: float = WINDOW, open_for: float = OPEN_FOR
     ) -> None:
         self.sequence = sequence_of(sequence)
-        self.window = checked_seconds(window, "the window for a sequence")
+        self.window = checked_seconds(window, "window for a sequence", 0, LONGEST)
         self.openings = Openings(open_for)
         self._progress: dict[str, tuple[int, float]] = {}  # source -> knocks that were right, time of the first
 

@@ -5,35 +5,25 @@ import selectors
 import socket
 import time
 from contextlib import ExitStack
-from typing import Any, Protocol
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.headers.brief import ACK, SYN, brief
+from sockets_lab.kernel.connecting import listening
 from sockets_lab.lab.capture import Capture, Captured
 from sockets_lab.lessons.scanning.detecting import Attempt
 from sockets_lab.lessons.scanning.scan_options import Ports, chosen_ports
 from sockets_lab.model import Endpoint
 
+QUEUE = 128  # connections that may wait at each listener
 SPREAD = range(1500, 65000, 1000)  # where listeners stand if nobody says where
 
 
-class Source(Protocol):
-    """Something that sees attempts."""
-
-    differs: str  # "", or one sentence: what it cannot see
-
-    def read(self, seconds: float) -> list[Any]:
-        """Return what came since the last call, as it came; wait so long at most where there is nothing."""
-
-    def attempts(self, came: list[Any]) -> list[Attempt]:
-        """Find the attempts in what came."""
-
-    def close(self) -> None: ...
-
-
 class Cable:
-    """Sees each first segment of a TCP connection, and each datagram, that comes in at a node's end of its cable."""
+    """Sees each first segment of a TCP connection, and each datagram, that comes in at a node's end of its cable.
+
+    differs: one sentence: what it cannot see; "" for nothing.
+    """
 
     def __init__(self, capture: Capture) -> None:
         self.capture, self.differs = capture, ""
@@ -74,20 +64,20 @@ class Listeners:
     def __init__(self, address: str, ports: Ports = SPREAD) -> None:
         home = guard.destination(Endpoint(address, 0))
         wanted = chosen_ports(ports)
-        listening, refused = [], None
+        places, refused = [], None
         with ExitStack() as held:
             self._selector = held.enter_context(selectors.DefaultSelector())
             for port in wanted:
-                sock = attempt(_listening, Endpoint(home.address, port))
+                sock = attempt(listening, Endpoint(home.address, port), QUEUE)
                 if isinstance(sock, Refused):
                     refused = sock
                     continue
                 self._selector.register(held.enter_context(sock), selectors.EVENT_READ, port)
-                listening.append(port)
-            if not listening:
+                places.append(port)
+            if not places:
                 raise OSError(getattr(errno, refused.name, 0) if refused else 0, str(refused))
             self._held = held.pop_all()
-        self.ports = tuple(sorted(listening))
+        self.ports = tuple(sorted(places))
         self.differs = (
             f"{len(self.ports)} listeners stand in for a capture: they see who connects to their own ports, and "
             "nothing of other ports, of datagrams, and of who gives up half-way."
@@ -109,14 +99,4 @@ class Listeners:
         self._held.close()
 
 
-def _listening(endpoint: Endpoint) -> socket.socket:
-    """Return a socket that listens and never blocks. Raises: OSError."""
-    sock = socket.socket(endpoint.family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.bind(endpoint.sockaddr)
-        sock.listen(128)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+Source = Cable | Listeners

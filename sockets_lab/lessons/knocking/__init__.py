@@ -2,9 +2,8 @@
 
 from sockets_lab.lessons.knocking.asking import Asked, Cure, cure
 from sockets_lab.lessons.knocking.authorization import Request, Verdict, Verifier, compose, new_key, read
-from sockets_lab.lessons.knocking.daemon import Daemon
 from sockets_lab.lessons.knocking.debian import Knockd
-from sockets_lab.lessons.knocking.door import key_daemon, knock_daemon
+from sockets_lab.lessons.knocking.door import Daemon, key_daemon, knock_daemon
 from sockets_lab.lessons.knocking.gate import UserspaceGate
 from sockets_lab.lessons.knocking.kernel_gates import FirewallGate, SocketFilterGate, gate_at, spelled
 from sockets_lab.lessons.knocking.knock_listener import SocketEar, knock_in, overheard, replay

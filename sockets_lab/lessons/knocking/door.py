@@ -1,23 +1,140 @@
-"""Put a daemon before a port: one that hears knocks, or one that reads a signed request."""
+"""The knock daemon, an ear that hears knocks, a lock that judges them, a gate that moves; and how it is put up."""
 
+import selectors
+import threading
+import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
+from typing import Self
 
-from sockets_lab.errors import BadInput
-from sockets_lab.lessons.knocking.authorization import SKEW, Verifier
-from sockets_lab.lessons.knocking.daemon import Daemon
+from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.kernel.connecting import ready
+from sockets_lab.lessons.knocking.authorization import Verifier
 from sockets_lab.lessons.knocking.gate import UserspaceGate
 from sockets_lab.lessons.knocking.kernel_gates import gate_at
-from sockets_lab.lessons.knocking.knock_listener import ear_at
-from sockets_lab.lessons.knocking.knocks import UDP, Knock
-from sockets_lab.lessons.knocking.locks import OPEN_FOR, REQUEST_PORT, WINDOW, KeyLock, Lock, Openings
+from sockets_lab.lessons.knocking.knock_listener import CableEar, SocketEar, ear_at
+from sockets_lab.lessons.knocking.knocks import OPENED, SHUT, TCP, UDP, Event, Knock
+from sockets_lab.lessons.knocking.locks import OPEN_FOR, REQUEST_PORT, WINDOW, KeyLock, Lock
 from sockets_lab.lessons.knocking.place import Place
 from sockets_lab.model import Endpoint
 
 SEQUENCE = "7000:udp 8000:tcp 9000:tcp"
 PORT = 2222  # the port behind the door
+PATIENCE = 5.0  # seconds to wait for an event, unless told otherwise
+TURN = 0.1  # seconds until the daemon looks whether it is to end
+MOST_EVENTS = 10_000  # kept; a lesson has a few
 
 MakeGate = Callable[[Place, int], UserspaceGate]
+
+
+class Daemon:
+    """Hears, judges, opens and shuts, in a thread of its own for as long as the `with` lasts. Owns ear and gate.
+
+    Without `with`, each `step` does what is to be done, and `close` ends it.
+    Args: door: the endpoint before which the gate stands; clock: seconds since 1970, the clock of the ear.
+    """
+
+    def __init__(
+        self, ear: CableEar | SocketEar, lock: Lock | KeyLock, gate: UserspaceGate, door: Endpoint,
+        clock: Callable[[], float] = time.time,
+    ) -> None:  # fmt: skip
+        self.ear, self.lock, self.gate, self.door = ear, lock, gate, door
+        self._clock = clock
+        self._events: list[Event] = []
+        self._news = threading.Condition()
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.failed: Exception | None = None  # what ended the thread before its time, such as the end of the lab
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All that came so far, in its order."""
+        with self._news:
+            return tuple(self._events)
+
+    def step(self, wait: float = 0.0) -> tuple[Event, ...]:
+        """Wait until something comes or is due, at most `wait` seconds; do what is to be done. Returns: the events."""
+        due = self.lock.openings.next_time()
+        if due is not None:
+            wait = min(wait, max(due - self._clock(), 0.0))
+        ready((*self.ear.sockets, *self.gate.sockets), selectors.EVENT_READ, wait)
+        found: list[Event] = []
+        for heard in self.ear.hear():
+            if (heard.knock.protocol, heard.knock.port) == (TCP, self.door.port):
+                continue  # who tries the door does not knock: a client that tries again would spoil his own knocks
+            found += self._follow(self.lock.openings.expire(heard.time))
+            event = self.lock.hear(heard)
+            found += self._follow([event] if event else [])
+        found += self._follow(self.lock.openings.expire(self._clock()))
+        self.gate.attend()
+        return tuple(found)
+
+    def wait_for(
+        self, what: str | None = None, source: str | None = None, count: int = 1, patience: float = PATIENCE
+    ) -> Event | None:
+        """Wait for an event, also one that has been: the first, or the one with that `count`, of its kind.
+
+        Args: what: "opened", "shut", "step", "wrong", "late", "refused", None: any; source: whose, None: anybody's.
+        Returns: None, where it did not come in `patience` seconds. Raises: BadInput, where the daemon does not run;
+        what it ended with, where it ended before its time.
+        """
+
+        def come() -> list[Event]:
+            return [one for one in self._events if what in (None, one.what) and source in (None, one.source)]
+
+        if self._thread is None:
+            raise BadInput("this daemon does not run, so nothing will come: use it in a `with`, or call step().")
+        with self._news:
+            self._news.wait_for(lambda: self.failed or len(come()) >= count, patience)
+            found = come()
+            if self.failed and len(found) < count:
+                raise self.failed
+        return found[count - 1] if 0 < count <= len(found) else None
+
+    def _follow(self, events: Iterable[Event]) -> list[Event]:
+        """Let the gate follow what the lock said, and write it down."""
+        done = []
+        for event in events:
+            answer = None
+            if event.what == OPENED:
+                answer = attempt(self.gate.open_for, event.source, self.door.port)
+            elif event.what == SHUT:
+                answer = attempt(self.gate.shut, event.source)
+            if isinstance(answer, Refused):
+                event = replace(event, refused=answer)
+            done.append(event)
+        with self._news:
+            self._events += done
+            del self._events[:-MOST_EVENTS]
+            self._news.notify_all()
+        return done
+
+    def _run(self) -> None:
+        try:
+            while not self._ending.is_set():
+                self.step(TURN)
+        except Exception as error:  # noqa: BLE001  whoever waits for this thread is told, instead of a lone traceback
+            with self._news:
+                self.failed = error
+                self._news.notify_all()
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._run, name="knock daemon", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the thread, and close ear and gate; harmless when done twice."""
+        self._ending.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self.ear.close()
+        self.gate.close()
 
 
 def knock_daemon(
@@ -31,29 +148,27 @@ def knock_daemon(
     wanted = Lock(sequence, window, open_for).sequence  # a mistake is told before anything is opened
     if Knock(port) in wanted:
         raise BadInput(f"who tries the door at port {port} does not knock: leave {port}:tcp out of the sequence.")
-    with ExitStack() as held:
-        ear = ear_at(place, wanted)
-        held.callback(ear.close)
-        lock = Lock(ear.sequence, window, open_for)
-        gate = make_gate(place, port)
-        held.pop_all()
-    return Daemon(ear, lock, gate, Endpoint(place.address, gate.port))
+    return _put_up(place, wanted, port, make_gate, lambda heard, _: Lock(heard, window, open_for))
 
 
-def key_daemon(
-    place: Place, key: bytes, port: int = PORT, skew: float = SKEW, open_for: float = OPEN_FOR,
-    at: int = REQUEST_PORT, make_gate: MakeGate = gate_at,
-) -> Daemon:  # fmt: skip
+def key_daemon(place: Place, key: bytes, port: int = PORT, open_for: float = OPEN_FOR) -> Daemon:
     """Make a daemon that opens a port to whoever sends one good request. Its lock tells where these are to come: `at`.
 
     Raises: BadInput; OSError.
     """
-    verifier = Verifier(key, skew)
-    Openings(open_for)
+    verifier, at = Verifier(key), Knock(REQUEST_PORT, UDP)
+    return _put_up(place, (at,), port, gate_at, lambda heard, door: KeyLock(verifier, door, heard[0].port, open_for))
+
+
+def _put_up(
+    place: Place, wanted: tuple[Knock, ...], port: int, make_gate: MakeGate,
+    make_lock: Callable[[tuple[Knock, ...], int], Lock | KeyLock],
+) -> Daemon:  # fmt: skip
     with ExitStack() as held:
-        ear = ear_at(place, (Knock(at, UDP),))
+        ear = ear_at(place, wanted)
         held.callback(ear.close)
         gate = make_gate(place, port)
+        held.callback(gate.close)
+        daemon = Daemon(ear, make_lock(ear.sequence, gate.port), gate, Endpoint(place.address, gate.port))
         held.pop_all()
-    lock = KeyLock(verifier, gate.port, ear.sequence[0].port, open_for)
-    return Daemon(ear, lock, gate, Endpoint(place.address, gate.port))
+    return daemon

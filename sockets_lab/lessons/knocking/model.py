@@ -8,21 +8,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.lab import Lab, Node, firewall
+from sockets_lab.lab import Node, firewall
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.knocking.authorization import compose, new_key
-from sockets_lab.lessons.knocking.daemon import Daemon
-from sockets_lab.lessons.knocking.door import SEQUENCE, key_daemon, knock_daemon
+from sockets_lab.lessons.knocking.door import SEQUENCE, Daemon, key_daemon, knock_daemon
 from sockets_lab.lessons.knocking.kernel_gates import FirewallGate, spelled
 from sockets_lab.lessons.knocking.knock_listener import knock_in, overheard, replay
 from sockets_lab.lessons.knocking.knocker import Sent, Visit
 from sockets_lab.lessons.knocking.knocks import TCP, Event, Knock
 from sockets_lab.lessons.knocking.locks import KeyLock, Lock
 from sockets_lab.lessons.knocking.place import place_of
+from sockets_lab.lessons.knocking.runs import three_nodes
 from sockets_lab.model import Closing, Endpoint
 
-A, B, C = "10.20.30.40", "50.60.70.80", "90.100.110.120"
 OPEN_FOR = 20.0  # seconds
 HEARD = 0.15  # seconds that a knock may take to be heard
 STRANGER = 0.1  # seconds to wait at a shut door: between two nodes an answer takes far less than a thousandth
@@ -58,7 +57,7 @@ class KnockModel(Closing):
 
     def __init__(self, signed: bool = False) -> None:
         with ExitStack() as held:
-            self.lab = held.enter_context(Lab(A=A, B=B, C=C, fallback=True, aside=True))
+            self.lab = held.enter_context(three_nodes(aside=True))
             self._cable = held.enter_context(self.lab["B"].capture()) if self.lab.kind == "namespaces" else None
             self.daemon: Daemon = self._daemon(signed)
             held.callback(lambda: self.daemon.close())

@@ -13,8 +13,7 @@ from sockets_lab.kernel.connecting import WAIT
 from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lessons.knocking import knocker
-from sockets_lab.lessons.knocking.daemon import PATIENCE, Daemon
-from sockets_lab.lessons.knocking.door import PORT, SEQUENCE, MakeGate, knock_daemon
+from sockets_lab.lessons.knocking.door import PATIENCE, PORT, SEQUENCE, Daemon, MakeGate, knock_daemon
 from sockets_lab.lessons.knocking.kernel_gates import gate_at
 from sockets_lab.lessons.knocking.knock_listener import SocketEar, overheard, replay
 from sockets_lab.lessons.knocking.knocker import PACE, Sent, Visit
@@ -65,9 +64,9 @@ class Replays:
     differs: str
 
 
-def three_nodes() -> Lab:
+def three_nodes(aside: bool = False) -> Lab:
     """Open a lab of one who knocks, one with a door, and a third; on loopback addresses where need be."""
-    return Lab(A="10.20.30.40", B="50.60.70.80", C="90.100.110.120", fallback=True)
+    return Lab(A="10.20.30.40", B="50.60.70.80", C="90.100.110.120", fallback=True, aside=aside)
 
 
 def opening(

@@ -11,7 +11,7 @@ from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.playground import naming
 from sockets_lab.playground.log import Line, answer_text, changes, printed, script
 from sockets_lab.playground.places import Place, Places
-from sockets_lab.playground.sockets import Left, Seat
+from sockets_lab.playground.sockets import Seat
 from sockets_lab.playground.views import Pair, View, nearest, read
 
 REMEMBERED = 100  # closed connections that are followed until the kernel has forgotten them
@@ -23,7 +23,7 @@ class Table:
     def __init__(self) -> None:
         self.places = Places()
         self.seats: dict[str, Seat] = {}
-        self.left: dict[str, Left] = {}
+        self.left: dict[str, Seat] = {}  # closed: what the kernel may still keep of their connections
         self.log: list[Line] = []
         self.chosen: str | None = None
         self.lock = threading.RLock()
@@ -54,7 +54,6 @@ class Table:
 
     @property
     def seen(self) -> View:
-        """The last look."""
         return self._last
 
     def again(self) -> bool:
@@ -77,8 +76,7 @@ class Table:
                 return "gone"
             self.places.look_anew()
             seat = self.left[name] if name in self.left else self._seat(name)
-            if isinstance(seat, Seat):
-                seat.look()
+            seat.look()
             row = seat.row()
             return row.state if row else "gone"
 
@@ -142,7 +140,7 @@ class Table:
             if renamed or to != self._near_to:
                 self._near, self._near_to = nearest([*self.seats.values(), *self.left.values()], seat), to
             # A connect that was on its way may have got its name meanwhile.
-            renamed = any([half.look() for pair in self._near for half in pair if isinstance(half, Seat)])  # noqa: C419
+            renamed = any([half.look() for pair in self._near for half in pair if half])  # noqa: C419
         try:
             self._last = read(self._near, self.seats, self.chosen, self.places.at)
         except OSError:  # there is no descriptor left to ask with: what was seen last still stands

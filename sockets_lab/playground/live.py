@@ -15,7 +15,7 @@ from sockets_lab.playground import opening, options
 from sockets_lab.playground.holding import Table
 from sockets_lab.playground.log import spelled
 from sockets_lab.playground.places import HERE
-from sockets_lab.playground.sockets import Left, Seat, mirrored
+from sockets_lab.playground.sockets import Seat, mirrored
 
 TYPES = {PROTOCOLS[name].title: PROTOCOLS[name].type for name in TRANSPORTS}
 FAMILIES = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
@@ -187,8 +187,8 @@ class Playground(Table):
         with self.lock:
             seat = self._seat(name)
             seat.look()
-            if seat.key and seat.local and seat.remote:
-                self.left[name] = Left(name, seat.place, seat.local, seat.remote, seat.serves)
+            if seat.key:
+                self.left[name] = seat
             del self.seats[name]
             others = (one.name for one in self.seats.values() if seat.key and one.key == mirrored(seat.key))
             self.chosen = next(others, next(reversed(self.seats), None))

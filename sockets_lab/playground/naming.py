@@ -26,7 +26,6 @@ class Names:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew."""
         self.used: set[str] = set()
         self.kept: dict[str, tuple[str, Endpoint]] = {}  # variable -> place, endpoint
         self._number = 1  # of the next socket without a name of its own

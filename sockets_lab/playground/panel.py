@@ -61,7 +61,6 @@ class PlaygroundPanel(PlaygroundView):
         return self.fits[name]
 
     def begin(self) -> None:
-        """Open what the first picture shows."""
         self.begin_recipe(FIRST)
         assert self.replay is not None
         while self.replay.done < len(self.replay.recipe.steps) - LEFT_TO_DO:
@@ -142,7 +141,6 @@ class PlaygroundPanel(PlaygroundView):
         self.say("The playground is empty.")
 
     def propose(self) -> None:
-        """Offer a value for another option, and say what it takes."""
         option = OPTIONS[self.controls.option.value]
         self.controls.value.value = option.sample
         self.say(f"{option.name} takes: {option.takes}.")

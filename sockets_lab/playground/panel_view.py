@@ -86,7 +86,6 @@ class PlaygroundView(Panel):
         self.refresh()
 
     def rows(self) -> list[widgets.HBox]:
-        """Return the rows of controls."""
         raise NotImplementedError
 
     def picked(self, _: object) -> None:
@@ -99,7 +98,6 @@ class PlaygroundView(Panel):
         self.refresh()
 
     def write(self) -> None:
-        """Show the log as a script, or put it away."""
         self.controls.paper.layout.display = "" if self.controls.written.value else "none"
         self.refresh()
 
@@ -114,7 +112,6 @@ class PlaygroundView(Panel):
         self.say(self.told(), trouble=isinstance(answer, Refused))
 
     def told(self) -> str:
-        """Say in words what the last line of the log was."""
         lines = [line for line in self.playground.log if line.code]
         line = next((line for line in reversed(lines) if not line.code.startswith("at_")), None)
         return f"`{line.code}`: {line.said}." if line else ""

@@ -26,7 +26,6 @@ class Here:
         self._rows: list[SocketRow] | None = None
 
     def socket(self, family: int, type: int) -> socket.socket:
-        """Make a socket. Raises: OSError."""
         return socket.socket(family, type)
 
     def destination(self, endpoint: Endpoint) -> Endpoint:

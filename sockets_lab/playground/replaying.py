@@ -33,7 +33,6 @@ class Replay:
         return step
 
     def all(self) -> Iterator[Action]:
-        """Do the steps that are left, one after the other."""
         while step := self.step():
             yield step
 

@@ -14,7 +14,7 @@ WAITING = ("LISTEN", "CLOSE", "SYN_SENT")  # of a TCP socket that does not know 
 
 @dataclass
 class Seat:
-    """One socket under the name that its variable has in the log.
+    """One socket under the name that its variable has in the log; also when its descriptor is closed.
 
     protocol: "TCP" or "UDP"; serves: it listens, or `accept` made it. local, remote: its names at the last `look`.
     """
@@ -30,8 +30,14 @@ class Seat:
     remote: Endpoint | None = None
     key: Key | None = None  # the name of its connection; None where it has none, or does not know it yet
 
+    @property
+    def closed(self) -> bool:
+        return self.sock.fileno() == -1
+
     def look(self) -> bool:
         """Ask the kernel for the socket's names again, and tell whether they are others than before."""
+        if self.closed:
+            return False
         before = self.key
         self.local = _renewed(self.local, self.sock.getsockname)
         # A connection that has ended keeps its name here: in TIME_WAIT the table still shows it under that name.
@@ -46,7 +52,7 @@ class Seat:
             return None
         if self.remote is not None and self.protocol == "TCP":
             row = self.place.find(FourTuple(self.local, self.remote))
-            ours = row is not None and (row.inode in (None, self.inode) or row.state == "TIME_WAIT")
+            ours = row and (self.closed or row.inode in (None, self.inode) or row.state == "TIME_WAIT")
             return row if ours else None
         states = None if self.protocol == "UDP" else ("LISTEN",) if self.listens else WAITING
         rows = self.place.at_port(self.protocol.lower(), self.local.port, states)
@@ -55,25 +61,6 @@ class Seat:
     def _fits(self, row: SocketRow) -> bool:
         """Compare names, where the table tells no inode."""
         return row.inode is None and row.local == self.local and (row.remote == self.remote or not row.remote.port)
-
-
-@dataclass(frozen=True)
-class Left:
-    """What the kernel may still keep of a connection whose descriptor is closed."""
-
-    name: str
-    place: Place
-    local: Endpoint
-    remote: Endpoint
-    serves: bool
-
-    @property
-    def key(self) -> Key:
-        return (self.local.address, self.local.port, self.remote.address, self.remote.port)
-
-    def row(self) -> SocketRow | None:
-        """Find what is left in the table of its place."""
-        return self.place.find(FourTuple(self.local, self.remote))
 
 
 def mirrored(key: Key) -> Key:

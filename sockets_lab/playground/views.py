@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sockets_lab.lab import NodeError
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 from sockets_lab.playground.places import Place
-from sockets_lab.playground.sockets import Key, Left, Seat, mirrored
+from sockets_lab.playground.sockets import Key, Seat, mirrored
 
 MOST = 6  # connections and single sockets in one picture
 STRANGERS = 2  # of one listener, in one picture
@@ -72,21 +72,21 @@ class View:
         return next((end for end in self.ends if end.name and end.name == name), None)
 
 
-Pair = tuple[Seat | Left | None, Seat | Left | None]  # the client's half, the server's half
+Pair = tuple[Seat | None, Seat | None]  # the client's half, the server's half
 
 
 def read(near: list[Pair], seats: dict[str, Seat], chosen: str | None, at: At) -> View:
     """Read the rows of a neighbourhood, and no others, however many sockets the playground has. Raises: OSError."""
     units = [unit for pair in near if (unit := _unit(pair, at))]
-    for seat in [half for pair in near for half in pair if isinstance(half, Seat) and half.listens]:
+    for seat in [half for pair in near for half in pair if half and half.listens]:
         units += _strangers(seat, units)
     shown = {end.name for unit in units for end in unit.ends}
-    gone = tuple(half.name for pair in near for half in pair if isinstance(half, Left) and half.name not in shown)
+    gone = tuple(half.name for pair in near for half in pair if half and half.closed and half.name not in shown)
     hidden = len(seats) - sum(name in seats for name in shown)
     return View(tuple(units), chosen if chosen in seats else None, hidden, gone)
 
 
-def nearest(halves: Iterable[Seat | Left], chosen: Seat | None) -> list[Pair]:
+def nearest(halves: Iterable[Seat], chosen: Seat | None) -> list[Pair]:
     """Choose what is drawn: the chosen socket, what belongs to it, and of the others the latest."""
     pairs = _pairs(halves)
     if len(pairs) <= MOST:
@@ -95,7 +95,7 @@ def nearest(halves: Iterable[Seat | Left], chosen: Seat | None) -> list[Pair]:
     return [pairs[place] for place in sorted(ranked[:MOST])]
 
 
-def _pairs(halves: Iterable[Seat | Left]) -> list[Pair]:
+def _pairs(halves: Iterable[Seat]) -> list[Pair]:
     """Put the two ends of each connection together, in the order in which they came."""
     waiting: dict[Key, int] = {}
     pairs: list[Pair] = []
@@ -120,7 +120,7 @@ def _far(pair: Pair, chosen: Seat | None) -> int:
     for mine in (chosen.local, chosen.remote):
         for theirs in (half.local, half.remote):
             if mine is not None and theirs is not None and mine.port == theirs.port:
-                return 1 if isinstance(half, Seat) and half.listens else 2
+                return 1 if half.listens else 2
     return 3
 
 
@@ -141,10 +141,10 @@ def _unit(pair: Pair, at: At) -> Unit | None:
     return Unit("connection", client, server)
 
 
-def _end(half: Seat | Left) -> SocketEnd | None:
+def _end(half: Seat) -> SocketEnd | None:
     """Read one end now; None for what is closed, and gone from the table too."""
     row = _found(half.row)
-    if isinstance(half, Left):
+    if half.closed:
         return SocketEnd(half.name, half.place.name, "TCP", "kept", None, half.local, half.remote, row) if row else None
     remote = half.remote or (row.remote if row and row.remote.port else None)
     number = half.sock.fileno()

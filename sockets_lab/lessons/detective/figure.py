@@ -12,8 +12,6 @@ from sockets_lab.lessons.detective.figure_scene import scene
 from sockets_lab.lessons.filtering import figure
 from sockets_lab.model import Endpoint, SocketRow
 
-__all__ = ["VIEWS", "no_machine", "packets", "programs", "report", "scene", "sockets", "symptoms", "view"]
-
 WIDTH, ROW, LINE = 760, 30, 17  # pixels
 LETTERS = 84  # characters of a line of what went wrong
 WORDS = {True: ("passed", "connection"), False: ("failed", "refused"), None: ("not tried", "quiet")}
@@ -110,13 +108,6 @@ def _settings(one: Seen) -> str:
     return "\n".join(f"{name} = {value}" for name, value in one.settings.items()) or "not yours to change"
 
 
-def no_machine() -> Drawing:
-    """Draw that there is none."""
-    drawing = Drawing("A machine with its customers.", "No machine is there.", WIDTH, 60)
-    drawing.text(WIDTH / 2, 30, "no machine is there", "muted", anchor="middle")
-    return drawing
-
-
 def packets(scene: Scene, captured: Sequence[Captured] | None, differs: str = "") -> Drawing:
     """Draw what crossed A's cable during a customer's visit.
 
@@ -125,7 +116,12 @@ def packets(scene: Scene, captured: Sequence[Captured] | None, differs: str = ""
     if captured is not None and not differs:
         return ladder(captured, scene.addresses)
     why = "no packets can be captured here" if differs else "nobody has asked since the machine was changed"
-    drawing = Drawing("Packets of a customer's visit.", f"{why[0].upper()}{why[1:]}. {differs}".strip(), WIDTH, 60)
+    return _note("Packets of a customer's visit.", why, differs)
+
+
+def _note(title: str, why: str, more: str = "") -> Drawing:
+    """Draw why there is nothing to be seen."""
+    drawing = Drawing(title, f"{why[0].upper()}{why[1:]}. {more}".strip(), WIDTH, 60)
     drawing.text(WIDTH / 2, 30, why, "muted", anchor="middle")
     return drawing
 
@@ -136,7 +132,7 @@ VIEWS = ("the machine", "A's sockets", "B's sockets", "programs and logs", "B's 
 def view(name: str, seen: Scene | None, captured: Sequence[Captured] | None, differs: str) -> Drawing | Table:
     """Return what is to be seen of a machine, None = there is none. Args: name: one of VIEWS; else as for `packets`."""
     if seen is None:
-        return no_machine()
+        return _note("A machine with its customers.", "no machine is there")
     pictures: dict[str, Callable[[], Drawing | Table]] = {
         "the machine": lambda: scene(seen), "A's sockets": lambda: sockets(seen, "A"),
         "B's sockets": lambda: sockets(seen, "B"), "programs and logs": lambda: programs(seen),

@@ -69,14 +69,12 @@ class DetectivePanel(WorkingPanel):
         self.do("Customers come: one, many, silent ones. Then the service is started again", self.try_all)
 
     def end(self) -> None:
-        """End the chosen process."""
         if self.controls.process.value is None:
             raise BadInput("No process that was seen owns a socket here.")
         pid, name = self.controls.process.value
         self.repair(lambda case: case.end(pid), f"`{name}`, process {pid}, has ended.")
 
     def restart(self) -> None:
-        """Start the chosen program again, with the chosen setting."""
         name, changes = self.controls.program.value, self.controls.changes
 
         def again(case: Case) -> str:
@@ -113,7 +111,6 @@ class DetectivePanel(WorkingPanel):
         self.do("The machine is being changed", work)
 
     def name_it(self) -> None:
-        """Hear whether that was wrong."""
         diagnosis = self.controls.diagnosis.value
         if self.case is None or self.controls.naming.disabled:
             raise BadInput("Repair the machine first. When it works, say what was wrong with it.")
@@ -146,13 +143,11 @@ class DetectivePanel(WorkingPanel):
         return self.case
 
     def see(self, case: Case) -> None:
-        """Look at the machine, and offer what was seen."""
         self.scene = detective.look(case, self.visit)
         self.controls.offer(self.scene)
         self.refresh()
 
     def be_customer(self) -> None:
-        """Visit the service, and show the visit and its packets."""
         case = self.opened()
         self.visit, self.packets = detective.ask_and_listen(case)
         self.see(case)
@@ -161,7 +156,6 @@ class DetectivePanel(WorkingPanel):
         self.say(f"A customer finds: **{self.visit.outcome}**{why}{said}.")
 
     def try_all(self) -> None:
-        """Let customers find out whether the machine works."""
         case = self.opened()
         self.forget()
         steps = detective.inspect(case, self.tell)
@@ -173,7 +167,6 @@ class DetectivePanel(WorkingPanel):
         self.say(f"It does not work yet: {failed.because}." if failed else asked)
 
     def tell(self, steps: tuple[Inspected, ...]) -> None:
-        """Show how far the inspection is."""
         bar = self.controls.bar
         bar.max, bar.value = len(steps), sum(step.passed is not None for step in steps)
         self.found.value = figures.report(steps).html()

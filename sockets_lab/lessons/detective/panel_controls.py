@@ -74,7 +74,6 @@ class Controls:
         self.offer_settings()
 
     def offer_settings(self) -> None:
-        """Offer the settings of the chosen program."""
         one = self.programs.get(self.program.value)
         _offer(self.setting, [(NOTHING, NOTHING), *((name, name) for name in (one.settings if one else ()))])
         self.offer_value()

@@ -121,12 +121,10 @@ class Program:
         return {} if visits else {name: value for name, value in self.settings.items() if name in SETTINGS}
 
     def stop(self) -> None:
-        """End it."""
         self.node.call(processes.stop, self.name)
 
     @property
     def running(self) -> bool:
-        """Whether its process is there."""
         runs: bool = self.node.call(processes.look, self.name)[0]
         return runs
 

@@ -74,8 +74,11 @@ def compose(key: bytes, source: str, port: int, now: float, nonce: bytes | None 
         raise BadInput(f"a nonce has {NONCE} bytes: pass None for random ones.")
     if checked_port(port) == 0:
         raise BadInput("nobody can be let in at port 0: pass a port from 1 to 65535.")
-    address = socket.inet_aton(_ipv4(source))
-    fields = FIELDS.pack(VERSION, round(_checked_time(now) * 1000), nonce, address, checked_port(port))
+    address = Endpoint(source, 0).address
+    if ":" in address:
+        raise BadInput(f"a request names an IPv4 address, not {address}: pass such as 127.0.0.1.")
+    milliseconds = round(checked_seconds(now, "time since 1970", 0, LAST) * 1000)
+    fields = FIELDS.pack(VERSION, milliseconds, nonce, socket.inet_aton(address), checked_port(port))
     return fields + _tag(_checked_key(key), fields)
 
 
@@ -106,7 +109,7 @@ class Verifier:
         What the bytes say counts only after the tag has proved who wrote them.
         Args: source: an IP address; now: seconds since 1970. Raises: BadInput, for a source or a time that is none.
         """
-        now, source = _checked_time(now), Endpoint(source, 0).address
+        now, source = checked_seconds(now, "time since 1970", 0, LAST), Endpoint(source, 0).address
         self._forget(now - self.skew)
         if not isinstance(data, bytes) or len(data) != SIZE:
             return Verdict(WRONG_LENGTH)
@@ -142,14 +145,3 @@ def _checked_key(key: bytes) -> bytes:
     if not isinstance(key, bytes) or len(key) < LEAST_KEY:
         raise BadInput(f"a key has {LEAST_KEY} bytes or more: pass what new_key() returns.")
     return key
-
-
-def _checked_time(now: float) -> float:
-    return checked_seconds(now, "time since 1970", 0, LAST)
-
-
-def _ipv4(source: str) -> str:
-    address = Endpoint(source, 0).address
-    if ":" in address:
-        raise BadInput(f"a request names an IPv4 address, not {address}: pass such as 127.0.0.1.")
-    return address

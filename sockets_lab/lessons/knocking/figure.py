@@ -94,7 +94,6 @@ def _lane(
 
 
 def _open(mine: Sequence[tuple[int, Event]], earlier: Sequence[Event]) -> list[tuple[float, float]]:
-    """Return from where to where the door is open for a source."""
     begin = LEFT - 6.0 if [one.what for one in earlier if one.what in (OPENED, SHUT)][-1:] == [OPENED] else None
     found = []
     for column, event in mine:

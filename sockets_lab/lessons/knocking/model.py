@@ -19,7 +19,7 @@ from sockets_lab.lessons.knocking.knocker import Sent, Visit
 from sockets_lab.lessons.knocking.knocks import TCP, Event, Knock
 from sockets_lab.lessons.knocking.locks import KeyLock, Lock
 from sockets_lab.lessons.knocking.place import place_of
-from sockets_lab.lessons.knocking.runs import three_nodes
+from sockets_lab.lessons.knocking.runs import three_nodes, tried
 from sockets_lab.model import Closing, Endpoint
 
 OPEN_FOR = 20.0  # seconds
@@ -118,11 +118,7 @@ class KnockModel(Closing):
         return self.daemon.events[before:]
 
     def visit(self, name: str) -> Visit:
-        """Try the door from a node."""
-        node = self.lab[name]
-        wait = FRIEND if self.daemon.lock.openings.is_open(node.address, time.time()) else STRANGER
-        visit: Visit = node.run(knocker.visit, self.daemon.door, node.address, wait)
-        return visit
+        return tried(self.lab[name], self.daemon, FRIEND, STRANGER)
 
     def view(self) -> View:
         """Look at the door now: what it has heard, for whom it is open, and what the kernel holds."""

@@ -83,7 +83,6 @@ class KnockingPanel(Panel):
         return self.held
 
     def fresh(self) -> None:
-        """Put up a fresh door of the chosen kind."""
         self.bench.put_up(self.opens.value == BY_REQUEST)
         self.offer()
         self.refresh()
@@ -97,12 +96,10 @@ class KnockingPanel(Panel):
         self.ask.disabled = not signed
 
     def knock_right(self, place: int) -> None:
-        """Knock at a port of the sequence."""
         lock = self.bench.daemon.lock
         self.knock_at(lock.sequence[place] if isinstance(lock, Lock) else sequence_of(SEQUENCE)[place])
 
     def knock(self) -> None:
-        """Knock at the chosen port."""
         self.knock_at(Knock(self.port.value, self.protocol.value))
 
     def knock_at(self, knock: Knock) -> None:
@@ -116,14 +113,12 @@ class KnockingPanel(Panel):
         self.say(f"{name} knocked at {knock}; B's kernel: {sent.answer}. The door: {heard}.")
 
     def request(self) -> None:
-        """Send a good request."""
         name, event = self.node.value, self.bench.request(self.node.value)
         self.refresh()
         heard = self.told(event) if event else "nothing was heard yet"
         self.say(f"{name} sent 63 bytes, signed with the key. The door: {heard}.")
 
     def replay(self, as_itself: bool) -> None:
-        """Let C send again what A has sent."""
         found = self.bench.replay(as_itself)
         self.refresh()
         if isinstance(found, Refused):
@@ -135,14 +130,12 @@ class KnockingPanel(Panel):
         self.say(f"C sent again what it had overheard of A, with {who}. The door: {heard}.")
 
     def visit(self) -> None:
-        """Try the door."""
         name, visit = self.node.value, self.bench.visit(self.node.value)
         self.refresh()
         words = f", and heard {visit.words.decode().strip()!r}" if visit.words else ""
         self.say(f"{name} tried to connect to {self.bench.daemon.door}: **{visit.answer}**{words}.")
 
     def told(self, event: Event) -> str:
-        """Say what came of one knock."""
         if event.refused:
             return f"the gate could not follow: {event.refused}"
         if event.what == REFUSED:

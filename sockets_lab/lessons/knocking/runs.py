@@ -141,10 +141,10 @@ def _heard(daemon: Daemon, knocks: tuple[Knock, ...]) -> int:
     return sum(one in heard and one != Knock(daemon.door.port) for one in knocks)
 
 
-def tried(node: Node, daemon: Daemon) -> Visit:
+def tried(node: Node, daemon: Daemon, friend: float = PATIENCE, stranger: float = WAIT) -> Visit:
     """Let a node try the door. Who should be let in waits longer: a busy machine is not to look like a shut door."""
     is_open = daemon.lock.openings.is_open(node.address, time.time())
-    visit: Visit = node.run(knocker.visit, daemon.door, node.address, PATIENCE if is_open else WAIT)
+    visit: Visit = node.run(knocker.visit, daemon.door, node.address, friend if is_open else stranger)
     return visit
 
 

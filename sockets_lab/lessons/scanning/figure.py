@@ -111,7 +111,6 @@ def both_sides(scan: Scan | None, strips: Strips, threshold: int, alarms: Sequen
 
 
 def _map(drawing: Drawing, x: float, y: float, size: int, scan: Scan | None) -> str:
-    """Draw the map. Returns: the same in words."""
     cells = bytearray(SIDE * SIDE)
     if scan:
         for outcome, ports in scan.outcomes.items():

@@ -137,7 +137,6 @@ class Run:
         return not self.is_over
 
     def tell(self) -> None:
-        """Tell the progress to whoever wants to know."""
         self._told = time.monotonic()
         if self._progress is not None:
             count = len(self.open) + len(self.refused) + len(self.silent) + sum(map(len, self.other.values()))
@@ -164,7 +163,6 @@ class Run:
         return True
 
     def result(self, protocol: str, reused: bool) -> Scan:
-        """Sum up."""
         self.waiting = 0
         self.tell()
         other = {name: _sorted(ports) for name, ports in sorted(self.other.items())}

@@ -81,12 +81,10 @@ class ScanningPanel(WorkingPanel):
         return self.lab
 
     def scan(self) -> None:
-        """Scan as the controls say."""
         scanning.chosen_ports(self.ports.value)  # a mistake is told here, and not by the thread
         self.start([Round(self.ports.value, self.rate.value or None, self.order.value)])
 
     def twice(self) -> None:
-        """Scan the same ports fast and slowly."""
         self.start([Round("7000-7023"), Round("7000-7023", 8.0)])
 
     def start(self, rounds: list[Round]) -> None:
@@ -102,19 +100,16 @@ class ScanningPanel(WorkingPanel):
         return scanning.observe(self.open_lab(), rounds, client=self.client.value, progress=self.tell, stop=self.stop)
 
     def tell(self, progress: Progress) -> None:
-        """Show how far the scan is."""
         self.bar.max, self.bar.value = progress.total, progress.decided
         self.count.value = f"{progress.decided:,} of {progress.total:,}, {len(progress.open)} open"
 
     def halt(self) -> None:
-        """Stop the scan."""
         if not self.is_working:
             raise BadInput("No scan is on its way: click Scan first.")
         self.stop.set()
         self.say("A was told to stop.")
 
     def show(self, seen: Observed) -> None:
-        """Show a scan, and what was seen of it."""
         self.seen = seen
         self.count_anew()
         scan = seen.scans[-1]
@@ -128,7 +123,6 @@ class ScanningPanel(WorkingPanel):
                  f"B saw **{len(seen.attempts):,} attempts**, those of C too.{missed} {seen.differs}")  # fmt: skip
 
     def change_window(self) -> None:
-        """Another window."""
         if self.is_working:
             return  # the scan's end counts with the window that is chosen then
         if len(self.seen.attempts) > MANY:
@@ -147,7 +141,6 @@ class ScanningPanel(WorkingPanel):
         self.refresh()
 
     def judge(self) -> None:
-        """Another threshold."""
         judged = self.refresh()
         told = f"Threshold **{self.threshold.value}**: {judged}."
         self.say(told if self.seen.truth else "There was no scan yet: click Scan.")

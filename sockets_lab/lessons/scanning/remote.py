@@ -56,7 +56,6 @@ def scan_from(
 
 
 def work(protocol: str, address: str, ports: Ports, **how: Any) -> Scan | Refused:
-    """Scan, in the node."""
     return SCANS[protocol](address, ports, progress=_keep, stop=_stop, **how)
 
 

@@ -120,7 +120,7 @@ def test_the_scene_has_room_for_the_longest_words() -> None:
     rule = Rule("accept", "tcp", (60000, 65535), state=("established", "related"), packets=123456, octets=1)
     for visit in (Visit("another answer", "the fifteen-letters thanks you"), Visit("served", "x"), Visit("no answer"),
                   Visit("no port left", refused=Refused("EADDRNOTAVAIL", "none")), None):  # fmt: skip
-        seen = Scene("bakery", "tcp", Endpoint(near, 60000), {"A": far, "B": near}, programs, {"A": (), "B": (*rows,)},
+        seen = Scene("tcp", Endpoint(near, 60000), {"A": far, "B": near}, programs, {"A": (), "B": (*rows,)},
                      incoming(rule, Rule("drop", "tcp", 1), policy="drop"), None, visit)  # fmt: skip
         drawn = figures.scene(seen)
         picture(drawn)
@@ -130,7 +130,7 @@ def test_the_scene_has_room_for_the_longest_words() -> None:
             assert words in drawn.alt
         assert ("A customer's visit" in drawn.alt) is (visit is not None)
     assert "A customer's visit: no port left (EADDRNOTAVAIL" not in drawn.alt
-    refused = Scene("bakery", "tcp", Endpoint(near, 1), {"A": far, "B": near}, (), {"A": (), "B": ()},
+    refused = Scene("tcp", Endpoint(near, 1), {"A": far, "B": near}, (), {"A": (), "B": ()},
                     Refused("EPERM", "no"), (1, 2))  # fmt: skip
     assert "The filter of B cannot be read: EPERM." in figures.scene(refused).alt
     assert "ephemeral ports: 1 to 2" in figures.scene(refused).alt

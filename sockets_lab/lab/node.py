@@ -66,7 +66,7 @@ class Node:
         self._given.add(made)
         return made
 
-    def run(self, function: Callable, *arguments: Any, patience: float = PATIENCE) -> Any:
+    def run(self, function: Callable[..., T], *arguments: Any, patience: float = PATIENCE) -> T:
         """Call a function in the node's process and return its value; an exception comes back as it was.
 
         Args: function and arguments travel as values (cloudpickle); patience, in seconds.

@@ -22,6 +22,12 @@ def choice(label: str, width: int, options: Any = (), **more: Any) -> widgets.Dr
     return field(widgets.Dropdown, label, width, options=options, **more)
 
 
+def toggles(options: Any) -> widgets.ToggleButtons:
+    """Make buttons of which one is down, each as wide as its words."""
+    width = "max-content"
+    return widgets.ToggleButtons(options=options, style={"button_width": width}, layout={"width": width})
+
+
 def row(controls: Iterable[widgets.Widget], **layout: str) -> widgets.HBox:
     """Put controls side by side, on more lines where the page is narrow."""
     return widgets.HBox(list(controls), layout={"flex_flow": "row wrap", **layout})

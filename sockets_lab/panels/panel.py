@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
 from html import escape
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import ipywidgets as widgets
 
@@ -50,6 +50,16 @@ class Panel(widgets.VBox):
         if earlier:
             earlier.let_go()
         Panel.shown[type(self)] = self
+
+    @classmethod
+    def make(cls) -> Self:
+        """Make a panel that shows its first picture."""
+        panel = cls()
+        panel.begin()
+        return panel
+
+    def begin(self) -> None:
+        """Open what the first picture shows, as little as that takes."""
 
     def draw(self, picture: Picture) -> None:
         """Show a picture in place of the one before."""

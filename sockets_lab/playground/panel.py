@@ -13,13 +13,6 @@ FIRST = "before accept"  # the recipe of the first picture
 LEFT_TO_DO = 2  # of its steps
 
 
-def make() -> "PlaygroundPanel":
-    """Make the panel, with a connection that nobody has accepted yet."""
-    panel = PlaygroundPanel()
-    panel.begin()
-    return panel
-
-
 class PlaygroundPanel(PlaygroundView):
     """All that can be done by hand: one button for each call, and the recipes."""
 
@@ -145,3 +138,5 @@ class PlaygroundPanel(PlaygroundView):
         self.controls.value.value = option.sample
         self.say(f"{option.name} takes: {option.takes}.")
 
+
+make = PlaygroundPanel.make

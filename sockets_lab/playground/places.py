@@ -65,16 +65,13 @@ class OnNode:
         return self.node.socket(family, type)
 
     def destination(self, endpoint: Endpoint) -> Endpoint:
-        allowed: Endpoint = self.node.run(guard.destination, endpoint)
-        return allowed
+        return self.node.run(guard.destination, endpoint)
 
     def find(self, name: FourTuple) -> SocketRow | None:
-        found: SocketRow | None = self.node.call(table.find, name)
-        return found
+        return self.node.call(table.find, name)
 
     def at_port(self, protocol: str, port: int, states: Sequence[str] | None = None) -> list[SocketRow]:
-        found: list[SocketRow] = self.node.call(table.at_port, port, protocol, states)
-        return found
+        return self.node.call(table.at_port, port, protocol, states)
 
 
 Place = Here | OnNode

@@ -80,8 +80,7 @@ class Case(Closing):
     def visit(self, endpoint: Endpoint | None = None, patience: float = PATIENCE, farewell: float = FAREWELL) -> Visit:
         """Let a program at A ask, past any simulated firewall. Args: as for `customers.visit`."""
         asks = partial(customers.visit, patience=patience, source=self.source, farewell=farewell)
-        found: Visit = self.A.run(asks, endpoint or self.endpoint, self.protocol, self.answer)
-        return found
+        return self.A.run(asks, endpoint or self.endpoint, self.protocol, self.answer)
 
     def stopped(self, endpoint: Endpoint, patience: float) -> Visit | None:
         """Ask the simulated firewalls, where it is not the kernel that filters; None: they let a customer pass."""
@@ -111,8 +110,7 @@ class Case(Closing):
     @property
     def ephemeral_range(self) -> tuple[int, int] | None:
         """The first and the last port that A's kernel may choose for a customer; None where it does not tell."""
-        told: tuple[int, int] | None = self.A.call(ephemeral_range)
-        return told
+        return self.A.call(ephemeral_range)
 
     def let_choose(self, first: int, last: int) -> None:
         """Let A's kernel choose ports from first to last for customers.

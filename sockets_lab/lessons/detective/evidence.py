@@ -33,7 +33,6 @@ class Seen:
 class Scene:
     """A machine at one moment. addresses, rows: by the name of the node. rules: of B's filter."""
 
-    name: str
     protocol: str
     endpoint: Endpoint
     addresses: dict[str, str]
@@ -71,7 +70,7 @@ def look(case: Case, visit: Visit | None = None) -> Scene:
             program.yours, program.log,
         ))  # fmt: skip
     rows = {node.name: tuple(case.sockets(node)) for node in case.lab.nodes}
-    return Scene(case.name, case.protocol, case.endpoint, case.lab.addresses, tuple(programs), rows,
+    return Scene(case.protocol, case.endpoint, case.lab.addresses, tuple(programs), rows,
                  firewall.held(case.B), case.ephemeral_range, visit)  # fmt: skip
 
 

@@ -17,13 +17,6 @@ from sockets_lab.panels.working import WorkingPanel
 GRACE = 30.0  # seconds in which what goes on has ended, when the machine was closed under it
 
 
-def make() -> "DetectivePanel":
-    """Make the panel, with the first place's machine as it is found."""
-    panel = DetectivePanel()
-    panel.begin()
-    return panel
-
-
 class DetectivePanel(WorkingPanel):
     """A broken machine, beside the one that the learner has in the notebook."""
 
@@ -195,3 +188,6 @@ class DetectivePanel(WorkingPanel):
         self.controls.offer(None)
         self.refresh()
         return held
+
+
+make = DetectivePanel.make

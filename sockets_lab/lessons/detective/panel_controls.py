@@ -8,7 +8,7 @@ from sockets_lab.lessons import detective
 from sockets_lab.lessons.detective import Scene, Seen, repairs
 from sockets_lab.lessons.detective.figure import VIEWS
 from sockets_lab.lessons.detective.programs import SETTINGS
-from sockets_lab.panels.fields import choice, field, row
+from sockets_lab.panels.fields import choice, field, row, toggles
 
 NOTHING = "nothing"  # is changed
 
@@ -18,8 +18,7 @@ class Controls:
 
     def __init__(self) -> None:
         self.place = choice("Case", 170, detective.PLACES)
-        self.view = widgets.ToggleButtons(options=VIEWS, style={"button_width": "max-content"},
-                                          layout={"width": "max-content"})  # fmt: skip
+        self.view = toggles(VIEWS)
         self.process = choice("Process", 250)
         self.program = choice("Program", 180)
         self.setting = choice("change", 190, [NOTHING])

@@ -169,6 +169,6 @@ def _put_up(
         held.callback(ear.close)
         gate = make_gate(place, port)
         held.callback(gate.close)
-        daemon = Daemon(ear, make_lock(ear.sequence, gate.port), gate, Endpoint(place.address, gate.port))
+        daemon = Daemon(ear, make_lock(ear.sequence, gate.port), gate, Endpoint(place.node.address, gate.port))
         held.pop_all()
     return daemon

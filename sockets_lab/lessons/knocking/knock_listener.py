@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
-from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.errors import Refused, attempt
 from sockets_lab.headers import Ethernet, IPv4, corrected, dissect
 from sockets_lab.headers.brief import ACK, SYN, brief
 from sockets_lab.lab import Lab, Node
@@ -48,9 +48,7 @@ class CableEar:
     about = "reads packets off the cable: no port needs to be open"
 
     def __init__(self, place: Place, sequence: Iterable[Knock]) -> None:
-        if place.tap is None:
-            raise BadInput(f"nothing can be captured at {place.address}: listen with a SocketEar there.")
-        self._address, self.sequence = place.address, tuple(sequence)
+        self._address, self.sequence = place.node.address, tuple(sequence)
         self._tap = place.tap()
         self._capture = Capture(self._tap, RING)
         self.sockets: tuple[socket.socket, ...] = (self._tap,)
@@ -116,7 +114,7 @@ class SocketEar:
 
 def ear_at(place: Place, sequence: Iterable[Knock]) -> CableEar | SocketEar:
     """Return the best ear that can be had at a place. Raises: OSError."""
-    return CableEar(place, sequence) if place.tap else SocketEar(place, sequence)
+    return CableEar(place, sequence) if place.node.own_stack else SocketEar(place, sequence)
 
 
 def overheard(packets: Iterable[Captured], source: str, address: str) -> tuple[Captured, ...]:

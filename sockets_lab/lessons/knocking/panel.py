@@ -12,19 +12,12 @@ from sockets_lab.lessons.knocking import Event, Knock, KnockModel, Lock, View
 from sockets_lab.lessons.knocking import figure as figures
 from sockets_lab.lessons.knocking.door import SEQUENCE
 from sockets_lab.lessons.knocking.knocks import OPENED, REFUSED, TCP, UDP, sequence_of
-from sockets_lab.panels.fields import choice, field, row
+from sockets_lab.panels.fields import choice, field, row, toggles
 from sockets_lab.panels.panel import Panel
 
 BY_KNOCKS, BY_REQUEST = "a sequence of knocks", "one signed request"
 LOOK = 0.25  # seconds from one look at the door to the next: it shuts by itself, and progress is forgotten
 GONE = 5.0  # seconds for the one who looks to end
-
-
-def make() -> "KnockingPanel":
-    """Make the panel, with a door at which nobody has knocked."""
-    panel = KnockingPanel()
-    panel.begin()
-    return panel
 
 
 class KnockingPanel(Panel):
@@ -40,8 +33,7 @@ class KnockingPanel(Panel):
         self.node = choice("From", 100, ["A", "C"])
         self.port = field(widgets.IntText, "Port", 130, 1234)
         self.protocol = choice("Protocol", 140, [TCP, UDP])
-        self.opens = widgets.ToggleButtons(options=[BY_KNOCKS, BY_REQUEST], style={"button_width": "max-content"},
-                                           layout={"width": "max-content"})  # fmt: skip
+        self.opens = toggles([BY_KNOCKS, BY_REQUEST])
         self.places = [
             self.button(str(knock), partial(self.knock_right, place), "Knock there, from this node")
             for place, knock in enumerate(sequence_of(SEQUENCE))
@@ -182,3 +174,6 @@ class KnockingPanel(Panel):
         self.held = self._looks = None
         self.refresh()
         return held is not None
+
+
+make = KnockingPanel.make

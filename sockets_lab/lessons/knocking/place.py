@@ -1,10 +1,6 @@
-"""Where a daemon lives: the address of a host, and how sockets are made in its network stack.
+"""Where a daemon lives: in the notebook, with sockets that a node hands over, of the node's network stack."""
 
-The daemon runs in the notebook, with sockets that the node handed over.
-"""
-
-import socket as sockets
-from collections.abc import Callable
+import socket
 from dataclasses import dataclass
 
 from sockets_lab.errors import Refused
@@ -16,59 +12,47 @@ from sockets_lab.netns.cables import INTERFACE
 RING = 1 << 20  # bytes: 512 packets wait until somebody looks
 
 
-def _no_filter(_: Ruleset) -> Refused:
-    return Refused("ENOSYS", "no packet filter of a kernel is yours to change here")
-
-
 @dataclass(frozen=True)
 class Place:
-    """A host to live on.
+    """A node to live on."""
 
-    socket: makes sockets of its stack. tap: makes a socket that gets a copy of what crosses its cable, with a ring of
-    RING bytes; None where nothing can be captured. filter: gives its kernel's packet filter a ruleset in the place of
-    the one before, an empty one too; it returns what the kernel refused.
-    """
+    node: Node
 
-    address: str
-    socket: Callable[[int, int], sockets.socket]
-    tap: Callable[[], sockets.socket] | None = None
-    filter: Callable[[Ruleset], Refused | None] = _no_filter
+    def tap(self) -> socket.socket:
+        """Make a socket that gets a copy of what crosses the cable, with a ring of RING bytes. Raises: OSError."""
+        return self.node.call(make_socket, INTERFACE, RING)
 
-    def bound(self, kind: int, port: int, exact: bool = False) -> sockets.socket:
+    def filter(self, ruleset: Ruleset) -> Refused | None:
+        """Give the kernel's filter a ruleset in the place of the one before. Returns: what the kernel refused."""
+        try:
+            if firewall.decides(self.node) == "kernel":  # a simulated one would not meet those who try the door
+                return firewall.apply(self.node, ruleset)
+        except NodeError as gone:
+            return Refused("unknown", str(gone))
+        return Refused("ENOSYS", "no packet filter of a kernel is yours to change here")
+
+    def bound(self, kind: int, port: int, exact: bool = False) -> socket.socket:
         """Make a socket that never blocks, bound to this port, or where it is taken, to one that the kernel chooses.
 
         Args: kind: SOCK_STREAM or SOCK_DGRAM; exact: no other port will do. Raises: OSError.
         """
-        sock = self.socket(sockets.AF_INET, kind)
+        sock = self.node.socket(socket.AF_INET, kind)
         try:
             sock.setblocking(False)
-            if kind == sockets.SOCK_STREAM:
-                sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+            if kind == socket.SOCK_STREAM:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                sock.bind((self.address, port))
+                sock.bind((self.node.address, port))
             except OSError:
                 if exact:
                     raise
-                sock.bind((self.address, 0))
+                sock.bind((self.node.address, 0))
         except BaseException:
             sock.close()
             raise
         return sock
 
 
-def place_of(lab: Lab, node: Node) -> Place:
-    """Return the place of a node, for a daemon that runs in the notebook."""
-    if not node.own_stack:
-        return Place(node.address, node.socket)
-
-    def tap() -> sockets.socket:
-        return node.call(make_socket, INTERFACE, RING)
-
-    def give_rules(ruleset: Ruleset) -> Refused | None:
-        try:
-            return firewall.apply(node, ruleset)
-        except NodeError as gone:
-            return Refused("unknown", str(gone))
-
-    filters = firewall.decides(node) == "kernel"  # a simulated firewall would not meet those who try the door
-    return Place(node.address, node.socket, tap, give_rules if filters else _no_filter)
+def place_of(_: Lab, node: Node) -> Place:
+    """Return the place of a node of a lab."""
+    return Place(node)

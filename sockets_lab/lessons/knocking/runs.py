@@ -144,8 +144,7 @@ def _heard(daemon: Daemon, knocks: tuple[Knock, ...]) -> int:
 def tried(node: Node, daemon: Daemon, friend: float = PATIENCE, stranger: float = WAIT) -> Visit:
     """Let a node try the door. Who should be let in waits longer: a busy machine is not to look like a shut door."""
     is_open = daemon.lock.openings.is_open(node.address, time.time())
-    visit: Visit = node.run(knocker.visit, daemon.door, node.address, friend if is_open else stranger)
-    return visit
+    return node.run(knocker.visit, daemon.door, node.address, friend if is_open else stranger)
 
 
 def all_tried(those: tuple[Node, ...], daemon: Daemon) -> tuple[tuple[str, Visit], ...]:

@@ -25,13 +25,6 @@ GRACE = 10.0  # seconds in which a scan that was told to stop must have ended
 NOTHING = Observed((), (), (), 0, "")
 
 
-def make() -> "ScanningPanel":
-    """Make the panel, with what a first scan found and what was seen of it."""
-    panel = ScanningPanel()
-    panel.begin()
-    return panel
-
-
 class ScanningPanel(WorkingPanel):
     """A scanner, a defender, and an ordinary client, in a lab of the panel's own."""
 
@@ -162,3 +155,6 @@ class ScanningPanel(WorkingPanel):
     def close_lab(self) -> None:
         self.held.close()
         self.lab = None
+
+
+make = ScanningPanel.make

@@ -54,9 +54,7 @@ def _one(case: Case) -> str:
 
 def _many(case: Case) -> str:
     before = case.service.descriptors
-    served, last = case.A.run(
-        customers.visits, MANY, case.endpoint, case.protocol, case.answer, customers.PATIENCE, case.source
-    )
+    served, last = case.A.run(customers.visits, MANY, case.asks())
     if served < MANY:
         return f"after some customers the next one finds: {last.outcome}"
     after = case.service.descriptors
@@ -68,9 +66,7 @@ def _many(case: Case) -> str:
 def _silent(case: Case) -> str:
     if case.protocol == "udp":
         return ""
-    found = case.A.run(
-        customers.visit_among_silent, SILENT, case.endpoint, case.answer, LONG, case.source
-    )
+    found = case.A.run(customers.visit_among_silent, SILENT, case.endpoint, case.asks(patience=LONG), case.source)
     return "" if found.served else f"where others connect and say nothing, a customer finds: {found.outcome}"
 
 
@@ -84,7 +80,7 @@ def _again(case: Case) -> str:
 
 def _shut(case: Case) -> str:
     for endpoint in case.shut:
-        found = case.stopped(endpoint, SHORT) or case.visit(endpoint, patience=SHORT)
+        found = case.stopped(endpoint, SHORT) or case.A.run(case.asks(endpoint, SHORT))
         if found.outcome not in ("silence", "refused"):
             return f"a door that the firewall kept shut is open now: port {endpoint.port}"
     return ""

@@ -75,12 +75,14 @@ class Case(Closing):
 
     def ask(self, patience: float = PATIENCE) -> Visit:
         """Be a customer: ask the service from A, really, and tell how that went. Args: patience, in seconds."""
-        return self.stopped(self.endpoint, patience) or self.visit(patience=patience)
+        return self.stopped(self.endpoint, patience) or self.A.run(self.asks(patience=patience))
 
-    def visit(self, endpoint: Endpoint | None = None, patience: float = PATIENCE, farewell: float = FAREWELL) -> Visit:
-        """Let a program at A ask, past any simulated firewall. Args: as for `customers.visit`."""
-        asks = partial(customers.visit, patience=patience, source=self.source, farewell=farewell)
-        return self.A.run(asks, endpoint or self.endpoint, self.protocol, self.answer)
+    def asks(
+        self, endpoint: Endpoint | None = None, patience: float = PATIENCE, farewell: float = FAREWELL
+    ) -> Callable[[], Visit]:
+        """Return what A's programs call to ask, past any simulated firewall. Args: as for `customers.visit`."""
+        wanted = endpoint or self.endpoint
+        return partial(customers.visit, wanted, self.protocol, self.answer, patience, self.source, farewell)
 
     def stopped(self, endpoint: Endpoint, patience: float) -> Visit | None:
         """Ask the simulated firewalls, where it is not the kernel that filters; None: they let a customer pass."""

@@ -5,6 +5,7 @@ import errno
 import os
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sockets_lab import guard
@@ -65,22 +66,18 @@ def visit(
         return _exchange(sock, protocol, expected, farewell)
 
 
-def visits(
-    count: int, endpoint: Endpoint, protocol: str, expected: str, patience: float = PATIENCE, source: str | None = None
-) -> tuple[int, Visit]:
-    """Visit so often, one after the other, until one is not served. Returns: how many were, and the last visit."""
+def visits(count: int, ask: Callable[[], Visit]) -> tuple[int, Visit]:
+    """Ask so often, one after the other, until one is not served. Returns: how many were, and the last visit."""
     last = Visit("served")
     for number in range(count):
-        last = visit(endpoint, protocol, expected, patience, source)
+        last = ask()
         if not last.served:
             return number, last
     return count, last
 
 
-def visit_among_silent(
-    silent: int, endpoint: Endpoint, expected: str, patience: float, source: str | None = None
-) -> Visit:
-    """Visit while others have connected and say nothing. Args: silent: how many; patience: seconds, of the visit."""
+def visit_among_silent(silent: int, endpoint: Endpoint, ask: Callable[[], Visit], source: str | None = None) -> Visit:
+    """Ask while so many others have connected and say nothing."""
     with contextlib.ExitStack() as held:
         for _ in range(silent):
             sock = held.enter_context(socket.socket(endpoint.family))
@@ -89,7 +86,7 @@ def visit_among_silent(
             sock.setblocking(False)
             sock.connect_ex(guard.destination(endpoint).sockaddr)
         time.sleep(2 * FAREWELL)  # so that they are there first
-        return visit(endpoint, "tcp", expected, patience, source)
+        return ask()
 
 
 def _exchange(sock: socket.socket, protocol: str, expected: str, farewell: float) -> Visit:

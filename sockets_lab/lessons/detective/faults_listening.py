@@ -63,7 +63,7 @@ def time_wait(case: Case) -> None:
     The service before had set the option: a kernel may want it of both, of the remembered sockets and of the new one.
     """
     service = case.serve()
-    until(lambda: _remembered(case) or not case.visit(farewell=1.0).served, WAIT)
+    until(lambda: _remembered(case) or not case.A.run(case.asks(farewell=1.0)).served, WAIT)
     service.restart(reuse_address=False)
 
 

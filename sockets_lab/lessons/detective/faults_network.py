@@ -95,7 +95,7 @@ def leak(case: Case) -> None:
     """Let the service forget to close its clients' sockets, until it has no descriptor left."""
     limit = case.random.randrange(FEWEST, MOST)
     case.serve(closes=False, descriptors=limit)
-    case.A.run(customers.visits, MOST + 20, case.endpoint, case.protocol, case.answer, SHORT, case.source)
+    case.A.run(customers.visits, MOST + 20, case.asks(patience=SHORT))
 
 
 def _no_limit() -> str:

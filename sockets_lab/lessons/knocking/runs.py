@@ -13,7 +13,7 @@ from sockets_lab.kernel.connecting import WAIT
 from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lessons.knocking import knocker
-from sockets_lab.lessons.knocking.door import PATIENCE, PORT, SEQUENCE, Daemon, MakeGate, knock_daemon
+from sockets_lab.lessons.knocking.door import PATIENCE, SEQUENCE, Daemon, MakeGate, knock_daemon
 from sockets_lab.lessons.knocking.kernel_gates import gate_at
 from sockets_lab.lessons.knocking.knock_listener import SocketEar, overheard, replay
 from sockets_lab.lessons.knocking.knocker import PACE, Sent, Visit
@@ -70,8 +70,8 @@ def three_nodes(aside: bool = False) -> Lab:
 
 
 def opening(
-    lab: Lab, knocks: str | Iterable[Knock | str | int] | None = None, sequence: str | Iterable[Knock] = SEQUENCE,
-    open_for: float = SHORT, pace: float = PACE, make_gate: MakeGate = gate_at,
+    lab: Lab, knocks: str | Iterable[Knock | str | int] | None = None, open_for: float = SHORT,
+    make_gate: MakeGate = gate_at,
 ) -> Opening:  # fmt: skip
     """Knock from A at B's door; let A and C try it before, after, and once it is shut again.
 
@@ -79,11 +79,11 @@ def opening(
     """
     knocker_, third = ends_of(lab)
     visits = []
-    with knock_daemon(place_of(lab, lab.nodes[1]), sequence, PORT, open_for=open_for, make_gate=make_gate) as daemon:
+    with knock_daemon(place_of(lab, lab.nodes[1]), open_for=open_for, make_gate=make_gate) as daemon:
         right = daemon.ear.sequence
         wanted = right if knocks is None else sequence_of(knocks)
         visits.append(("before", knocker_.name, tried(knocker_, daemon)))
-        sent = knocker_.run(knocker.knock, lab.nodes[1].address, wanted, pace, knocker_.address)
+        sent = knocker_.run(knocker.knock, lab.nodes[1].address, wanted, PACE, knocker_.address)
         daemon.wait_for(source=knocker_.address, count=_heard(daemon, wanted))
         if any(event.what == OPENED for event in daemon.events):
             visits += [("open", *each) for each in all_tried((knocker_, third), daemon)]
@@ -92,36 +92,36 @@ def opening(
         return Opening(right, sent, daemon.events, tuple(visits), lab.differs)
 
 
-def replays(lab: Lab, sequence: str | Iterable[Knock] = SEQUENCE) -> Replays:
+def replays(lab: Lab) -> Replays:
     """Let A knock, C overhear it, and C send it again: with its own address, and with A's; each at a fresh door."""
     owner, thief = ends_of(lab)
     door = lab.nodes[1]
-    wanted = sequence_of(sequence)
 
     def knock(by: Node, as_whom: Node) -> Try:
         def act(daemon: Daemon) -> None:
             by.run(knocker.knock, door.address, daemon.ear.sequence, PACE, as_whom.address)
 
-        return _try(lab, by, wanted, act)
+        return _try(lab, by, act)
 
     def send_again(own_address: bool) -> Try:
-        return _try(lab, thief, wanted, lambda _: replay(lab, thief, frames, own_address))
+        return _try(lab, thief, lambda _: replay(lab, thief, frames, own_address))
 
     if lab.kind != "namespaces":
         return Replays(knock(owner, owner), knock(thief, thief), knock(thief, owner), (), lab.differs)
     with door.capture() as cable:
         first = knock(owner, owner)
-        frames = overheard(cable.packets(), owner.address, door.address)[: len(wanted)]  # after these, A tried the door
+        frames = overheard(cable.packets(), owner.address, door.address)  # and after the knocks, that A tried the door
+        frames = frames[: len(sequence_of(SEQUENCE))]
     return Replays(first, send_again(own_address=True), send_again(own_address=False), frames, lab.differs)
 
 
-def _try(lab: Lab, by: Node, sequence: tuple[Knock, ...], act: Callable[[Daemon], Refused | None]) -> Try:
+def _try(lab: Lab, by: Node, act: Callable[[Daemon], Refused | None]) -> Try:
     """Put up a fresh door, let somebody act, and look who can come in."""
     owner, thief = ends_of(lab)
-    with knock_daemon(place_of(lab, lab.nodes[1]), sequence, open_for=LONG) as daemon:
+    with knock_daemon(place_of(lab, lab.nodes[1]), open_for=LONG) as daemon:
         refused = act(daemon)
         if refused is None:
-            daemon.wait_for(count=len(sequence))
+            daemon.wait_for(count=len(daemon.ear.sequence))
         events = daemon.events
         visits = all_tried((owner, thief), daemon)
     opened = {event.source for event in events if event.what == OPENED}

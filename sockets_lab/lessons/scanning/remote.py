@@ -5,6 +5,7 @@ its progress where the other finds it, and looks there whether it shall stop.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
@@ -20,7 +21,7 @@ from sockets_lab.lessons.scanning.udp import udp_scan
 PATIENCE = 24 * 3600.0  # seconds; a slow scan takes its time, and can be stopped
 SCANS: dict[str, Callable[..., Scan | Refused]] = {"tcp": scan, "udp": udp_scan}
 
-_latest: list[Progress] = []  # in the node's process: one, or none yet
+_latest: deque[Progress] = deque(maxlen=1)  # in the node's process: one, or none yet
 _stop = threading.Event()
 
 
@@ -56,7 +57,7 @@ def scan_from(
 
 
 def work(protocol: str, address: str, ports: Ports, **how: Any) -> Scan | Refused:
-    return SCANS[protocol](address, ports, progress=_keep, stop=_stop, **how)
+    return SCANS[protocol](address, ports, progress=_latest.append, stop=_stop, **how)
 
 
 def begin() -> None:
@@ -73,7 +74,3 @@ def latest() -> Progress | None:
 def end() -> None:
     """Stop the scan in this node."""
     _stop.set()
-
-
-def _keep(progress: Progress) -> None:
-    _latest[:] = [progress]

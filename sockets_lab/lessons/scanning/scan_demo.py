@@ -26,6 +26,7 @@ from sockets_lab.model import Endpoint, whole_number
 
 SERVICES = (2222, 5900, 6667, 8080, 8443, 9000)
 LISTENERS = 200  # at most, where they stand in for a capture
+BETWEEN = 1.2  # seconds between two scans
 QUIET = 0.3  # seconds before and after all scans
 SETTLED = 1.0  # seconds in which what was sent last must have been seen
 PATIENCE = 1.0  # seconds for one connection of the client
@@ -54,36 +55,34 @@ class Observed:
 
 
 def observe(
-    lab: Lab, rounds: Iterable[Round], services: Ports = SERVICES, client: bool = True,
-    between: float = 1.2, progress: Callable[[Progress], object] | None = None, stop: threading.Event | None = None,
+    lab: Lab, rounds: Iterable[Round], client: bool = True, progress: Callable[[Progress], object] | None = None,
+    stop: threading.Event | None = None,
 ) -> Observed:  # fmt: skip
     """Let A scan B once for each round, C use B's services meanwhile, and B watch.
 
-    Args: lab: with nodes A, B, C; services: which B offers for so long; client: whether C comes; between:
-        seconds between two scans, 0-60; progress, stop: as for `scan`.
+    Args: lab: with nodes A, B, C; client: whether C comes; progress, stop: as for `scan`.
     Raises: BadInput; NodeError, where the lab is closed meanwhile.
     """
-    plan, offered = tuple(rounds), chosen_ports(services)
-    checked_seconds(between, "pause between scans", 0, 60)
-    asked = list(islice(dict.fromkeys([*offered, *(port for one in plan for port in chosen_ports(one.ports))]),
+    plan = tuple(rounds)
+    asked = list(islice(dict.fromkeys([*SERVICES, *(port for one in plan for port in chosen_ports(one.ports))]),
                         LISTENERS + 1))  # fmt: skip
-    places = asked if len(asked) <= LISTENERS else [*offered, *SPREAD]
+    places = asked if len(asked) <= LISTENERS else [*SERVICES, *SPREAD]
     over = threading.Event()
     with ExitStack() as held:
         log = held.enter_context(watch(lab.B, places))
         if log.kind == "capture":  # listeners that stand in are services already
-            for port in offered:
+            for port in SERVICES:
                 held.enter_context(Service(lab.B, port))
         pool = held.enter_context(ThreadPoolExecutor(1))
         held.callback(over.set)
-        coming = pool.submit(_come, lab.C, lab.B.address, offered, over) if client else None
+        coming = pool.submit(_come, lab.C, lab.B.address, over) if client else None
         source = lab.A.run(source_towards, lab.B.address)
         scans: list[Scan | Refused] = []
         truth = []
         time.sleep(QUIET)
         for one in plan:
             if scans:
-                time.sleep(between)
+                time.sleep(BETWEEN)
             began = time.time()
             scans.append(scan_from(lab.A, lab.B.address, one.ports, progress=progress, stop=stop, rate=one.rate,
                                    order=one.order))  # fmt: skip
@@ -99,13 +98,12 @@ def observe(
 
 
 def visit(
-    address: str, ports: Ports, times: int = 20, pause: float = 0.02, seed: int | str | None = None,
-    source: str | None = None,
-) -> tuple[tuple[int, bool], ...]:  # fmt: skip
+    address: str, ports: Ports, times: int = 20, pause: float = 0.02, source: str | None = None
+) -> tuple[tuple[int, bool], ...]:
     """Connect to some of these ports again and again, as a client of such services does, and hang up each time.
 
-    Args: address: as for `scan`; times: 1-10000; pause: seconds on average between two, 0-60; seed: of the choice;
-        source: the client's own address, None: the kernel chooses.
+    Args: address: as for `scan`; times: 1-10000; pause: seconds on average between two, 0-60; source: the
+        client's own address, None: the kernel chooses.
     Returns: port and whether there was a connection, for each visit in their order. Raises: BadInput.
     """
     target = guard.destination(Endpoint(address, 0))
@@ -113,12 +111,11 @@ def visit(
     own = None if source is None else guard.destination(Endpoint(source, 0)).sockaddr
     whole_number(times, 1, 10_000, "a number of visits")
     checked_seconds(pause, "pause", 0, 60)
-    chance = random.Random(seed)
     made = []
     for _ in range(times):
-        port = chance.choice(services)
+        port = random.choice(services)
         made.append((port, not isinstance(attempt(_visit, target.family, (target.address, port), own), Refused)))
-        time.sleep(pause * 2 * chance.random())
+        time.sleep(pause * 2 * random.random())
     return tuple(made)
 
 
@@ -130,9 +127,9 @@ def _visit(family: int, there: tuple[str, int], own: tuple | None) -> None:
         sock.connect(there)
 
 
-def _come(node: Node, address: str, services: list[int], over: threading.Event) -> None:
+def _come(node: Node, address: str, over: threading.Event) -> None:
     while not over.is_set():
-        node.run(partial(visit, times=VISITS, pause=PAUSE, source=node.address), address, services)
+        node.run(partial(visit, times=VISITS, pause=PAUSE, source=node.address), address, SERVICES)
 
 
 def _settled(look: Callable[[], tuple[Attempt, ...]]) -> tuple[Attempt, ...]:

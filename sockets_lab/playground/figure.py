@@ -1,5 +1,7 @@
 """The picture of the playground: descriptors, sockets, queues, and what joins them; and the same sockets as rows."""
 
+from itertools import zip_longest
+
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.marks import role_of
 from sockets_lab.figures.tables import Table
@@ -27,11 +29,11 @@ def playground(view: View) -> Drawing:
     if not lines:
         drawing.text(380, TOP + 30, "the playground is empty: create a socket", "muted", anchor="middle")
     said = [f"The chosen socket is {view.chosen}."] if view.chosen else []
-    for place, (left, right) in enumerate(lines):
+    for place, unit in enumerate(lines):
         y = TOP + place * ROW
-        said.append(_joined(drawing, y, left, right) if isinstance(left, Unit) else _pair(drawing, y, left, right))
-        for end, side in ((left.client if isinstance(left, Unit) else left, 0), (right, 1)):
-            if isinstance(end, SocketEnd):
+        said.append(_joined(drawing, y, unit))
+        for side, end in enumerate((unit.client, unit.server)):
+            if end:
                 _end(drawing, y, side, end, end.name == view.chosen and bool(end.name))
     if view.hidden:
         note = f"{view.hidden} more socket{'s are' if view.hidden > 1 else ' is'} here: choose one to see it."
@@ -41,54 +43,39 @@ def playground(view: View) -> Drawing:
     return drawing
 
 
-def _lines(view: View) -> list[tuple[Unit | SocketEnd | None, SocketEnd | None]]:
-    """Put each listener and each connection on a line, a listener above what came to its port; single sockets last."""
+def _lines(view: View) -> list[Unit]:
+    """Put each listener and each connection on a line, a listener above what came to its port; then singles by two."""
     joined = [unit for unit in view.units if unit.kind != "single"]
     ports = [end.local.port for unit in joined for end in unit.ends if end.listens and end.local]
 
     def order(unit: Unit) -> tuple[int, bool]:
-        near = (ports.index(port) for port in _ports(unit) if port in ports)
-        return min(near, default=len(ports)), unit.kind != "listener"
+        own = [endpoint.port for end in unit.ends for endpoint in (end.local, end.remote) if endpoint]
+        return min((ports.index(port) for port in own if port in ports), default=len(ports)), unit.kind != "listener"
 
-    joined.sort(key=order)
-    lines: list[tuple[Unit | SocketEnd | None, SocketEnd | None]] = [(unit, unit.server) for unit in joined]
     single = [end for unit in view.units if unit.kind == "single" for end in unit.ends]
-    for place in range(0, len(single), 2):
-        two = single[place : place + 2]
-        lines.append((two[0], two[1] if len(two) == 2 else None))
-    return lines
+    pairs = zip_longest(single[::2], single[1::2])
+    return sorted(joined, key=order) + [Unit("single", left, right) for left, right in pairs]
 
 
-def _ports(unit: Unit) -> list[int]:
-    return [endpoint.port for end in unit.ends for endpoint in (end.local, end.remote) if endpoint]
-
-
-def _joined(drawing: Drawing, y: float, unit: Unit | SocketEnd | None, server: SocketEnd | None) -> str:
+def _joined(drawing: Drawing, y: float, unit: Unit) -> str:
     """Draw what stands between the two ends of a line; return the sentence that says the same."""
-    assert isinstance(unit, Unit)
-    if unit.kind == "listener":
-        assert server is not None
-        return f"{_said(server)}. {_queue(drawing, y, server)}"
-    middle = y + BOX / 2
-    whole = unit.client is not None and unit.server is not None
-    states = [end.state for end in unit.ends]
-    if whole:
-        joined = all(state == "ESTABLISHED" for state in states)
-        drawing.line(LEFT[0] + LEFT[1] + 3, middle, RIGHT[0] - 3, middle, "connection" if joined else "quiet",
-                     dashed=not joined)  # fmt: skip
-        return f"A connection: {'; and '.join(_said(end) for end in unit.ends)}."
-    side = RIGHT if unit.client else LEFT
+    left, right, middle = unit.client, unit.server, y + BOX / 2
+    from_to = LEFT[0] + LEFT[1] + 3, middle, RIGHT[0] - 3, middle
+    if unit.kind == "single":  # a UDP socket and its peer, perhaps
+        if left and right and left.remote and left.remote == right.local:
+            drawing.line(*from_to, "quiet", dashed=True, arrow=True)
+        return " ".join(f"{_said(end)}." for end in unit.ends)
+    if right and unit.kind == "listener":
+        return f"{_said(right)}. {_queue(drawing, y, right)}"
+    said = "; and ".join(_said(end) for end in unit.ends)
+    if left and right:
+        joined = left.state == right.state == "ESTABLISHED"
+        drawing.line(*from_to, "connection" if joined else "quiet", dashed=not joined)
+        return f"A connection: {said}."
+    side = RIGHT if left else LEFT
     drawing.box(side[0], y, side[1], BOX, "quiet", dashed=True)
     drawing.text(side[0] + side[1] / 2, middle, "no row at the other end", "muted", 12, "middle")
-    return f"{'; '.join(_said(end) for end in unit.ends)}; the other end has no row."
-
-
-def _pair(drawing: Drawing, y: float, left: SocketEnd | None, right: SocketEnd | None) -> str:
-    """Join a UDP socket to its peer with an arrow; return the sentence for both."""
-    assert left is not None
-    if right and left.remote and left.remote == right.local:
-        drawing.line(LEFT[0] + LEFT[1] + 3, y + BOX / 2, RIGHT[0] - 3, y + BOX / 2, "quiet", dashed=True, arrow=True)
-    return " ".join(f"{_said(end)}." for end in (left, right) if end)
+    return f"{said}; the other end has no row."
 
 
 def _queue(drawing: Drawing, y: float, listener: SocketEnd) -> str:
@@ -176,24 +163,17 @@ def _said(end: SocketEnd) -> str:
 
 def table(view: View) -> Table:
     """Show the same sockets as rows of the kernel's table, with the queues as it counts them."""
-    rows = tuple(
-        (end.name or "-", "-" if end.descriptor is None else str(end.descriptor), end.protocol, str(end.local or "-"),
-         str(end.remote or "-"), end.state, *_counts(end), _inode(end))
-        for end in view.ends
-    )  # fmt: skip
     headings = ("socket", "number", "protocol", "local endpoint", "remote endpoint", "state", "receive queue",
                 "send queue", "inode")  # fmt: skip
-    return Table("The same sockets in the kernel's table.", headings, rows, (12, 6, 8, 22, 22, 12, 13, 10, 9))
+    return Table("The same sockets in the kernel's table.", headings, tuple(map(_row, view.ends)),
+                 (12, 6, 8, 22, 22, 12, 13, 10, 9))  # fmt: skip
 
 
-def _counts(end: SocketEnd) -> tuple[str, str]:
-    if end.row is None:
-        return "-", "-"
-    told = ["?" if count is None else f"{count}" for count in (end.row.receive_queue, end.row.send_queue)]
-    return told[0], told[1]
-
-
-def _inode(end: SocketEnd) -> str:
-    if end.row is None or end.row.inode is None:
-        return "-"
-    return str(end.row.inode or "none")
+def _row(end: SocketEnd) -> tuple[str, ...]:
+    number = "-" if end.descriptor is None else str(end.descriptor)
+    queues, inode = ["-", "-"], "-"
+    if end.row:
+        queues = ["?" if count is None else str(count) for count in (end.row.receive_queue, end.row.send_queue)]
+        inode = "-" if end.row.inode is None else str(end.row.inode or "none")
+    local, remote = (str(endpoint or "-") for endpoint in (end.local, end.remote))
+    return (end.name or "-", number, end.protocol, local, remote, end.state, *queues, inode)

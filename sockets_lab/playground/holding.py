@@ -10,8 +10,7 @@ from typing import Any, Self
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.playground import naming
 from sockets_lab.playground.log import Line, answer_text, changes, printed, script
-from sockets_lab.playground.places import Place, Places
-from sockets_lab.playground.sockets import Seat
+from sockets_lab.playground.places import Place, Places, Seat
 from sockets_lab.playground.views import Pair, View, nearest, read
 
 REMEMBERED = 100  # closed connections that are followed until the kernel has forgotten them

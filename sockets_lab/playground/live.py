@@ -14,8 +14,7 @@ from sockets_lab.model import PROTOCOLS, TRANSPORTS, Endpoint, whole_number
 from sockets_lab.playground import opening, options
 from sockets_lab.playground.holding import Table
 from sockets_lab.playground.log import spelled
-from sockets_lab.playground.places import HERE
-from sockets_lab.playground.sockets import Seat, mirrored
+from sockets_lab.playground.places import HERE, mirrored
 
 TYPES = {PROTOCOLS[name].title: PROTOCOLS[name].type for name in TRANSPORTS}
 FAMILIES = {"IPv4": socket.AF_INET, "IPv6": socket.AF_INET6}
@@ -67,10 +66,8 @@ class Playground(Table):
         with self.lock:
             seat = self._seat(name)
             done = attempt(options.apply, seat.sock, known, packed)
-            said = "" if isinstance(done, Refused) else f"done; it now reads {done}"
-            self._write(f"{name}.setsockopt({known.code}, {code})", done, said, prints="")
-            answer: int | Refused = done
-            return answer
+            said = f"done; it now reads {done}"
+            return self._write(f"{name}.setsockopt({known.code}, {code})", done, said, prints="")
 
     def bind(self, name: str, address: str = "", port: int | str = 0) -> Refused | None:
         """Name a socket. Args: address: "" = where its place is; port: 0 = the kernel chooses, or a name in the log."""
@@ -172,7 +169,13 @@ class Playground(Table):
                 ready([seat.sock], selectors.EVENT_READ, MOMENT)
             if seat.protocol == "TCP":
                 return self._do(f"{name}.recv({size})", seat.sock.recv, size)
-            return self._heard(seat, size)
+            code, answer = f"data, sender = {name}.recvfrom({size})", attempt(seat.sock.recvfrom, size)
+            if isinstance(answer, Refused):
+                return self._write(code, answer)
+            data, sender = answer
+            said = opening.short(data)
+            self._write(code, data, f"{said} from {Endpoint.of(sender)}", "print(short(data))", said)
+            return data
 
     def shut_down(self, name: str, direction: str = "SHUT_WR") -> Refused | None:
         """End one direction, or both: SHUT_WR sends no more, SHUT_RD reads no more, SHUT_RDWR is both."""
@@ -193,17 +196,6 @@ class Playground(Table):
             others = (one.name for one in self.seats.values() if seat.key and one.key == mirrored(seat.key))
             self.chosen = next(others, next(reversed(self.seats), None))
             return self._do(f"{name}.close()", seat.sock.close)
-
-    def _heard(self, seat: Seat, size: int) -> bytes | Refused:
-        """Take a datagram, and write down from whom it came."""
-        code = f"data, sender = {seat.name}.recvfrom({size})"
-        answer = attempt(seat.sock.recvfrom, size)
-        if isinstance(answer, Refused):
-            return self._write(code, answer)
-        data, sender = answer
-        said = opening.short(data)
-        self._write(code, data, f"{said} from {Endpoint.of(sender)}", "print(short(data))", said)
-        return data
 
 
 def _made(name: str | Refused) -> str:

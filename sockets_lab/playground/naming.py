@@ -10,8 +10,7 @@ import socket
 
 from sockets_lab.errors import BadInput
 from sockets_lab.model import Endpoint, checked_port
-from sockets_lab.playground.places import Place, Places
-from sockets_lab.playground.sockets import Seat
+from sockets_lab.playground.places import Place, Places, Seat
 
 TAKEN = ("socket", "struct", "time", "select", "errno", "contextlib", "nodes", "lab", "name", "short", "pause",
          "outcome", "refused", "peer", "data", "sender", "print")  # fmt: skip

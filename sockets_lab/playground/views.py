@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from sockets_lab.lab import NodeError
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
-from sockets_lab.playground.places import Place
-from sockets_lab.playground.sockets import Key, Seat, mirrored
+from sockets_lab.playground.places import Key, Place, Seat, mirrored
 
 MOST = 6  # connections and single sockets in one picture
 STRANGERS = 2  # of one listener, in one picture

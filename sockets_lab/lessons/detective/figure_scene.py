@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.lab.firewall import Rule, Ruleset, Unread
-from sockets_lab.lessons.detective import Scene, Seen, Visit
-from sockets_lab.model import Endpoint, Owner, SocketRow
+from sockets_lab.lessons.detective import Scene, Visit
+from sockets_lab.model import Endpoint, SocketRow
 
 TITLE = "A machine with its customers: programs, sockets, rules, and how a visit goes."
 WIDTH, NODE, PAD = 760, 314, 10  # pixels: the picture, a node's box, from an edge to what is inside
@@ -94,32 +94,24 @@ def _groups(scene: Scene, node: str) -> list[Group]:
     served = {row.local.port for row in rows if row.state == "LISTEN"}
     served |= {scene.endpoint.port} if node == "B" else set()
     pids = {one.pid for one in scene.programs}
-    groups = [
-        _program(one, _items([row for row in rows if one.pid in _pids(row)], served))
-        for one in scene.programs if one.node == node
-    ]  # fmt: skip
+
+    def held_by(pid: int) -> tuple[Held, ...]:
+        return _items([row for row in rows if pid in {owner.pid for owner in row.owners or ()}], served)
+
+    groups = []
+    for one in scene.programs:
+        if one.node == node and one.pid is None:
+            groups.append(Group("quiet", one.name, "has ended", ()))
+        elif one.node == node and one.pid is not None:
+            many = "? descriptors" if one.descriptors is None else f"{one.descriptors} descriptors"
+            groups.append(Group("descriptor", one.name, f"runs as process {one.pid}, {many}", held_by(one.pid)))
     strangers = {owner.pid: owner for row in rows for owner in row.owners or () if owner.pid not in pids}
-    groups += [_stranger(one, [row for row in rows if one.pid in _pids(row)], served) for one in strangers.values()]
+    groups += [Group("descriptor", one.program, f"process {pid}", held_by(pid)) for pid, one in strangers.items()]
     nobodys = [row for row in rows if not row.owners]
     if nobodys:
         untold = any(row.owners is None for row in nobodys)
         groups.append(Group("quiet", UNTOLD if untold else NOBODY, "", _items(nobodys, served)))
     return groups
-
-
-def _pids(row: SocketRow) -> set[int | None]:
-    return {owner.pid for owner in row.owners or ()}
-
-
-def _program(one: Seen, items: tuple[Held, ...]) -> Group:
-    if one.pid is None:
-        return Group("quiet", one.name, "has ended", items)
-    many = "? descriptors" if one.descriptors is None else f"{one.descriptors} descriptors"
-    return Group("descriptor", one.name, f"runs as process {one.pid}, {many}", items)
-
-
-def _stranger(owner: Owner, rows: list[SocketRow], served: set[int]) -> Group:
-    return Group("descriptor", owner.program, f"process {owner.pid}", _items(rows, served))
 
 
 def _items(rows: Iterable[SocketRow], served: set[int]) -> tuple[Held, ...]:

@@ -109,9 +109,7 @@ def _open(mine: Sequence[tuple[int, Event]], earlier: Sequence[Event]) -> list[t
 
 def _event(drawing: Drawing, left: float, top: float, event: Event) -> None:
     """Draw the box of one event: at which port, and what came of it."""
-    because = event.because if event.what == REFUSED else event.what
-    words = [str(event.knock)] if event.knock else []
-    words += because.split(" ", 1)
+    words = [*([str(event.knock)] if event.knock else []), *event.verdict.split(" ", 1)]
     drawing.box(left, top, BOX, EVENT, ROLES[event.what])
     first = top + EVENT / 2 - 13 * (len(words) - 1) / 2
     for line, word in enumerate(words):
@@ -123,9 +121,8 @@ def _sentence(event: Event, after: float, hosts: Iterable[Node], steps: int) -> 
     name = next((host.name for host in hosts if host.address == event.source), event.source)
     if event.what == SHUT:
         return f"After {after:.2f} s the door is shut for {name}."
-    what = event.because if event.what == REFUSED else event.what
     right = f", {event.place} of {steps} right" if steps and event.what != OPENED else ""
-    return f"After {after:.2f} s {name} at {event.knock}: {what}{right}."
+    return f"After {after:.2f} s {name} at {event.knock}: {event.verdict}{right}."
 
 
 def opening(found: Opening, hosts: Iterable[Node]) -> Drawing:

@@ -67,6 +67,10 @@ class Event:
     because: str = ""
     refused: Refused | None = None
 
+    @property
+    def verdict(self) -> str:
+        return self.because if self.what == REFUSED else self.what
+
 
 def sequence_of(knocks: "str | Iterable[Knock | str | int]") -> tuple[Knock, ...]:
     """Read a sequence of 1-32 knocks: "7000:udp 8000 9000:tcp", or these one by one. Raises: BadInput."""

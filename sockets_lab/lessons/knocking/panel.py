@@ -11,7 +11,7 @@ from sockets_lab.lab import NodeError
 from sockets_lab.lessons.knocking import Event, Knock, KnockModel, Lock, View
 from sockets_lab.lessons.knocking import figure as figures
 from sockets_lab.lessons.knocking.door import SEQUENCE
-from sockets_lab.lessons.knocking.knocks import OPENED, REFUSED, TCP, UDP, sequence_of
+from sockets_lab.lessons.knocking.knocks import OPENED, TCP, UDP, sequence_of
 from sockets_lab.panels.fields import choice, field, row, toggles
 from sockets_lab.panels.panel import Panel
 
@@ -130,10 +130,8 @@ class KnockingPanel(Panel):
     def told(self, event: Event) -> str:
         if event.refused:
             return f"the gate could not follow: {event.refused}"
-        if event.what == REFUSED:
-            return event.because
         owner = next((one.name for one in self.bench.lab.nodes if one.address == event.source), event.source)
-        return f"**opened** for {owner}" if event.what == OPENED else event.what
+        return f"**opened** for {owner}" if event.what == OPENED else event.verdict
 
     def refresh(self) -> None:
         """Look at the door, and draw it where something has changed."""

@@ -19,9 +19,8 @@ from sockets_lab.lessons.scanning.detecting import Attempt, Visit
 from sockets_lab.lessons.scanning.outcome import Progress, Scan
 from sockets_lab.lessons.scanning.remote import scan_from
 from sockets_lab.lessons.scanning.scan_options import Ports, checked_seconds, chosen_ports
-from sockets_lab.lessons.scanning.sources import SPREAD
 from sockets_lab.lessons.scanning.tcp import source_towards
-from sockets_lab.lessons.scanning.watching import watch
+from sockets_lab.lessons.scanning.watching import SPREAD, watch
 from sockets_lab.model import Endpoint, whole_number
 
 SERVICES = (2222, 5900, 6667, 8080, 8443, 9000)

@@ -7,10 +7,10 @@ from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.ladder import ladder
 from sockets_lab.figures.tables import Table
 from sockets_lab.lab.capture import Captured
-from sockets_lab.lessons.detective import Inspected, Scene, Seen, Symptom
+from sockets_lab.lessons.detective import Inspected, Scene, Symptom
 from sockets_lab.lessons.detective.figure_scene import scene
 from sockets_lab.lessons.filtering import figure
-from sockets_lab.model import Endpoint, SocketRow
+from sockets_lab.model import SocketRow
 
 WIDTH, ROW, LINE = 760, 30, 17  # pixels
 LETTERS = 84  # characters of a line of what went wrong
@@ -51,13 +51,11 @@ def _symptom(one: Symptom) -> tuple[str, ...]:
     about = visit.refused.name if visit.refused else visit.said
     finds = f"{visit.outcome}\n({about})" if about else visit.outcome
     came = "not captured here" if one.came is None else one.came or "none"
-    there = "\n".join(f"{name or '?'}: {_there(row)}" for name, row in one.listeners)
-    return (one.fault.diagnosis, finds, came, there or "nobody", one.log or "nothing")
-
-
-def _there(row: SocketRow) -> str:
-    queue = _queue(row)
-    return f"{row.protocol} {row.local}" + f"\n{queue} waiting" * bool(queue)
+    there = []
+    for name, row in one.listeners:
+        waits = f"\n{queue} waiting" if (queue := _queue(row)) else ""
+        there.append(f"{name or '?'}: {row.protocol} {row.local}{waits}")
+    return (one.fault.diagnosis, finds, came, "\n".join(there) or "nobody", one.log or "nothing")
 
 
 def _queue(row: SocketRow) -> str:
@@ -71,19 +69,13 @@ def sockets(scene: Scene, node: str) -> Table:
     """Show a node's socket table, with the processes that hold each socket."""
     rows = sorted(scene.rows[node], key=lambda row: (row.state != "LISTEN", row.protocol, row.state, row.local))
     cells = tuple(
-        (row.protocol, f"{row.local}", _remote(row.remote), row.state, _waiting(row), _owners(row)) for row in rows
-    )
+        (row.protocol, f"{row.local}", f"{row.remote}" if row.remote.port else "-", row.state,
+         "?" if row.receive_queue is None else _queue(row).removesuffix(" bytes"), _owners(row))
+        for row in rows
+    )  # fmt: skip
     headings = ("protocol", "local", "remote", "state", "waits", "held by")
     none = (("", "no socket", "", "", "", ""),)
     return Table(f"The socket table of node {node}.", headings, cells or none, (8, 22, 22, 12, 8, 24))
-
-
-def _remote(endpoint: Endpoint) -> str:
-    return f"{endpoint}" if endpoint.port else "-"
-
-
-def _waiting(row: SocketRow) -> str:
-    return "?" if row.receive_queue is None else _queue(row).removesuffix(" bytes")
 
 
 def _owners(row: SocketRow) -> str:
@@ -94,18 +86,14 @@ def _owners(row: SocketRow) -> str:
 
 def programs(scene: Scene) -> Table:
     """Show the programs of a machine: their settings, and what they have said."""
-    rows = tuple((_who(one), _settings(one), "\n".join(one.log) or "nothing") for one in scene.programs)
-    return Table("The programs, their settings, and their logs.", ("program", "settings", "log"), rows, (26, 34, 40))
-
-
-def _who(one: Seen) -> str:
-    state = "has ended" if one.pid is None else f"runs, process {one.pid}"
-    many = "" if one.descriptors is None else f"\n{one.descriptors} descriptors"
-    return f"{one.name} at {one.node}\n{state}{many}"
-
-
-def _settings(one: Seen) -> str:
-    return "\n".join(f"{name} = {value}" for name, value in one.settings.items()) or "not yours to change"
+    rows = []
+    for one in scene.programs:
+        state = "has ended" if one.pid is None else f"runs, process {one.pid}"
+        many = "" if one.descriptors is None else f"\n{one.descriptors} descriptors"
+        settings = "\n".join(f"{name} = {value}" for name, value in one.settings.items()) or "not yours to change"
+        rows.append((f"{one.name} at {one.node}\n{state}{many}", settings, "\n".join(one.log) or "nothing"))
+    headings = ("program", "settings", "log")
+    return Table("The programs, their settings, and their logs.", headings, tuple(rows), (26, 34, 40))
 
 
 def packets(scene: Scene, captured: Sequence[Captured] | None, differs: str = "") -> Drawing:

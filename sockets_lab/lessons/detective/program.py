@@ -26,15 +26,17 @@ def main() -> None:
     """Read the settings, and be what they say."""
     settings = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_input, daemon=True).start()
-    _be_called(settings["name"])
-    _have_descriptors(settings.get("descriptors"))
+    with suppress(OSError):  # its name in the lists of processes; Linux only. Source: proc_pid_comm(5)
+        Path("/proc/self/comm").write_text(settings["name"])
+    if limit := settings.get("descriptors"):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
     say(f"process {_number()}")
     try:
         ROLES[settings["role"]](settings)
-    except OSError as error:
-        say(f"{settings['role']}: {name_of(error)}")
-    except ValueError as error:  # what the course's own code says of an endpoint
-        say(f"{settings['role']}: {error}")
+    except (OSError, ValueError) as error:  # the latter from the course's own code, of an endpoint
+        say(f"{settings['role']}: {name_of(error) if isinstance(error, OSError) else error}")
     os._exit(1)
 
 
@@ -176,24 +178,11 @@ def _end_with_input() -> None:
     os._exit(0)
 
 
-def _be_called(name: str) -> None:
-    """Have a name in the lists of processes. Linux only. Source: proc_pid_comm(5)."""
-    with suppress(OSError):
-        Path("/proc/self/comm").write_text(name)
-
-
 def _number() -> int:
     """Return this process's number as the notebook sees it: a lab's own count of processes begins anew."""
     with suppress(OSError, ValueError):
         return int(os.readlink("/proc/self"))
     return os.getpid()
-
-
-def _have_descriptors(limit: int | None) -> None:
-    if limit:
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
 
 
 if __name__ == "__main__":

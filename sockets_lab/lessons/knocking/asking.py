@@ -7,10 +7,10 @@ from sockets_lab.lab import Lab, Node
 from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.knocking.authorization import SKEW, compose, new_key
 from sockets_lab.lessons.knocking.door import key_daemon
+from sockets_lab.lessons.knocking.gate import place_of
 from sockets_lab.lessons.knocking.knock_listener import overheard, replay
 from sockets_lab.lessons.knocking.knocker import Visit
-from sockets_lab.lessons.knocking.knocks import OPENED
-from sockets_lab.lessons.knocking.place import place_of
+from sockets_lab.lessons.knocking.locks import OPENED
 from sockets_lab.lessons.knocking.runs import LONG, all_tried, ends_of
 from sockets_lab.model import Endpoint
 

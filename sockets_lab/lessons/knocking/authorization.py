@@ -13,7 +13,6 @@ import struct
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput
-from sockets_lab.lessons.knocking.knocks import LONGEST
 from sockets_lab.lessons.scanning.scan_options import checked_seconds
 from sockets_lab.model import Endpoint, checked_port
 
@@ -23,6 +22,7 @@ NONCE, TAG = 16, 32  # bytes; the tag is HMAC-SHA256 over all fields
 SIZE = FIELDS.size + TAG
 LEAST_KEY = 32  # bytes: a shorter key than the hash's own length weakens it. Source: RFC 2104 section 3
 LAST = 10.0**12  # seconds since 1970, far from now and within the field
+LONGEST = 1e9  # seconds
 SKEW = 10.0  # seconds by which clocks may differ, and for which a datagram may be under way
 
 ACCEPTED = "accepted"

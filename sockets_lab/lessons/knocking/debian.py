@@ -12,8 +12,7 @@ from sockets_lab.errors import Refused
 from sockets_lab.kernel.connecting import until
 from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.launching import end
-from sockets_lab.lessons.knocking.knocks import Knock, sequence_of
-from sockets_lab.lessons.knocking.locks import WINDOW
+from sockets_lab.lessons.knocking.locks import WINDOW, Knock, sequence_of
 from sockets_lab.model import Closing
 from sockets_lab.netns.cables import INTERFACE
 

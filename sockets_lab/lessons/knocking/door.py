@@ -10,13 +10,12 @@ from typing import Self
 
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel.connecting import ready
+from sockets_lab.lessons.knocking import locks
 from sockets_lab.lessons.knocking.authorization import Verifier
-from sockets_lab.lessons.knocking.gate import UserspaceGate
+from sockets_lab.lessons.knocking.gate import Place, UserspaceGate
 from sockets_lab.lessons.knocking.kernel_gates import gate_at
 from sockets_lab.lessons.knocking.knock_listener import CableEar, SocketEar, ear_at
-from sockets_lab.lessons.knocking.knocks import OPENED, SHUT, TCP, UDP, Event, Knock
-from sockets_lab.lessons.knocking.locks import OPEN_FOR, REQUEST_PORT, WINDOW, KeyLock, Lock
-from sockets_lab.lessons.knocking.place import Place
+from sockets_lab.lessons.knocking.locks import OPEN_FOR, WINDOW, Event, KeyLock, Knock, Lock
 from sockets_lab.model import Endpoint
 
 SEQUENCE = "7000:udp 8000:tcp 9000:tcp"
@@ -61,7 +60,7 @@ class Daemon:
         ready((*self.ear.sockets, *self.gate.sockets), selectors.EVENT_READ, wait)
         found: list[Event] = []
         for heard in self.ear.hear():
-            if (heard.knock.protocol, heard.knock.port) == (TCP, self.door.port):
+            if (heard.knock.protocol, heard.knock.port) == (locks.TCP, self.door.port):
                 continue  # who tries the door does not knock: a client that tries again would spoil his own knocks
             found += self._follow(self.lock.openings.expire(heard.time))
             event = self.lock.hear(heard)
@@ -97,9 +96,9 @@ class Daemon:
         done = []
         for event in events:
             answer = None
-            if event.what == OPENED:
+            if event.what == locks.OPENED:
                 answer = attempt(self.gate.open_for, event.source, self.door.port)
-            elif event.what == SHUT:
+            elif event.what == locks.SHUT:
                 answer = attempt(self.gate.shut, event.source)
             if isinstance(answer, Refused):
                 event = replace(event, refused=answer)
@@ -156,7 +155,7 @@ def key_daemon(place: Place, key: bytes, port: int = PORT, open_for: float = OPE
 
     Raises: BadInput; OSError.
     """
-    verifier, at = Verifier(key), Knock(REQUEST_PORT, UDP)
+    verifier, at = Verifier(key), Knock(locks.REQUEST_PORT, locks.UDP)
     return _put_up(place, (at,), port, gate_at, lambda heard, door: KeyLock(verifier, door, heard[0].port, open_for))
 
 

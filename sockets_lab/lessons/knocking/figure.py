@@ -8,7 +8,7 @@ from sockets_lab.figures.tables import Table
 from sockets_lab.lab import Node
 from sockets_lab.lab.firewall import Ruleset
 from sockets_lab.lessons.knocking import Cure, Event, Opening, Replays, Try, View, spelled
-from sockets_lab.lessons.knocking.knocks import LATE, OPENED, REFUSED, SHUT, STEP, WRONG
+from sockets_lab.lessons.knocking.locks import LATE, OPENED, REFUSED, SHUT, STEP, WRONG
 
 WIDTH, LEFT = 760, 132  # pixels: the picture; where the first event stands
 COLUMN, BOX = 70, 66  # from one event to the next; an event's box

@@ -14,8 +14,7 @@ from dataclasses import replace
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lab.firewall import Rule, Ruleset, incoming
-from sockets_lab.lessons.knocking.gate import UserspaceGate
-from sockets_lab.lessons.knocking.place import Place
+from sockets_lab.lessons.knocking.gate import Place, UserspaceGate
 from sockets_lab.lessons.packets.bpf_filter import EQUAL, RETURN, attach
 
 WORD = 0x20  # load 32 bits

@@ -16,9 +16,9 @@ from sockets_lab.headers import Ethernet, IPv4, corrected, dissect
 from sockets_lab.headers.brief import ACK, SYN, brief
 from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.capture import Capture, Captured
-from sockets_lab.lessons.knocking import knocks
-from sockets_lab.lessons.knocking.knocks import Heard, Knock
-from sockets_lab.lessons.knocking.place import RING, Place
+from sockets_lab.lessons.knocking import locks
+from sockets_lab.lessons.knocking.gate import RING, Place
+from sockets_lab.lessons.knocking.locks import Heard, Knock
 from sockets_lab.lessons.packets.sending import card, send
 from sockets_lab.model import PROTOCOLS
 
@@ -36,9 +36,9 @@ def knock_in(one: Captured, address: str) -> Heard | None:
     if packet is None or packet.destination != address or not packet.destination_port:
         return None
     if packet.protocol == "udp":
-        return Heard(one.time, packet.source, Knock(packet.destination_port, knocks.UDP), packet.payload)
+        return Heard(one.time, packet.source, Knock(packet.destination_port, locks.UDP), packet.payload)
     if packet.flags & (SYN | ACK) == SYN:
-        return Heard(one.time, packet.source, Knock(packet.destination_port, knocks.TCP))
+        return Heard(one.time, packet.source, Knock(packet.destination_port, locks.TCP))
     return None
 
 
@@ -79,7 +79,7 @@ class SocketEar:
             selector = held.enter_context(selectors.DefaultSelector())
             for one in dict.fromkeys(wanted := tuple(sequence)):
                 sock = held.enter_context(place.bound(PROTOCOLS[one.protocol].type, one.port))
-                if one.protocol == knocks.TCP:
+                if one.protocol == locks.TCP:
                     sock.listen()
                 opened.append(sock)
                 chosen[one] = Knock(sock.getsockname()[1], one.protocol)
@@ -101,7 +101,7 @@ class SocketEar:
         return tuple(found)
 
     def _take(self, sock: socket.socket, knock: Knock) -> Heard:
-        if knock.protocol == knocks.UDP:
+        if knock.protocol == locks.UDP:
             payload, sender = sock.recvfrom(65536)
             return Heard(self._clock(), sender[0], knock, payload)
         connection, sender = sock.accept()

@@ -13,9 +13,10 @@ from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt, refusal
 from sockets_lab.kernel.connecting import UNDER_WAY, WAIT, ready, start_connect
 from sockets_lab.kernel.linger import reset_on_close
-from sockets_lab.lessons.knocking import knocks
+from sockets_lab.lessons.knocking import locks
+from sockets_lab.lessons.knocking.authorization import LONGEST
 from sockets_lab.lessons.knocking.gate import ROOM
-from sockets_lab.lessons.knocking.knocks import LONGEST, Knock, sequence_of
+from sockets_lab.lessons.knocking.locks import Knock, sequence_of
 from sockets_lab.lessons.scanning.scan_options import checked_seconds
 from sockets_lab.model import PROTOCOLS, Endpoint
 
@@ -80,7 +81,7 @@ def knock(
 
 def _knock_once(one: Knock, target: Endpoint, origin: Endpoint | None, until: float) -> str:
     """Send one knock, and listen for an answer until then. Raises: OSError."""
-    is_tcp = one.protocol == knocks.TCP
+    is_tcp = one.protocol == locks.TCP
     with socket.socket(target.family, PROTOCOLS[one.protocol].type) as sock:
         sock.setblocking(False)
         if origin:

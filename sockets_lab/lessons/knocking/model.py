@@ -13,12 +13,11 @@ from sockets_lab.lab.capture import Captured
 from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.knocking.authorization import compose, new_key
 from sockets_lab.lessons.knocking.door import SEQUENCE, Daemon, key_daemon, knock_daemon
+from sockets_lab.lessons.knocking.gate import place_of
 from sockets_lab.lessons.knocking.kernel_gates import FirewallGate, spelled
 from sockets_lab.lessons.knocking.knock_listener import knock_in, overheard, replay
 from sockets_lab.lessons.knocking.knocker import Sent, Visit
-from sockets_lab.lessons.knocking.knocks import TCP, Event, Knock
-from sockets_lab.lessons.knocking.locks import KeyLock, Lock
-from sockets_lab.lessons.knocking.place import place_of
+from sockets_lab.lessons.knocking.locks import TCP, Event, KeyLock, Knock, Lock
 from sockets_lab.lessons.knocking.runs import three_nodes, tried
 from sockets_lab.model import Closing, Endpoint
 

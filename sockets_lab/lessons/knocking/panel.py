@@ -11,7 +11,7 @@ from sockets_lab.lab import NodeError
 from sockets_lab.lessons.knocking import Event, Knock, KnockModel, Lock, View
 from sockets_lab.lessons.knocking import figure as figures
 from sockets_lab.lessons.knocking.door import SEQUENCE
-from sockets_lab.lessons.knocking.knocks import OPENED, TCP, UDP, sequence_of
+from sockets_lab.lessons.knocking.locks import OPENED, TCP, UDP, sequence_of
 from sockets_lab.panels.fields import choice, field, row, toggles
 from sockets_lab.panels.panel import Panel
 

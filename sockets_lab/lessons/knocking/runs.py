@@ -14,11 +14,11 @@ from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.knocking.door import PATIENCE, SEQUENCE, Daemon, MakeGate, knock_daemon
+from sockets_lab.lessons.knocking.gate import place_of
 from sockets_lab.lessons.knocking.kernel_gates import gate_at
 from sockets_lab.lessons.knocking.knock_listener import SocketEar, overheard, replay
 from sockets_lab.lessons.knocking.knocker import PACE, Sent, Visit
-from sockets_lab.lessons.knocking.knocks import OPENED, SHUT, Event, Knock, sequence_of
-from sockets_lab.lessons.knocking.place import place_of
+from sockets_lab.lessons.knocking.locks import OPENED, SHUT, Event, Knock, sequence_of
 
 SHORT = 2.0  # seconds that the door stays open where the reader waits for it to shut
 LONG = 300.0  # seconds: it stays open for the whole experiment

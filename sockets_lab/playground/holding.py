@@ -27,7 +27,7 @@ class Table:
         self.chosen: str | None = None
         self.lock = threading.RLock()
         self.names = naming.Names(self.places, self.seats)
-        self._last, self._facts = View(), dict[str, tuple]()
+        self.seen, self._facts = View(), dict[str, tuple]()  # the last look, and what was told of it
         self._near: list[Pair] = []
         self._near_to: tuple = ()  # for which socket, among which, that was found
         self._written = ""  # the script of what was closed
@@ -49,16 +49,12 @@ class Table:
                 self.chosen = chosen
             if changed := self._changed():
                 self.log.append(Line("", changes=changed))
-            return self._last
-
-    @property
-    def seen(self) -> View:
-        return self._last
+            return self.seen
 
     def again(self) -> bool:
         """Look, and tell whether anything is different from the last look."""
         with self.lock:
-            before = self._last
+            before = self.seen
             return self.view() != before
 
     def wait(self, name: str, state: str, seconds: float = 2.0) -> str:
@@ -95,7 +91,7 @@ class Table:
             self.seats.clear()
             self.left.clear()
             self.names.forget()
-            self.log, self.chosen, self._last, self._facts = [], None, View(), {}
+            self.log, self.chosen, self.seen, self._facts = [], None, View(), {}
             return held
 
     def _seat(self, name: str) -> Seat:
@@ -141,9 +137,9 @@ class Table:
             # A connect that was on its way may have got its name meanwhile.
             renamed = any([half.look() for pair in self._near for half in pair if half])  # noqa: C419
         try:
-            self._last = read(self._near, self.seats, self.chosen, self.places.at)
+            self.seen = read(self._near, self.seats, self.chosen, self.places.at)
         except OSError:  # there is no descriptor left to ask with: what was seen last still stands
             return ()
-        for name in (*self._last.gone, *list(self.left)[:-REMEMBERED]):
+        for name in (*self.seen.gone, *list(self.left)[:-REMEMBERED]):
             self.left.pop(name, None)
-        return changes(self._facts, self._last)
+        return changes(self._facts, self.seen)

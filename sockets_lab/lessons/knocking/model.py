@@ -32,12 +32,11 @@ MOST_REPLAYED = 32  # knocks: as many as a sequence may have
 class View:
     """A door at one moment.
 
-    signed: whether a request opens it, instead of a sequence. about: the gate's own words. right: by name of a node,
-    how many knocks of the sequence it has right. opened_for: names. rules: of the gate, as the kernel holds them; None
-    where no firewall keeps it. failed: what ended the daemon, or "".
+    sequence: empty where a request opens it. about: the gate's own words. right: by name of a node, how many knocks of
+    the sequence it has right. opened_for: names. rules: of the gate, as the kernel holds them; None where no firewall
+    keeps it. failed: what ended the daemon, or "".
     """
 
-    signed: bool
     sequence: tuple[Knock, ...]
     door: Endpoint
     about: str
@@ -127,8 +126,8 @@ class KnockModel(Closing):
         opened = tuple(one.name for one in self.lab.nodes if lock.openings.is_open(one.address, now))
         rules = spelled(firewall.held(door)) if isinstance(self.daemon.gate, FirewallGate) else None
         failed = "" if self.daemon.failed is None else str(self.daemon.failed)
-        return View(self.signed, sequence, self.daemon.door, self.daemon.gate.about, self.daemon.events, right, opened,
-                    rules, failed)  # fmt: skip
+        about, events = self.daemon.gate.about, self.daemon.events
+        return View(sequence, self.daemon.door, about, events, right, opened, rules, failed)
 
     def _overheard(self) -> list[Captured]:
         """What A knocked with so far, and C overheard on the cable; to try the door is no knock."""

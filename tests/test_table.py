@@ -324,6 +324,16 @@ def test_bound_and_not_listening():
 
 
 @pytest.mark.usefixtures("each_source")
+def test_rows_at_a_port_are_of_that_port_only(each_source):
+    """Linux lists sockets that are bound and do nothing yet, whichever port it was asked for."""
+    with socket.socket() as idle, socket.create_server(("127.0.0.1", 0)) as listener:
+        idle.bind(("127.0.0.1", 0))
+        for sock in (idle, listener):
+            here = Endpoint.of(sock.getsockname())
+            assert {row.local for row in table.at_port(here.port)} == {
+                row.local for row in table.snapshot("tcp") if row.local.port == here.port}  # fmt: skip
+
+
 def test_states_and_protocols_are_kept_apart(zoo):
     mine = {names_of(sock): state for sock, state in zoo.values()}
     for states in ("LISTEN", ["ESTABLISHED", "CONNECTED"], ("UNCONNECTED",)):

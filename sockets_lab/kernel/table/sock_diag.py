@@ -78,10 +78,17 @@ def dump(protocol: str, family: int | None = None, states: frozenset[str] | None
     ports = port.to_bytes(2, "big") + remote_port.to_bytes(2, "big")
     with nullcontext(through) if through else opened() as kernel:
         if family is None and protocol == "tcp":
-            return _both(kernel, states, ports)
-        families = FAMILIES if family is None else (family,)
-        parts = (part for each in families for part in _parts(kernel, protocol, each, states, ports))
-        return [message for part in parts for message in part]
+            found = _both(kernel, states, ports)
+        else:
+            families = FAMILIES if family is None else (family,)
+            parts = (part for each in families for part in _parts(kernel, protocol, each, states, ports))
+            found = [message for part in parts for message in part]
+    if not (port or remote_port):
+        return found
+    # Asked for one port, Linux also lists the bound sockets of all others that do nothing yet
+    return [
+        one for one in found if (not port or one[4:6] == ports[:2]) and (not remote_port or one[6:8] == ports[2:])
+    ]
 
 
 def _both(kernel: socket.socket, states: frozenset[str] | None, ports: bytes) -> list[bytes]:

@@ -213,8 +213,8 @@ def test_a_plain_ipv4_client_reaches_a_dual_stack_socket_and_only_that(v6only, p
         if not v6only:
             own = binding.reach(sock, LOOPBACK)
             assert own.seen_as.address == "::ffff:127.0.0.1"
-            assert binding.is_mapped(own.seen_as)
-            assert binding.unmapped(own.seen_as) == own.client
+            assert own.mapped
+            assert own.seen_as.unmapped == own.client
 
 
 @IPV6

@@ -95,6 +95,14 @@ def test_the_first_picture_is_a_listener_with_knocks(hand):
     assert "reached" in hand.panel.picture.alt
 
 
+def test_each_click_draws_one_picture(hand, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(hand.panel, "draw", drawn.append)
+    for number, label in enumerate(("Bind", "Listen", "Bind again", "Knock", "Close"), 1):
+        hand.click(label)
+        assert len(drawn) == number, label
+
+
 def test_bind_gives_the_name_that_the_controls_ask_for(hand):
     hand.panel.protocol.value = "UDP"
     hand.choose("wildcard: all of IPv4")

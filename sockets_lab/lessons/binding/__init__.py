@@ -1,16 +1,18 @@
 """Binding: how a socket gets its name, who may give it which, and which address leads to it."""
 
-from sockets_lab.lessons.binding.addresses import PLACES, Place, own_addresses, places, try_places
 from sockets_lab.lessons.binding.naming import BINDING_CALLS, Conversation, bind_by, conversation
 from sockets_lab.lessons.binding.reaching import (
     DESTINATIONS,
+    PLACES,
     Audience,
+    Place,
     Reach,
     audience,
-    is_mapped,
+    own_addresses,
+    places,
     reach,
     reachability,
-    unmapped,
+    try_places,
 )
 from sockets_lab.lessons.binding.trials import (
     ANY_PORT,
@@ -19,6 +21,7 @@ from sockets_lab.lessons.binding.trials import (
     Names,
     bind_twice,
     bound,
+    call_again,
     low_port,
     names,
     try_bind,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.tables import Table
-from sockets_lab.lessons.binding import Audience, BindTrial, Conversation, LowPort, Names, Place, Reach, is_mapped
+from sockets_lab.lessons.binding import Audience, BindTrial, Conversation, LowPort, Names, Place, Reach
 from sockets_lab.model import Endpoint
 
 WIDTH = 760
@@ -42,7 +42,7 @@ def reach_matrix(audiences: Sequence[Audience]) -> Drawing:
 def _cell(reach: Reach) -> tuple[str, ...]:
     if reach.seen_as is None:
         return (reach.refused.name if reach.refused else "another socket",)
-    return ("reached", reach.seen_as.address) if is_mapped(reach.seen_as) else ("reached",)
+    return ("reached", reach.seen_as.address) if reach.mapped else ("reached",)
 
 
 def _said(audience: Audience) -> str:
@@ -93,7 +93,7 @@ def _socket_lines(trial: BindTrial) -> tuple[str, ...]:
 def _knock(drawing: Drawing, y: float, to_y: float, reach: Reach) -> None:
     center = y + BOX / 2
     role = "connection" if reach.reached else "refused"
-    seen = [f"as {reach.seen_as.address}"] if reach.seen_as and is_mapped(reach.seen_as) else []
+    seen = [f"as {reach.seen_as.address}"] if reach.seen_as and reach.mapped else []
     drawing.box(10, y, 220, BOX, role, str(reach.destination), *seen, dashed=not reach.reached)
     if reach.reached:
         drawing.line(230, center, 413, to_y, role, arrow=True)

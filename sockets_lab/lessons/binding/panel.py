@@ -1,14 +1,14 @@
 """The panel of lesson 02: choose protocol, address and port, bind, and knock at what was bound."""
 
 import socket
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 
 import ipywidgets as widgets
 
 from sockets_lab import guard
-from sockets_lab.errors import BadInput, Refused, attempt
-from sockets_lab.kernel import table
+from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lessons import binding
 from sockets_lab.lessons.binding.figure import bound_socket
 from sockets_lab.model import Endpoint
@@ -21,8 +21,7 @@ WAIT = 0.2  # seconds that a knock may take; Linux needs microseconds
 def make() -> "BindingPanel":
     """Make the panel, with a listener on 127.0.0.1 at which three clients have knocked."""
     panel = BindingPanel()
-    panel.bind()
-    panel.listen()
+    panel.bind(listening=True)
     panel.knock()
     return panel
 
@@ -65,12 +64,15 @@ class BindingPanel(Panel):
         self.address.value = self.kind.value.address
         self.v6only.value = bool(self.kind.value.v6only)
 
-    def bind(self) -> None:
-        self.release()
-        asked = Endpoint(self.address.value, self.port.value)
-        v6only = self.v6only.value if asked.address == "::" else None
-        self.sock, self.trial = self.held.enter_context(binding.bound(asked, self.protocol.value.lower(), v6only))
-        self.draw(bound_socket(self.trial))
+    def bind(self, listening: bool = False) -> None:
+        self.let_socket_go()
+        try:
+            asked = Endpoint(self.address.value, self.port.value)
+            v6only = self.v6only.value if asked.address == "::" else None
+            bound = binding.bound(asked, self.protocol.value.lower(), v6only, listening)
+            self.sock, self.trial = self.held.enter_context(bound)
+        finally:
+            self.draw(bound_socket(self.trial, (), self.listening()))
         if self.trial.refused:
             self.say(f"`{self.trial.call}` was refused. {self.trial.refused}.", trouble=True)
         elif asked.port == 0:
@@ -79,14 +81,16 @@ class BindingPanel(Panel):
             self.say(f"`bind({asked.sockaddr})` was granted.")
 
     def listen(self) -> None:
-        self.opened().listen()
-        self.redraw()
-        self.say("It listens: now clients can connect.")
+        refused = self.call("listen", self.opened().listen)
+        if refused:
+            self.say(f"Refused. {refused}.", trouble=True)
+        else:
+            self.say("It listens: now clients can connect.")
 
     def knock(self) -> None:
         sock = self.opened()
         reaches = [binding.reach(sock, address, WAIT) for address in self.worth_a_knock(sock)]
-        self.redraw(reaches)
+        self.draw(bound_socket(self.trial, reaches, self.listening()))
         reached = sum(reach.reached for reach in reaches)
         self.say(f"{reached} of {len(reaches)} knocks came to this socket. {self.reason(sock, reached)}")
 
@@ -115,10 +119,9 @@ class BindingPanel(Panel):
 
     def bind_again(self) -> None:
         sock = self.opened()
-        answer = attempt(sock.bind, (sock.getsockname()[0], 0))
-        self.redraw()
-        if isinstance(answer, Refused):
-            self.say(f"A second `bind` was refused. {answer}.", trouble=True)
+        refused = self.call("second bind", lambda: sock.bind((sock.getsockname()[0], 0)))
+        if refused:
+            self.say(f"A second `bind` was refused. {refused}.", trouble=True)
         else:
             self.say("This system gave it another name.")
 
@@ -132,15 +135,21 @@ class BindingPanel(Panel):
             raise BadInput("No socket is bound: click Bind first.")
         return self.sock
 
-    def redraw(self, reaches: list[binding.Reach] | None = None) -> None:
-        """Read the socket's row anew and draw."""
+    def call(self, name: str, make: Callable[[], object]) -> Refused | None:
+        """Make one more call on the socket, and draw it: what is refused leaves it as it was."""
         assert self.trial
-        self.trial = replace(self.trial, row=table.row_of(self.opened()))
-        self.draw(bound_socket(self.trial, reaches or (), self.listening()))
+        after = binding.call_again(self.opened(), self.trial, name, make)
+        self.trial = replace(after, refused=None)
+        self.draw(bound_socket(self.trial, (), self.listening()))
+        return after.refused
 
-    def release(self) -> bool:
+    def let_socket_go(self) -> bool:
         held = self.sock is not None
         self.held.close()
         self.sock = self.trial = None
+        return held
+
+    def release(self) -> bool:
+        held = self.let_socket_go()
         self.draw(bound_socket(None))
         return held

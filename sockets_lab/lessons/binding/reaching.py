@@ -1,4 +1,4 @@
-"""Which address a client must name to reach a bound socket: knocks on loopback, each one real.
+"""The addresses that a socket can be bound to, and which of them a client must name to reach it: real knocks.
 
 A socket bound to a wildcard address can be reached from outside while it lives. What strangers send is thrown away.
 """
@@ -9,14 +9,63 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+import psutil
+
 from sockets_lab import guard
 from sockets_lab.errors import Refused, refusal
-from sockets_lab.lessons.binding.addresses import PLACES, Place
 from sockets_lab.lessons.binding.trials import DEADLINE, BindTrial, bound, try_bind
 from sockets_lab.model import Endpoint
 
 DESTINATIONS = ("127.0.0.1", "127.0.0.2", "::1")
-MAPPED = "::ffff:"  # an IPv4 address, as an IPv6 socket shows it. Source: RFC 4291 section 2.5.5.2
+
+
+@dataclass(frozen=True)
+class Place:
+    """An address to bind to, and what kind it is on this machine. v6only: IPV6_V6ONLY; None = the system's default."""
+
+    address: str
+    kind: str
+    v6only: bool | None = None
+
+
+PLACES = (
+    Place("127.0.0.1", "loopback"),
+    Place("127.0.0.2", "another loopback address"),
+    Place("0.0.0.0", "wildcard: all of IPv4"),
+    Place("::1", "IPv6 loopback"),
+    Place("::", "wildcard: all of IPv6", v6only=True),
+    Place("::", "wildcard, dual stack: both", v6only=False),
+)
+MOST_OWN = 4  # a machine with containers may have dozens
+# Set aside for documents, so that no machine should have them. Source: RFC 5737 section 3, RFC 3849 section 2.
+DOCUMENTATION = ("203.0.113.77", "198.51.100.77", "192.0.2.77", "2001:db8::77")
+
+
+def places(with_own: bool = True) -> tuple[Place, ...]:
+    """List what can be asked for: PLACES, this machine's own addresses (at most four), and two of another machine.
+
+    Whether the kernel grants each is for `try_bind` to find out. Args: with_own: False leaves out this machine's own.
+    """
+    own = own_addresses()
+    remote = [address for address in DOCUMENTATION if address not in own]
+    return (
+        *PLACES,
+        *(Place(address, "an address of this machine") for address in own[: MOST_OWN * with_own]),
+        *(Place(address, "an address of another machine") for address in (remote[0], remote[-1])),
+    )
+
+
+def try_places(tried: Iterable[Place], protocol: str = "tcp") -> tuple[tuple[Place, BindTrial], ...]:
+    """Bind one new socket to each place, on a port that the kernel chooses: each place with its trial."""
+    return tuple((place, try_bind(Endpoint(place.address, 0), protocol, place.v6only)) for place in tried)
+
+
+def own_addresses() -> tuple[str, ...]:
+    """List the addresses under which others may reach this machine, and which can be bound here: perhaps none."""
+    found = [entry.address for entries in psutil.net_if_addrs().values() for entry in entries
+             if entry.family in (socket.AF_INET, socket.AF_INET6) and "%" not in entry.address]  # fmt: skip
+    beyond = [address for address in dict.fromkeys(found) if not address.startswith("127.") and address != "::1"]
+    return tuple(address for address in beyond if try_bind(Endpoint(address, 0)).refused is None)
 
 
 @dataclass(frozen=True)
@@ -36,6 +85,11 @@ class Reach:
     @property
     def reached(self) -> bool:
         return self.seen_as is not None
+
+    @property
+    def mapped(self) -> bool:
+        """Whether an IPv6 socket was told the client's IPv4 address, as ::ffff:1.2.3.4."""
+        return self.seen_as is not None and self.seen_as != self.seen_as.unmapped
 
 
 @dataclass(frozen=True)
@@ -85,7 +139,7 @@ def _heard(sock: socket.socket, client: socket.socket, deadline: float) -> Endpo
             ready = [key.fileobj for key, _ in watch.select(left)]
             if sock in ready:
                 peer = _next_peer(sock)
-                if unmapped(peer) == own_name:
+                if peer.unmapped == own_name:
                     return peer
             elif client in ready:
                 client.recv(1)  # raises ECONNREFUSED where nobody is; anything else is another socket's answer
@@ -99,15 +153,6 @@ def _next_peer(sock: socket.socket) -> Endpoint:
     connection, peer = sock.accept()
     connection.close()
     return Endpoint.of(peer)
-
-
-def unmapped(endpoint: Endpoint) -> Endpoint:
-    """Return the IPv4 endpoint that a dual-stack socket shows as ::ffff:1.2.3.4; any other as it is."""
-    return Endpoint(endpoint.address.removeprefix(MAPPED), endpoint.port) if is_mapped(endpoint) else endpoint
-
-
-def is_mapped(endpoint: Endpoint) -> bool:
-    return endpoint.address.startswith(MAPPED) and "." in endpoint.address
 
 
 def audience(

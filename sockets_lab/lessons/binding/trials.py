@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.kernel import machine, table
@@ -109,9 +110,21 @@ def bound(
             refused = refusal(error)
         if sock is not None:
             steps.append(names(sock, "socket", call))
-        row = attempt(table.row_of, sock) if sock is not None and refused is None else None
-        row = None if isinstance(row, Refused) else row  # no descriptor left to ask the kernel with
+        row = None if sock is None or refused else _row(sock)
         yield None if refused else sock, BindTrial(protocol, asked, in_force, tuple(steps), call, refused, row)
+
+
+def _row(sock: socket.socket) -> SocketRow | None:
+    row = attempt(table.row_of, sock)
+    return None if isinstance(row, Refused) else row  # no descriptor left to ask the kernel with
+
+
+def call_again(sock: socket.socket, trial: BindTrial, call: str, make: Callable[[], object]) -> BindTrial:
+    """Make one more call on a bound socket: its trial, with names, answer and row as they are then."""
+    answer = attempt(make)
+    refused = answer if isinstance(answer, Refused) else None
+    steps = (*trial.names, names(sock, "socket", call))
+    return replace(trial, names=steps, call=call, refused=refused, row=_row(sock))
 
 
 def resolved(endpoint: Endpoint) -> tuple:
@@ -137,9 +150,7 @@ def bind_twice(first: Endpoint = ANY_PORT, second: Endpoint = ANY_PORT, protocol
     with bound(first, protocol) as (sock, trial):
         if sock is None:
             return trial
-        refused = attempt(sock.bind, sockaddr)
-        steps = (*trial.names, names(sock, "socket", "second bind"))
-        return replace(trial, asked=second, names=steps, call="second bind", refused=refused)
+        return call_again(sock, replace(trial, asked=second), "second bind", partial(sock.bind, sockaddr))
 
 
 def low_port(protocol: str = "tcp") -> LowPort:

@@ -19,7 +19,7 @@ def saved(figure: "Figure") -> bytes:
     """Encode a figure as PNG, in a palette of 64 colors where no pixel looks different with them."""
     drawn, encoded = BytesIO(), BytesIO()
     figure.savefig(drawn, format="rgba")
-    size = int(figure.bbox.width), int(figure.bbox.height)
+    size = round(figure.bbox.width), round(figure.bbox.height)
     image = Image.frombytes("RGBA", size, drawn.getvalue()).convert("RGB")
     (_in_few_colors(image) or image).save(encoded, "PNG")
     return encoded.getvalue()

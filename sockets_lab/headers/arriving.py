@@ -9,10 +9,10 @@ section 8.1, RFC 6275 sections 6.3 and 6.4.
 from collections.abc import Sequence
 
 from sockets_lab.headers.extensions import DestinationOptions, Routing
+from sockets_lab.headers.fields import IPV4, IPV6
 from sockets_lab.headers.header import Header
 from sockets_lab.headers.ip import IPv4, IPv6
 from sockets_lab.headers.options import read_options
-from sockets_lab.headers.spellings import IPV4, IPV6
 
 LOOSE, STRICT = 131, 137  # IPv4 options with a source route
 HOME_ADDRESS = 201  # IPv6 destination option

@@ -9,10 +9,10 @@ import struct
 from typing import NamedTuple
 
 from sockets_lab.headers.checksums import ONES, checks
-from sockets_lab.headers.dissecting import dissect
+from sockets_lab.headers.fields import IPV4
 from sockets_lab.headers.header import NotAPacket
 from sockets_lab.headers.ip import IPv4
-from sockets_lab.headers.spellings import IPV4
+from sockets_lab.headers.packet import dissect
 from sockets_lab.headers.transport import TCP, UDP
 
 FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")  # from the last bit on: RFC 9293 section 3.1

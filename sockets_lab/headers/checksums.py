@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput
 from sockets_lab.headers.arriving import arriving
+from sockets_lab.headers.fields import IPV4, IPV6
 from sockets_lab.headers.header import Header
 from sockets_lab.headers.ip import IPv4, IPv6
 from sockets_lab.headers.packet import Packet
-from sockets_lab.headers.spellings import IPV4, IPV6
 from sockets_lab.headers.transport import TCP, UDP, ICMPv4, ICMPv6
 
 PROTOCOLS: dict[type[Header], int] = {TCP: 6, UDP: 17, ICMPv6: 58}  # those that cover a pseudo header

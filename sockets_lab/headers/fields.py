@@ -5,13 +5,18 @@ and so is what a picture shows. Bits are counted as the RFCs draw them: bit 0 co
 is its first, and numbers of several bytes travel with their largest byte first ("network byte order").
 """
 
+import re
+import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache, partial
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 from sockets_lab.errors import BadInput
 
+SIX_PAIRS = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 NUMBERS = {8: "B", 16: "H", 32: "I"}  # bits of a number, and struct's letter for it
 
 
@@ -22,6 +27,21 @@ class Spelling:
     read: Callable[[bytes], str]
     write: Callable[[str], bytes]
     example: str
+
+
+def _mac_to_bytes(text: str) -> bytes:
+    if not SIX_PAIRS.fullmatch(text):
+        raise ValueError(text)
+    return bytes.fromhex(text.replace(":", ""))
+
+
+quick = lru_cache(maxsize=4096)  # a capture shows the same few addresses again and again
+
+MAC = Spelling(quick(methodcaller("hex", ":")), quick(_mac_to_bytes), "02:00:00:00:00:0a, six bytes in hexadecimal")
+IPV4 = Spelling(quick(socket.inet_ntoa), quick(partial(socket.inet_pton, socket.AF_INET)), "10.20.30.40")
+IPV6 = Spelling(
+    quick(partial(socket.inet_ntop, socket.AF_INET6)), quick(partial(socket.inet_pton, socket.AF_INET6)), "::1"
+)
 
 
 @dataclass(frozen=True)

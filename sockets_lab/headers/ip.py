@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
+from sockets_lab.headers.fields import IPV4, IPV6
 from sockets_lab.headers.header import Header, bits, laid_out, rest
 from sockets_lab.headers.options import options_fault
-from sockets_lab.headers.spellings import IPV4, IPV6
 from sockets_lab.headers.transport import TCP, UDP, ICMPv4, ICMPv6
 
 V4, V6 = "RFC 791 section 3.1", "RFC 8200 section 3"

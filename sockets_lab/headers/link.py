@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Self
 
+from sockets_lab.headers.fields import IPV4, MAC
 from sockets_lab.headers.header import Header, bits, laid_out
 from sockets_lab.headers.ip import IPv4, IPv6
-from sockets_lab.headers.spellings import IPV4, MAC
 
 FRAME, FORMAT = "IEEE 802.3 clause 3.2", "RFC 826, Packet format"
 NOBODY = "00:00:00:00:00:00"

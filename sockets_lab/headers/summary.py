@@ -7,11 +7,10 @@ so that the bytes of a connection can be counted: 0 is the SYN, 1 the first byte
 import socket
 from dataclasses import dataclass
 
-from sockets_lab.headers.dissecting import dissect
 from sockets_lab.headers.header import NotAPacket
 from sockets_lab.headers.ip import IPv4, IPv6
 from sockets_lab.headers.link import ARP, Ethernet
-from sockets_lab.headers.packet import Packet
+from sockets_lab.headers.packet import Packet, dissect
 from sockets_lab.headers.transport import TCP, UDP, ICMPv4, ICMPv6
 
 FLAGS = ("SYN", "FIN", "RST", "PSH", "URG", "ECE", "CWR", "ACK")  # in the order in which people say them

@@ -1,9 +1,13 @@
-"""Listen, connect and wait without ever blocking: every wait has a deadline. Source: connect(2), select(2)."""
+"""Listen, connect and wait without ever blocking, and end by a reset: every wait has a deadline.
+
+Source: connect(2), select(2).
+"""
 
 import errno
 import os
 import selectors
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,6 +17,7 @@ from sockets_lab.errors import Refused, attempt
 from sockets_lab.model import Endpoint, whole_number
 
 WAIT = 0.5  # seconds; on loopback an answer comes at once, so this is only waited for in vain
+NO_LINGER = struct.pack("HH" if os.name == "nt" else "ii", 1, 0)  # struct linger: it is on, and zero seconds
 UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)  # what a connect that does not block may answer
 
 
@@ -83,3 +88,11 @@ def woken_by(
     answer = attempt(call)
     asleep = [sock for sock in socks if sock.fileno() not in before]
     return answer, before, () if isinstance(answer, Refused) else ready(asleep, selectors.EVENT_READ, wait)
+
+
+def reset_on_close(sock: socket.socket) -> None:
+    """Let `close` throw the connection away, with nothing left in TIME_WAIT; what a listener accepts inherits this.
+
+    Raises: OSError, where it has been reset already. Source: socket(7), SO_LINGER.
+    """
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)

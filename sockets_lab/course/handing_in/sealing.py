@@ -1,4 +1,4 @@
-"""The seal: a number made from what a file says and a key, which nobody makes without the key.
+"""A ticket is kept, and seals. A seal is a number made from a file's words and a key: nobody makes it without the key.
 
 Whoever has the key can seal anything. A seal shows that the holder of a ticket made a file and that nobody changed it
 on its way; it cannot show that the holder did not write it by hand. Source: RFC 2104 (HMAC), FIPS 180-4 (SHA-256).
@@ -6,9 +6,13 @@ on its way; it cannot show that the holder did not write it by hand. Source: RFC
 
 import hmac
 import json
+import os
+from pathlib import Path
 from typing import Any
 
-from sockets_lab.kernel.machine import Ticket
+from sockets_lab.errors import BadInput
+from sockets_lab.kernel.machine import Ticket, folder, read_ticket
+from sockets_lab.kernel.machine.learners import FILE
 
 
 def key_of(secret: str, learner: str) -> str:
@@ -36,3 +40,19 @@ def fits(key: str, kind: str, content: dict[str, Any]) -> bool:
 def sealed(own: Ticket | None, kind: str, content: dict[str, Any]) -> dict[str, Any]:
     """Return the content with its seal; with an empty one where there is no ticket."""
     return content | {"seal": seal(own.key, kind, content) if own else ""}
+
+
+def join(text: str) -> tuple[Ticket, Path]:
+    """Keep a ticket in this user's data folder, readable by this user alone. Raises: BadInput, OSError.
+
+    Kernels that run already keep their personal numbers: restart them.
+    """
+    own, place = read_ticket(text), folder()
+    if place is None:
+        raise BadInput("Nothing is kept on disk here: set SOCKETS_LAB_TICKET in the environment to your ticket.")
+    place.mkdir(parents=True, exist_ok=True)
+    path = place / FILE
+    path.unlink(missing_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(f"{own.learner}:{own.key}\n")
+    return own, path

@@ -1,7 +1,16 @@
 """This machine's passport: what it can do, how that was found out, and which lesson depends on it. Read only."""
 
-from sockets_lab.kernel.machine.credentials import Ticket, folder, is_name, read_ticket, ticket
-from sockets_lab.kernel.machine.learners import OWN_GROUPS, home_address, home_group, learner
+from sockets_lab.kernel.machine.learners import (
+    OWN_GROUPS,
+    Ticket,
+    folder,
+    home_address,
+    home_group,
+    is_name,
+    learner,
+    read_ticket,
+    ticket,
+)
 from sockets_lab.kernel.machine.namespaces import try_firewall, try_namespaces
 from sockets_lab.kernel.machine.passport import Ability, passport
 from sockets_lab.kernel.machine.probes import (

@@ -12,8 +12,9 @@ import socket
 from collections.abc import Iterable
 
 from sockets_lab.errors import BadInput
-from sockets_lab.kernel.table import exact, proc_table, psutil_table, sock_diag
+from sockets_lab.kernel.table import proc_table, psutil_table, sock_diag
 from sockets_lab.kernel.table.owners import owners_of
+from sockets_lab.kernel.table.reader import find_exactly, same_connection
 from sockets_lab.model import TCP_STATES, TRANSPORTS, Endpoint, FourTuple, SocketRow, protocol_of
 
 TOLD = (*TRANSPORTS, "mptcp", "udplite", "raw")  # the protocols whose sockets a kernel may list
@@ -100,9 +101,9 @@ def find(four_tuple: FourTuple) -> SocketRow | None:
     there are; where that finds nothing, the rows at this local port are looked through.
     """
     if source() != "netlink":
-        return exact.same(_rows("tcp", None, four_tuple.local.port), four_tuple)
+        return same_connection(_rows("tcp", None, four_tuple.local.port), four_tuple)
     with sock_diag.opened() as kernel:
-        return exact.find(four_tuple, kernel)
+        return find_exactly(four_tuple, kernel)
 
 
 def at_port(port: int, protocol: str = "tcp", states: Iterable[str] | None = None) -> list[SocketRow]:

@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Collection, Iterable
 
-from sockets_lab.kernel.table import exact, proc_table, sock_diag
+from sockets_lab.kernel.table import proc_table, sock_diag
 from sockets_lab.model import TRANSPORTS, Endpoint, FourTuple, SocketRow
 
 HIGH = 240  # the first number to try: above what programs hold, and below the 256 that some limits allow
@@ -22,6 +22,30 @@ def out_of_the_way(number: int) -> int:
         return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, HIGH)
     finally:
         os.close(number)
+
+
+def find_exactly(four_tuple: FourTuple, kernel: socket.socket) -> SocketRow | None:
+    """Ask the Linux kernel one question, through an open socket. Raises: OSError.
+
+    A socket that is bound to a device does not answer to its names alone: where the question finds nothing, all rows
+    with these ports are looked through.
+    """
+    row = sock_diag.get(four_tuple, kernel)
+    if row is not None and _is(row, four_tuple):
+        return row
+    messages = sock_diag.dump("tcp", None, None, four_tuple.local.port, four_tuple.remote.port, kernel)
+    return same_connection((sock_diag.row(message, "tcp", {}) for message in messages), four_tuple)
+
+
+def same_connection(rows: Iterable[SocketRow], four_tuple: FourTuple) -> SocketRow | None:
+    """Return the row of this connection, with IPv4 inside IPv6 or without; the kernel may answer with a listener."""
+    return next((row for row in rows if _is(row, four_tuple)), None)
+
+
+def _is(row: SocketRow, asked: FourTuple) -> bool:
+    if row.local is asked.local and row.remote is asked.remote:
+        return True
+    return row.local.agrees_with(asked.local) and row.remote.agrees_with(asked.remote)
 
 
 class Reader:
@@ -64,7 +88,7 @@ class Reader:
     def find(self, four_tuple: FourTuple) -> SocketRow | None:
         """Find one TCP connection by its exact four-tuple, as `table.find`, in half its time. Raises: OSError."""
         try:
-            return exact.find(four_tuple, self._kernel)
+            return find_exactly(four_tuple, self._kernel)
         except BaseException:
             self._reopen()
             raise

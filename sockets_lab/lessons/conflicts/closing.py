@@ -14,7 +14,7 @@ from itertools import product
 from sockets_lab import guard
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel import table
-from sockets_lab.kernel.linger import reset_on_close
+from sockets_lab.kernel.connecting import reset_on_close
 from sockets_lab.lessons.conflicts.bind_requests import BindRequest, Requester
 from sockets_lab.lessons.conflicts.trials import Trial, in_use, play, settled
 from sockets_lab.model import Endpoint, FourTuple, SocketRow

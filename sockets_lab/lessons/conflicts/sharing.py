@@ -13,7 +13,7 @@ from itertools import takewhile
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import table
-from sockets_lab.kernel.linger import reset_on_close
+from sockets_lab.kernel.connecting import reset_on_close
 from sockets_lab.lessons.conflicts.bind_requests import BindRequest, Requester
 from sockets_lab.lessons.conflicts.subprocess_peer import SecondProgram
 from sockets_lab.lessons.conflicts.trials import CallStep, Trial, play

@@ -5,5 +5,14 @@ one socket, one number may stand for different sockets at different times, and n
 """
 
 from sockets_lab.kernel.descriptors import Entry, entry, lowest_free, rows_behind, since, table
-from sockets_lab.lessons.descriptors.numbers import FullTable, StaleNumber, at_number, fill_table, use_stale_number
-from sockets_lab.lessons.descriptors.sharing import TwoProcesses, number_elsewhere, share_with_child, tcp_pair
+from sockets_lab.lessons.descriptors.numbers import (
+    FullTable,
+    StaleNumber,
+    TwoProcesses,
+    at_number,
+    fill_table,
+    number_elsewhere,
+    share_with_child,
+    tcp_pair,
+    use_stale_number,
+)

@@ -16,8 +16,7 @@ from pathlib import Path
 
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel import machine, table
-from sockets_lab.kernel.connecting import listening
-from sockets_lab.kernel.linger import reset_on_close
+from sockets_lab.kernel.connecting import listening, reset_on_close
 from sockets_lab.lessons.fourtuples.load_roles import AT_ONCE, Host
 from sockets_lab.lessons.fourtuples.load_worker import Member
 from sockets_lab.lessons.fourtuples.port_search import SPARE, more_descriptors

@@ -8,7 +8,7 @@ import socket
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput, Refused
-from sockets_lab.kernel.linger import reset_on_close
+from sockets_lab.kernel.connecting import reset_on_close
 from sockets_lab.lab import Lab, Node, NodeError, firewall
 from sockets_lab.lab.capture import make_socket
 from sockets_lab.lab.firewall import Ruleset

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt, refusal
-from sockets_lab.kernel.connecting import UNDER_WAY, WAIT, ready, start_connect
-from sockets_lab.kernel.linger import reset_on_close
+from sockets_lab.kernel.connecting import UNDER_WAY, WAIT, ready, reset_on_close, start_connect
 from sockets_lab.lessons.knocking import locks
 from sockets_lab.lessons.knocking.authorization import LONGEST
 from sockets_lab.lessons.knocking.gate import ROOM

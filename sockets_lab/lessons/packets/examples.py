@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sockets_lab import guard
 from sockets_lab.headers import TCP, UDP, Ethernet, IPv4, Option, Packet, build, compose, dissect, pack_options
-from sockets_lab.kernel.linger import reset_on_close
+from sockets_lab.kernel.connecting import reset_on_close
 from sockets_lab.lab import Lab, Node, NodeError
 from sockets_lab.lab.capture import Capture, Captured
 from sockets_lab.model import Endpoint, FourTuple

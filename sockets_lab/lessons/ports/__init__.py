@@ -3,7 +3,18 @@
 from sockets_lab.lessons.ports.ephemeral import TEXT_EPHEMERAL, Handout, Measured, hand_out, measure_ephemeral
 from sockets_lab.lessons.ports.portmap import EPHEMERAL, NAMED, OCCUPIED, RANGE, SIDE, WAITING, PortMap, port_map
 from sockets_lab.lessons.ports.probing import Probe, probe
-from sockets_lab.lessons.ports.ranges import DYNAMIC, RANGES, SYSTEM, USER, PortRange, range_of
-from sockets_lab.lessons.ports.services import Service, named_ports, names_known, port_of, service
+from sockets_lab.lessons.ports.services import (
+    DYNAMIC,
+    RANGES,
+    SYSTEM,
+    USER,
+    PortRange,
+    Service,
+    named_ports,
+    names_known,
+    port_of,
+    range_of,
+    service,
+)
 from sockets_lab.lessons.ports.sixteen_bits import NumberTrial, try_number
 from sockets_lab.lessons.ports.text import TEXT_TABLE, NameCheck, TextRow, compare_names, misplaced

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import machine
-from sockets_lab.kernel.linger import reset_on_close
+from sockets_lab.kernel.connecting import reset_on_close
 from sockets_lab.lessons.ports.services import checked_protocol
 from sockets_lab.model import MAX_PORT, PROTOCOLS, TRANSPORTS, Endpoint, whole_number
 

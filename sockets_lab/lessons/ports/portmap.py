@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from sockets_lab.kernel import machine, table
-from sockets_lab.lessons.ports.ranges import RANGES
-from sockets_lab.lessons.ports.services import checked_protocol, named_ports
+from sockets_lab.lessons.ports.services import RANGES, checked_protocol, named_ports
 
 # The bits of one byte of `PortMap.marks`; the lowest two hold the index of the port's range in RANGES.
 RANGE, NAMED, OCCUPIED, WAITING, EPHEMERAL = 3, 4, 8, 16, 32

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import table
-from sockets_lab.lessons.ports.ranges import PortRange, range_of
-from sockets_lab.lessons.ports.services import Service, checked_protocol, service
+from sockets_lab.lessons.ports.services import PortRange, Service, checked_protocol, range_of, service
 from sockets_lab.model import PROTOCOLS, Endpoint, FourTuple, SocketRow, checked_port
 
 DEADLINES = {"tcp": 3.0, "udp": 0.3}  # seconds; a datagram that is swallowed is answered by nothing at all

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from sockets_lab.lessons.ports.ranges import SYSTEM, PortRange, range_of
-from sockets_lab.lessons.ports.services import Service, port_of, service
+from sockets_lab.lessons.ports.services import SYSTEM, PortRange, Service, port_of, range_of, service
 from sockets_lab.model import TRANSPORTS
 
 

@@ -16,7 +16,7 @@ from threading import Event
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
-from sockets_lab.kernel.linger import reset_on_close
+from sockets_lab.kernel.connecting import reset_on_close
 from sockets_lab.lessons.scanning.outcome import Progress, Run, Scan
 from sockets_lab.lessons.scanning.scan_options import ALL, Ports
 from sockets_lab.lessons.scanning.waiting import Waiting

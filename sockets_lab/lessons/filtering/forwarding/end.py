@@ -5,7 +5,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from sockets_lab.kernel.linger import reset_on_close
+from sockets_lab.kernel.connecting import reset_on_close
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 

@@ -30,8 +30,7 @@ class BadInput(ValueError):
 class NoResult(AttributeError):
     """Somebody counted on a result, and it was refused. A notebook shows it without a traceback."""
 
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
+    _render_traceback_ = BadInput._render_traceback_
 
 
 @dataclass(frozen=True)

@@ -312,7 +312,7 @@ def test_it_works_inside_other_magics_and_refuses_words():
 
 
 def test_registering_twice_draws_once():
-    again = "calls.register(); calls.register()\n%load_ext sockets_lab.panels.calls"
+    again = "calls.register(); calls.register()"
     outputs = execute(again, "%%calls\nsocket.socket().close()")
     assert diagram(outputs[1])[0] == "1. socket(AF_INET, SOCK_STREAM, 0) -> socket 1\n2. close(socket 1) -> done"
 

@@ -53,18 +53,8 @@ def test_only_3389_contradicts_the_range_that_it_stands_in() -> None:
     assert [row.port for row in ports.TEXT_TABLE if row.correction] == [53, 443]
 
 
-def test_names_are_compared_for_every_row_and_an_alias_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    names = {"http": ("tcp", 80), "imap": ("tcp", 143), "domain": ("udp", 5353)}  # the last is another port: no match
-
-    def by_name(name: str, protocol: str) -> int:
-        if names.get(name, ("", 0))[0] == protocol:
-            return names[name][1]
-        raise OSError("service/proto not found")
-
-    monkeypatch.setattr(socket, "getservbyname", by_name)
-    checks = ports.compare_names()
-    assert [check.row for check in checks] == list(ports.TEXT_TABLE)
-    assert {check.row.port: check.agrees for check in checks if check.agrees} == {80: ("tcp",), 143: ("tcp",)}
+def test_names_are_compared_for_every_row() -> None:
+    assert [check.row for check in ports.compare_names()] == list(ports.TEXT_TABLE)
 
 
 def test_the_text_is_compared_and_the_map_drawn_without_any_service_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,10 +62,7 @@ def test_the_text_is_compared_and_the_map_drawn_without_any_service_names(monkey
         raise OSError("service/proto not found")
 
     monkeypatch.setattr(socket, "getservbyport", missing)
-    monkeypatch.setattr(socket, "getservbyname", missing)
-    assert {(str(check.tcp), str(check.udp), check.agrees) for check in ports.compare_names()} == {
-        ("unknown", "unknown", ())
-    }
+    assert {(str(check.tcp), str(check.udp)) for check in ports.compare_names()} == {("unknown", "unknown")}
     drawn = ports.port_map("tcp")
     assert drawn.named is None
     assert "service name unknown" in str(drawn)

@@ -35,10 +35,8 @@ def missing(*_: object) -> int:
 def test_names_and_ports_are_those_of_the_list(protocol: str) -> None:
     names = listed(protocol)
     assert services.named_ports(protocol) == frozenset(names)
-    for port, (name, *aliases) in names.items():
+    for port, (name, *_) in names.items():
         assert services.service(port, protocol) == services.Service(port, protocol, name, True)
-        for one in (name, *aliases):
-            assert services.port_of(one, protocol) is not None
     for port in random.Random(3).sample(sorted(set(range(65536)) - set(names)), 50):
         assert services.service(port, protocol) == services.Service(port, protocol, None, True)
         assert str(services.service(port, protocol)) == "no name"
@@ -46,11 +44,9 @@ def test_names_and_ports_are_those_of_the_list(protocol: str) -> None:
 
 def test_without_a_list_the_answer_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getservbyport", missing)
-    monkeypatch.setattr(socket, "getservbyname", missing)
     assert not services.names_known()
     assert services.service(80) == services.Service(80, "tcp", None, False)
     assert str(services.service(80)) == "unknown"
-    assert services.port_of("http") is None
     assert services.named_ports("tcp") is None
 
 
@@ -68,9 +64,8 @@ def test_a_damaged_list_is_read_as_far_as_it_goes(monkeypatch: pytest.MonkeyPatc
     assert services.named_ports("udp") == {53}
 
 
-@each([services.service, services.port_of])
-def test_other_protocols_are_a_mistake(call: object) -> None:
+def test_other_protocols_are_a_mistake() -> None:
     with pytest.raises(BadInput, match="pass 'tcp' or 'udp'"):
-        call(80, "icmp")  # type: ignore[operator]
+        services.service(80, "icmp")
     with pytest.raises(BadInput, match="pass 'tcp' or 'udp'"):
         services.named_ports("TCP")

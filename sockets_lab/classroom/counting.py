@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sockets_lab.course.handing_in.evidence import mark
-from sockets_lab.course.handing_in.schema import HandIn
+from sockets_lab.course.handing_in.schema import HandIn, Part
 from sockets_lab.course.lessons import LESSONS, Lesson
 
 NOTHING, BEGUN, WHOLE = range(3)
@@ -38,9 +38,7 @@ def places(one: HandIn) -> tuple[Place, ...]:
 
 def _place(one: HandIn, lesson: Lesson) -> Place:
     asked, tasks = len(lesson.questions().PREDICTIONS), len(lesson.questions().EXERCISES)
-    part = one.parts.get(lesson.name)
-    if part is None:
-        return Place(lesson, 0, asked, 0, tasks, 0, 0)
+    part = one.parts.get(lesson.name, Part({}, {}))
     made = sum(predicted is not None for predicted, _ in part.predictions.values())
     results = part.results.values()
     return Place(lesson, made, asked, len(results), tasks, sum(one.live for one in results),

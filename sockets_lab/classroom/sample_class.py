@@ -3,15 +3,14 @@
 Names, answers and machines are random. Nothing is measured, so nothing here says what a kernel does.
 """
 
-import json
 import random
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sockets_lab.classroom.tampering import TAMPERINGS
-from sockets_lab.course.handing_in.evidence import kind, mark, numbers_of
+from sockets_lab.classroom.tampering import TAMPERINGS, written
+from sockets_lab.course.handing_in.evidence import kind, mark, numbers_of, written_moment
 from sockets_lab.course.handing_in.exporting import file_name
 from sockets_lab.course.handing_in.schema import KIND, VERSION
 from sockets_lab.course.handing_in.sealing import sealed, ticket_of
@@ -83,11 +82,6 @@ def write_sample_class(folder: str | Path, files: int = 200, tampered: int = 20,
     return SampleClass(SECRET, tuple(sound), how)
 
 
-def written(data: dict[str, Any]) -> bytes:
-    """Write a hand-in as the course does."""
-    return json.dumps(data, indent=1).encode()
-
-
 def hand_in(name: str, lot: random.Random, secret: str = SECRET) -> dict[str, Any]:
     """Make up what one learner hands in."""
     own = ticket_of(secret, name)
@@ -108,13 +102,13 @@ def hand_in(name: str, lot: random.Random, secret: str = SECRET) -> dict[str, An
                 results[task.key] = {"live": live, "evidence": _evidence(own, lesson, task.key, seen, here)}
         lessons[lesson.name] = {"predictions": _predictions(lesson, lot, diligent), "exercises": results}
     data = {"kind": KIND, "version": VERSION, "course": "sample", "learner": name, "passport": passport,
-            "lessons": lessons, "moment": _text(moment)}  # fmt: skip
+            "lessons": lessons, "moment": written_moment(moment)}  # fmt: skip
     return sealed(own, KIND, data)
 
 
 def _evidence(own: Ticket, lesson: Lesson, key: str, moment: datetime, here: str) -> dict[str, Any]:
     return sealed(own, kind(lesson.name, key), {
-        "because": "sample", "learner": own.learner, "moment": _text(moment),
+        "because": "sample", "learner": own.learner, "moment": written_moment(moment),
         "numbers": numbers_of(own.learner, lesson.name), "passport": here,
     })  # fmt: skip
 
@@ -132,7 +126,3 @@ def _predictions(lesson: Lesson, lot: random.Random, diligent: float) -> dict[st
         if lot.random() < diligent:
             made[asked.key] = [None if lot.random() < 0.05 else guess, None if lot.random() < 0.03 else did]
     return made
-
-
-def _text(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

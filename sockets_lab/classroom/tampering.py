@@ -10,7 +10,7 @@ from typing import Any
 
 from sockets_lab.classroom.reading import LARGEST
 from sockets_lab.course.handing_in.schema import KIND, VERSION
-from sockets_lab.course.handing_in.sealing import key_of, seal
+from sockets_lab.course.handing_in.sealing import sealed, ticket_of
 from sockets_lab.course.lessons import LESSONS
 
 Data = dict[str, Any]
@@ -20,21 +20,28 @@ KEY = FIRST.questions().EXERCISES[0].key
 VERSIONED = f'"version": {VERSION}'.encode()
 
 
+def written(data: Data) -> bytes:
+    """Write a hand-in as the course does."""
+    return json.dumps(data, indent=1).encode()
+
+
 def _edit(change: Callable[[Data], object], again: bool = False) -> Tampering:
     """Change a field; `again`: and seal the file once more, as somebody can who has the learner's ticket."""
 
     def tamper(own: Data, _: Data, secret: str) -> bytes:
         data = deepcopy(own)
         change(data)
-        if again:
-            data["seal"] = seal(key_of(secret, data["learner"]), KIND, data)
-        return json.dumps(data, indent=1).encode()
+        return _resealed(data, data["learner"], secret) if again else written(data)
 
     return tamper
 
 
+def _resealed(data: Data, learner: str, secret: str) -> bytes:
+    return written(sealed(ticket_of(secret, learner), KIND, data))
+
+
 def _text(change: Callable[[bytes], bytes]) -> Tampering:
-    return lambda own, other, secret: change(json.dumps(own, indent=1).encode())
+    return lambda own, other, secret: change(written(own))
 
 
 def _part(data: Data) -> Data:
@@ -56,26 +63,15 @@ def _evidence(data: Data) -> Data:
     return seen
 
 
-def _replayed(own: Data, other: Data, _: str) -> bytes:
-    return json.dumps(other | {"learner": own["learner"]}, indent=1).encode()
-
-
 def _borrowed(own: Data, other: Data, secret: str) -> bytes:
     data = deepcopy(own)
     _part(data)["exercises"][KEY] = {"live": False, "evidence": deepcopy(_evidence(deepcopy(other)))}
-    data["seal"] = seal(key_of(secret, data["learner"]), KIND, data)
-    return json.dumps(data, indent=1).encode()
-
-
-def _copied(own: Data, other: Data, _: str) -> bytes:
-    return json.dumps(other, indent=1).encode()
+    return _resealed(data, data["learner"], secret)
 
 
 def _sealed_with_own_key(own: Data, other: Data, secret: str) -> bytes:
     """Put another's name on a file and seal it with one's own ticket."""
-    data = own | {"learner": other["learner"]}
-    data["seal"] = seal(key_of(secret, own["learner"]), KIND, data)
-    return json.dumps(data, indent=1).encode()
+    return _resealed(own | {"learner": other["learner"]}, own["learner"], secret)
 
 
 TAMPERINGS: dict[str, Tampering] = {
@@ -102,9 +98,10 @@ TAMPERINGS: dict[str, Tampering] = {
         again=True),
     "an unseeable name": _edit(lambda data: data.update(learner="ada\u202e")),
     "a result added": _edit(lambda data: _evidence(data).update(because="the kernel told me so")),
-    "another's file under an own name": _replayed,
+    "another's file under an own name":
+        lambda own, other, secret: written(other | {"learner": own["learner"]}),
     "another's result in an own file": _borrowed,
-    "another's file, copied": _copied,
+    "another's file, copied": lambda own, other, secret: written(other),
     "own file under another's name": _sealed_with_own_key,
     "no seal": _edit(lambda data: data.update(seal="")),
     "a seal of another key": _edit(lambda data: data.update(seal="0" * 64)),

@@ -29,9 +29,6 @@ def register(shell: InteractiveShell | None = None) -> None:
         CallsMagic(shell)
 
 
-load_ipython_extension = register  # %load_ext sockets_lab.panels.calls
-
-
 class RunningCell:
     """A cell that is being run, and its recording if it asked for one."""
 

@@ -25,9 +25,6 @@ def register(shell: InteractiveShell | None = None) -> None:
         shell.magics_manager.register_function(packets, "cell", "packets")
 
 
-load_ipython_extension = register  # %load_ext sockets_lab.panels.nodecells
-
-
 def node(line: str, cell: str) -> None:
     """Run this cell in a node of the open lab."""
     __tracebackhide__ = True

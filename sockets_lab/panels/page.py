@@ -16,8 +16,7 @@ from sockets_lab.lab import NodeError
 from sockets_lab.panels import calls, nodecells, refusals
 from sockets_lab.panels.handing_in import hand_in
 from sockets_lab.panels.history import write_between_cells
-from sockets_lab.panels.keys import keep
-from sockets_lab.panels.panel import Panel, let_go_of_all
+from sockets_lab.panels.panel import Panel, keep_keys, let_go_of_all
 from sockets_lab.panels.questions import HintBox, PredictionBox
 from sockets_lab.panels.show import Picture, show, show_widget
 
@@ -35,7 +34,7 @@ def lesson(name: str) -> "LessonPage":
     Args: name, the notebook's name without its ending. Raises: BadInput.
     """
     let_go_of_all()
-    keep()
+    keep_keys()
     write_between_cells()
     calls.register()
     nodecells.register()

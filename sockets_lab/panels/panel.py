@@ -9,21 +9,38 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import wraps
+from functools import cache, wraps
 from html import escape
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import anywidget
 import ipywidgets as widgets
 
 from sockets_lab.errors import BadInput, refusal
 from sockets_lab.figures.svg import text_color
 from sockets_lab.lab import NodeError
 from sockets_lab.panels import refusals
-from sockets_lab.panels.keys import keep
 from sockets_lab.panels.show import Picture, forms
 
 RELEASED = "Everything that this panel held was closed. Use any control to begin again."
 after_action: list[Callable[[], None]] = []  # an open inspector looks again
+
+
+class Keys(anywidget.AnyWidget):
+    """Keeps the keys of a panel's controls for these controls; it shows nothing.
+
+    While a control has the focus, JupyterLab takes its arrow keys and letters for commands of the notebook: the arrow
+    that should choose in a list moves to another cell. A mark on the focused control keeps them off.
+    """
+
+    _esm = (Path(__file__).parent / "keys.js").read_text(encoding="utf-8")
+
+
+@cache
+def keep_keys() -> Keys:
+    """Begin to keep them, once for a kernel."""
+    return Keys()
 
 
 class Panel(widgets.VBox):
@@ -33,7 +50,7 @@ class Panel(widgets.VBox):
     purpose = ""  # what it is for, in a few words; the same on every run
 
     def __init__(self, *controls: widgets.Widget) -> None:
-        keep()
+        keep_keys()
         refusals.register()
         self.picture: Picture | None = None
         self.saying = itertools.count(1)

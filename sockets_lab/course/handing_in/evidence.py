@@ -33,8 +33,12 @@ def kind(name: str, key: str) -> str:
 
 
 def now() -> str:
-    """Return the moment, UTC, to the second."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return written_moment(datetime.now(UTC))
+
+
+def written_moment(moment: datetime) -> str:
+    """Write a moment, UTC, to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def mark(abilities: Iterable[tuple[str, bool | None]]) -> str:

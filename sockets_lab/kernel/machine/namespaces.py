@@ -7,13 +7,11 @@ import os
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
-import sockets_lab
 from sockets_lab.errors import Refused, refusal
+from sockets_lab.kernel import HOME
 
 DEADLINE = 5.0  # seconds
-COURSE = str(Path(sockets_lab.__file__).parents[1])
 
 # unshare(CLONE_NEWUSER | CLONE_NEWNET), then the first thing that only its owner may do: switch its loopback on.
 # Some systems allow the first and refuse the second. Then, where there are arguments, its packet filter: they are the
@@ -55,7 +53,7 @@ def try_namespaces() -> bool | Refused | None:
 def try_firewall() -> bool | Refused | None:
     """Try whether the packet filter of such a network stack takes rules. Returns: as above. Source: nft(8)."""
     stacks = try_namespaces()
-    return _tried(COURSE, *sys.path) if stacks is True else stacks
+    return _tried(HOME, *sys.path) if stacks is True else stacks
 
 
 def _tried(*folders: str) -> bool | Refused | None:

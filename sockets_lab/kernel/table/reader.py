@@ -7,6 +7,7 @@ code. The reader's own descriptor is taken once, and stands high above those.
 import os
 import socket
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager
 
 from sockets_lab.kernel.table import proc_table, sock_diag
 from sockets_lab.model import TRANSPORTS, Endpoint, FourTuple, SocketRow
@@ -48,14 +49,11 @@ def _is(row: SocketRow, asked: FourTuple) -> bool:
     return row.local.agrees_with(asked.local) and row.remote.agrees_with(asked.remote)
 
 
-class Reader:
+class Reader(AbstractContextManager):
     """One open question to the kernel. Raises: OSError, where sock_diag does not answer."""
 
     def __init__(self) -> None:
         self._kernel = self._opened()
-
-    def __enter__(self) -> "Reader":
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -8,6 +8,7 @@ from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lessons import descriptors
 from sockets_lab.lessons.descriptors.figure import numbers_and_sockets
 from sockets_lab.model import PROTOCOLS, TRANSPORTS
+from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.panel import Panel
 
 MOST = 10  # sockets: more would not fit on a screen
@@ -28,10 +29,10 @@ class DescriptorPanel(Panel):
 
     def __init__(self) -> None:
         self.sockets: dict[int, socket.socket] = {}
-        self.protocol = widgets.Dropdown(options=list(TYPES), description="New socket", layout={"width": "190px"})
-        self.chosen = widgets.Dropdown(description="Descriptor", layout={"width": "190px"})
-        self.number = widgets.IntText(317, description="Number", layout={"width": "170px"})
-        new = widgets.HBox([self.protocol, self.button("Open", self.open_socket)])
+        self.protocol = choice("New socket", 190, list(TYPES), aligned=True)
+        self.chosen = choice("Descriptor", 190, aligned=True)
+        self.number = field(widgets.IntText, "Number", 170, 317, aligned=True)
+        new = [self.protocol, self.button("Open", self.open_socket)]
         acts = [
             self.button("Bind", self.bind, "Give it an address: 127.0.0.1, and a port that the kernel chooses"),
             self.button("Listen", self.listen, "Let others connect to it"),
@@ -39,7 +40,7 @@ class DescriptorPanel(Panel):
             self.button("Close", self.close_socket, "Give this descriptor back"),
         ]
         give = self.button("Give it this number", self.renumber, "One more descriptor, with the number that you choose")
-        super().__init__(new, widgets.HBox([self.chosen, *acts]), widgets.HBox([self.number, give]))
+        super().__init__(*map(row, (new, [self.chosen, *acts], [self.number, give])))
         self.refresh()
 
     def begin(self) -> None:

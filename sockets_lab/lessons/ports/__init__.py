@@ -12,7 +12,6 @@ from sockets_lab.lessons.ports.services import (
     Service,
     named_ports,
     names_known,
-    port_of,
     range_of,
     service,
 )

@@ -51,13 +51,6 @@ class Handout:
         """How many were odd. Some kernels part even and odd between connect and bind; no rule says that they must."""
         return sum(port % 2 for port in self.ports)
 
-    def spread(self, parts: int = 16) -> tuple[int, ...]:
-        """Count the ports in equal parts of 0-65535, lowest part first."""
-        counts = [0] * parts
-        for port in self.ports:
-            counts[port * parts // (MAX_PORT + 1)] += 1
-        return tuple(counts)
-
     def __str__(self) -> str:
         told = f"{self.protocol} {self.way}: {len(self.ports)} ports"
         if self.ports:

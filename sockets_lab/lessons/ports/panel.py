@@ -11,7 +11,7 @@ from sockets_lab.lessons import ports
 from sockets_lab.lessons.ports import PortMap
 from sockets_lab.lessons.ports.figure_portmap import map_of_ports
 from sockets_lab.model import PROTOCOLS, checked_port
-from sockets_lab.panels.fields import choice, field
+from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.panel import Panel
 
 HERE = "127.0.0.1"
@@ -46,14 +46,14 @@ class PortPanel(Panel):
         self.follow(self.protocol, self.change_protocol)
         self.follow(self.port, self.look)
         ask = self.button(f"Hand out {COUNT} ports", self.hand_out, "Let the kernel choose ports, one after the other")
-        choose = widgets.HBox([self.protocol, self.port, self.button("Probe", self.look, "Bind it, and connect to it")])
+        choose = [self.protocol, self.port, self.button("Probe", self.look, "Bind it, and connect to it")]
         acts = [
             self.button("Next occupied", self.next_occupied, "The next higher port that a socket holds"),
             self.button("Next named", self.next_named, "The next higher port with a service name"),
             self.button("Open it", self.open_port, "Hold this port with a socket of your own (0: the kernel chooses)"),
             self.button("Close it", self.close_port, "Close your socket on this port"),
         ]
-        super().__init__(choose, widgets.HBox(acts), widgets.HBox([self.way, ask]))
+        super().__init__(*map(row, (choose, acts, [self.way, ask])))
 
     def begin(self) -> None:
         """Open what the first picture shows."""

@@ -21,10 +21,9 @@ ENTRY = re.compile(r"\s*[^\s#]+\s+(\d+)/(\w+)")  # name, port/protocol, aliases,
 
 @dataclass(frozen=True)
 class PortRange:
-    """One of the three ranges: its name, the other name in use, first and last port, who may have one of its ports."""
+    """One of the three ranges: its name, first and last port, who may have one of its ports."""
 
     name: str
-    also: str
     low: int
     high: int
     assigned: str
@@ -40,9 +39,9 @@ class PortRange:
 
 
 # Source: RFC 6335 section 6; on who assigns them: section 8.1.2
-SYSTEM = PortRange("System", "well-known", 0, 1023, "assigned by IANA, after a review by the IETF")
-USER = PortRange("User", "registered", 1024, 49151, "assigned by IANA to those who ask and are approved")
-DYNAMIC = PortRange("Dynamic", "private or ephemeral", 49152, MAX_PORT, "assigned to nobody")
+SYSTEM = PortRange("System", 0, 1023, "assigned by IANA, after a review by the IETF")
+USER = PortRange("User", 1024, 49151, "assigned by IANA to those who ask and are approved")
+DYNAMIC = PortRange("Dynamic", 49152, MAX_PORT, "assigned to nobody")
 RANGES = (SYSTEM, USER, DYNAMIC)
 
 
@@ -75,25 +74,13 @@ def checked_protocol(protocol: str) -> str:
 def service(port: int | str, protocol: str = "tcp") -> Service:
     """Ask this machine for the service name of a port.
 
-    Args: port: 0-65535; protocol: "tcp" or "udp".
-    Raises: BadInput.
-    Source: getservbyport(3), services(5).
+    Args: port: 0-65535; protocol: "tcp" or "udp". Raises: BadInput. Source: getservbyport(3), services(5).
     """
     number = checked_port(port)
     name = attempt(socket.getservbyport, number, checked_protocol(protocol))
     if isinstance(name, Refused):
         return Service(number, protocol, None, names_known())
     return Service(number, protocol, name, True)
-
-
-def port_of(name: str, protocol: str = "tcp") -> int | None:
-    """Ask this machine for the port of a service name or alias; None = it knows no such name.
-
-    Raises: BadInput.
-    Source: getservbyname(3).
-    """
-    port = attempt(socket.getservbyname, name, checked_protocol(protocol))
-    return None if isinstance(port, Refused) else port
 
 
 def names_known() -> bool:
@@ -106,8 +93,7 @@ def named_ports(protocol: str = "tcp") -> frozenset[int] | None:
     """Collect all ports that have a service name here; None = unknown.
 
     Reads the list itself: `getservbyport` reads it once per call, which for 65,536 ports takes seconds to minutes.
-    Raises: BadInput.
-    Source: services(5).
+    Raises: BadInput. Source: services(5).
     """
     checked_protocol(protocol)
     text = next((text for text in map(_read, FILES) if text), None)

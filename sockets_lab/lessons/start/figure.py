@@ -47,7 +47,8 @@ def course_map(lessons: Sequence[LessonProgress]) -> Drawing:
     drawing = Drawing("The map of the course, and what you have done so far.", "", 760, rows * (high + GAP))
     for number, one in enumerate(lessons):
         x, y = number % IN_A_ROW * (wide + GAP), number // IN_A_ROW * (high + GAP) + 2
-        drawing.box(x + 1, y, wide - 2, high, _role(one), dashed=_begun(one))
+        done, whole = one.predicted + one.solved, one.predictions + one.exercises
+        drawing.box(x + 1, y, wide - 2, high, "connection" if done else "quiet", dashed=0 < done < whole)
         title = textwrap.wrap(f"{one.lesson.name[:2]}  {one.lesson.title}", 27)
         for line, text in enumerate(title):
             drawing.text(x + 14, y + 18 + line * 18, text, bold=True)
@@ -61,12 +62,3 @@ def course_map(lessons: Sequence[LessonProgress]) -> Drawing:
         f"{one.solved} of {one.exercises} exercises solved." for one in lessons
     )  # fmt: skip
     return drawing
-
-
-def _role(one: LessonProgress) -> str:
-    return "connection" if one.predicted + one.solved else "quiet"
-
-
-def _begun(one: LessonProgress) -> bool:
-    whole = (one.predictions, one.exercises)
-    return one.predicted + one.solved > 0 and (one.predicted, one.solved) != whole

@@ -1,9 +1,8 @@
 """The panel of lesson 00: the passport line by line, and how each was found out."""
 
-import ipywidgets as widgets
-
 from sockets_lab.kernel import machine
 from sockets_lab.lessons.start.figure import passport_card
+from sockets_lab.panels.fields import choice, row
 from sockets_lab.panels.panel import Panel
 
 STANDINGS = {True: "This machine can.", False: "This machine cannot.", None: "This could not be found out here."}
@@ -21,12 +20,10 @@ class PassportPanel(Panel):
 
     def __init__(self) -> None:
         self.abilities = {ability.name: ability for ability in machine.passport()}
-        self.choice = widgets.Dropdown(
-            options=list(self.abilities), description="Ability", layout={"width": "330px"}, value=None
-        )
+        self.choice = choice("Ability", 330, list(self.abilities), value=None, aligned=True)
         self.follow(self.choice, self.explain)
         again = self.button("Try everything again", self.try_again, "Probe this machine anew")
-        super().__init__(widgets.HBox([self.choice, again]))
+        super().__init__(row([self.choice, again]))
         self.draw(passport_card(list(self.abilities.values())))
         self.say("Choose an ability, and read how it was found out.")
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sockets_lab.kernel import descriptors, table
-from sockets_lab.model import PROTOCOLS, TRANSPORTS, Endpoint, FourTuple, SocketRow
+from sockets_lab.model import PROTOCOLS, TRANSPORTS, FourTuple, SocketRow
 
 KINDS = {"TCP": "tcp", "UDP": "udp", "MPTCP": "mptcp", "UDP-Lite": "udplite", "UDPLITE": "udplite", "RAW": "raw"}
 AT_ONCE = 256  # numbers asked about in one call: no more than the process may have open (poll(2), EINVAL)
@@ -124,17 +124,14 @@ class LinuxEye:
         listeners = {row.local for row in ours if row.state == "LISTEN"}
         wildcards = {one.port for one in listeners if one.is_wildcard}
         self._ours &= {row.four_tuple for row in others}
-        kept = [row for row in others if row.four_tuple in self._ours or _covered(row.local, listeners, wildcards)]
+        kept = [row for row in others
+                if row.four_tuple in self._ours or row.local in listeners or row.local.port in wildcards]  # fmt: skip
         self._ours |= {row.four_tuple for row in (*ours, *kept) if row.remote.port}
         return [Held((), PROTOCOLS[row.protocol].title, None, row) for row in kept]
 
     def close(self) -> None:
         os.close(self._status)
         self._reader.close()
-
-
-def _covered(local: Endpoint, listeners: set[Endpoint], wildcards: set[int]) -> bool:
-    return local in listeners or local.port in wildcards
 
 
 class PlainEye:

@@ -59,6 +59,11 @@ def spelled(endpoint: "Endpoint", protocol: str) -> str:
     return f"{endpoint.address}, {known.number_means} {endpoint.port}"
 
 
+def counted(number: int, what: str = "byte") -> str:
+    """Spell a number of things: "1 byte", "2 bytes"."""
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
 TCP_STATES = (
     "ESTABLISHED", "SYN_SENT", "SYN_RECV", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT",
     "CLOSE", "CLOSE_WAIT", "LAST_ACK", "LISTEN", "CLOSING",

@@ -6,6 +6,7 @@ from sockets_lab.classroom import Machines, differing
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.tables import Table
 from sockets_lab.lessons.start.figure import MARKS
+from sockets_lab.model import counted
 
 COLUMNS = 4  # kinds of machines side by side
 LONGEST = 30  # characters of an ability's name
@@ -19,10 +20,10 @@ def side_by_side(kinds: Sequence[Machines]) -> Drawing:
     for place, kind in enumerate(shown):
         x = 300 + place * 115
         drawing.text(x, 14, f"kind {place + 1}", bold=True, anchor="middle")
-        drawing.text(x, 34, _count(len(kind.learners), "machine"), "muted", anchor="middle")
+        drawing.text(x, 34, counted(len(kind.learners), "machine"), "muted", anchor="middle")
     rest = sum(len(kind.learners) for kind in kinds[COLUMNS:])
     drawing.text(8, 24, f"and {rest} of other kinds" * bool(rest) or "ability", "muted")
-    said = [f"Kind {place}: {_count(len(kind.learners), 'machine')}." for place, kind in enumerate(kinds, 1)]
+    said = [f"Kind {place}: {counted(len(kind.learners), 'machine')}." for place, kind in enumerate(kinds, 1)]
     for number, name in enumerate(names):
         y = 52 + number * 34
         drawing.line(8, y, 752, y, "quiet")
@@ -53,7 +54,3 @@ def _values(kind: Machines, name: str) -> str:
     values = kind.values.get(name, ())
     said = [value if len(values) == 1 else f"{value} ({count} times)" for value, count in values[:2]]
     return "\n".join(said + [f"and {len(values) - 2} other values"] * (len(values) > 2)) or "not said"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -1,7 +1,7 @@
 """Read one hand-in as what it is: a text from a stranger. Nothing in it is run; what is not sound is not believed.
 
 Only so many bytes are read, only JSON is understood, only so deep; then each field is looked at
-(`course.handing_in.shapes`), then the personal numbers, then the seals.
+(`course.handing_in.schema`), then the personal numbers, then the seals.
 """
 
 import json
@@ -27,12 +27,8 @@ def read(data: bytes, secret: str | None = None) -> HandIn:
     Args: secret, of the class, to check the seals; without one they are not looked at.
     """
     need(len(data) <= LARGEST, f"it is larger than {LARGEST // 1024} KiB")
-    return _believed(_parsed(data), secret)
-
-
-def _believed(data: Any, secret: str | None) -> HandIn:
-    """Look at each field, the personal numbers, and the seals. Raises: NotBelieved."""
-    says = shaped(data)
+    parsed = _parsed(data)
+    says = shaped(parsed)
     for name, part in says.parts.items():
         own = numbers_of(says.learner, name)
         for key, result in part.results.items():
@@ -43,7 +39,7 @@ def _believed(data: Any, secret: str | None) -> HandIn:
             need(before >= 0, f"exercise {name}, {key}, was solved after the file was written")
             need(not result.live or before <= LIVE, f"exercise {name}, {key}, is called live, and was seen long before")
     if secret is not None:
-        _seals(says, data, key_of(secret, says.learner))
+        _seals(says, parsed, key_of(secret, says.learner))
     return says
 
 

@@ -1,6 +1,7 @@
 """What a lesson must not leave behind: sockets, threads and processes that were not there when it began."""
 
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psutil
@@ -28,7 +29,7 @@ def held() -> Held:
         {entry.inode: f"descriptor {entry.number}, {entry.type} {entry.local or ''}".strip() for entry in sockets},
         frozenset(entry.local.port for entry in sockets if entry.local and entry.remote is None),
         {one.ident: one.name for one in threading.enumerate() if not _of_the_house(one)},
-        {child.pid: child.name() for child in _children()},
+        _children(),
     )
 
 
@@ -37,18 +38,15 @@ def _of_the_house(thread: threading.Thread) -> bool:
     return type(thread).__module__.split(".")[0] in JUPYTER or isinstance(thread, Follower)
 
 
-def _children() -> list[psutil.Process]:
-    try:
-        return [child for child in psutil.Process().children() if _alive(child)]
-    except psutil.Error:  # a system that hides its processes, our own among them
-        return []
-
-
-def _alive(child: psutil.Process) -> bool:
-    try:
-        return child.status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
+def _children() -> dict[int, str]:
+    """Name the child processes that are alive; none on a system that hides its processes, our own among them."""
+    found = {}
+    with suppress(psutil.Error):
+        for child in psutil.Process().children():
+            with suppress(psutil.Error):
+                if child.status() != psutil.STATUS_ZOMBIE:
+                    found[child.pid] = child.name()
+    return found
 
 
 def left_over(before: Held) -> list[str]:

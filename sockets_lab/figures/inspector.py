@@ -23,10 +23,11 @@ def _row(one: Shown, now: float) -> str:
     held, row = one.held, one.held.row
     numbers = "".join(f"<b>{number}</b>" for number in held.numbers) or "none"
     kind = f"<small>{held.type}</small>"
+    remote = f"<br>{_endpoint(f'→ {row.remote}')}" if row and row.remote.port else ""
     role = f"--role:{ROLES[role_of(row)]};--age:{one.at - now:.2f}s"  # an animation that began before now
     cells = (
         f'<td>{numbers}{kind}</td><td colspan="2">{NO_ROW}</td>' if row is None else
-        f"<td>{numbers}{kind}</td><td>{_endpoint(spelled(row.local, row.protocol))}{_remote(row)}</td>"
+        f"<td>{numbers}{kind}</td><td>{_endpoint(spelled(row.local, row.protocol))}{remote}</td>"
         f"<td>{row.state}<small>{_queues(row)}</small></td>"
     )  # fmt: skip
     mark = ' <span class="gone">closed</span>' if one.mark == "closed" else ""
@@ -35,10 +36,6 @@ def _row(one: Shown, now: float) -> str:
 
 def _endpoint(text: str) -> str:
     return f"<code>{escape(text)}</code>"
-
-
-def _remote(row: SocketRow) -> str:
-    return f"<br>{_endpoint(f'→ {row.remote}')}" if row.remote.port else ""
 
 
 def _queues(row: SocketRow) -> str:

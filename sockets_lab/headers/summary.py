@@ -12,6 +12,7 @@ from sockets_lab.headers.ip import IPv4, IPv6
 from sockets_lab.headers.link import ARP, Ethernet
 from sockets_lab.headers.packet import Packet, dissect
 from sockets_lab.headers.transport import TCP, UDP, ICMPv4, ICMPv6
+from sockets_lab.model import counted
 
 FLAGS = ("SYN", "FIN", "RST", "PSH", "URG", "ECE", "CWR", "ACK")  # in the order in which people say them
 NUMBERS = 1 << 32  # sequence numbers wrap around here
@@ -69,7 +70,7 @@ class Teller:
             details = f"from port {udp.source_port} to {ip.destination}:{udp.destination_port}" if to_all else ""
             ports = None if to_all else (udp.source_port, udp.destination_port)
             count = udp.length - 8 if udp.length else len(packet.payload)  # 0: a jumbogram
-            return Message(ip.source, destination, f"UDP {_bytes(count)}", details, ports)
+            return Message(ip.source, destination, f"UDP {counted(count)}", details, ports)
         if icmp := packet.find(ICMPv4):
             words, details = _report(icmp, packet.payload)
             return Message(ip.source, destination, f"ICMP {words}", details, bad=icmp.type in (3, 11))
@@ -83,7 +84,7 @@ class Teller:
             self._first[forth] = tcp.sequence
             if not tcp.ack:
                 self._first.pop(back, None)
-        words = " ".join(flag for flag in FLAGS if flag in tcp.flags) + (f" {_bytes(count)}" if count else "")
+        words = " ".join(flag for flag in FLAGS if flag in tcp.flags) + (f" {counted(count)}" if count else "")
         if count or tcp.syn or tcp.fin:
             words += " (again)" * ((forth, tcp.sequence, count) in self._sent)
             self._sent.add((forth, tcp.sequence, count))
@@ -103,10 +104,6 @@ def _question(arp: ARP, destination: str) -> Message:
     if arp.operation == 1:
         return Message(arp.sender_address, destination, f"ARP who has {arp.target_address}?")
     return Message(arp.sender_address, destination, f"ARP {arp.sender_address} is here", arp.sender_mac)
-
-
-def _bytes(count: int) -> str:
-    return f"{count} byte{'s' * (count != 1)}"
 
 
 def _report(icmp: ICMPv4, cause: bytes) -> tuple[str, str]:
@@ -129,11 +126,11 @@ def _other(ip: IPv4 | IPv6, packet: Packet) -> str:
     if icmp := packet.find(ICMPv6):
         return f"ICMPv6 type {icmp.type}"
     if isinstance(ip, IPv4) and (ip.more_fragments or ip.fragment_offset):
-        return f"part of a packet, {_bytes(len(packet.payload))} from byte {ip.fragment_offset * 8} on"
+        return f"part of a packet, {counted(len(packet.payload))} from byte {ip.fragment_offset * 8} on"
     if isinstance(ip, IPv4) and ip.protocol == IGMP and len(packet.payload) >= 8:
         return f"IGMP {_membership(packet.payload)}"
     number = ip.protocol if isinstance(ip, IPv4) else ip.next_header
-    return f"IP protocol {number}, {_bytes(len(packet.payload))}"
+    return f"IP protocol {number}, {counted(len(packet.payload))}"
 
 
 def _membership(message: bytes) -> str:

@@ -43,9 +43,11 @@ class Dock(anywidget.AnyWidget):
         Dock.shown, self.key = self, self.model_id
         self.on_msg(self._heard)
         self.follower = Follower(self.draw, ports)
+        self.hooks = {"pre_run_cell": lambda _: self.follower.wake(busy=True),
+                      "post_run_cell": lambda _: self.follower.wake()}  # fmt: skip
         if shell := get_ipython():
-            shell.events.register("pre_run_cell", self._cell_begins)
-            shell.events.register("post_run_cell", self._cell_ends)
+            for event, hook in self.hooks.items():
+                shell.events.register(event, hook)
         after_action.append(self.follower.wake)
         atexit.register(self.close)
         self.follower.start()
@@ -64,8 +66,8 @@ class Dock(anywidget.AnyWidget):
             atexit.unregister(self.close)
             after_action.remove(self.follower.wake)
             if shell := get_ipython():
-                shell.events.unregister("pre_run_cell", self._cell_begins)
-                shell.events.unregister("post_run_cell", self._cell_ends)
+                for event, hook in self.hooks.items():
+                    shell.events.unregister(event, hook)
             self.follower.close()
         super().close()
 
@@ -76,12 +78,6 @@ class Dock(anywidget.AnyWidget):
         elif "everything" in content:
             self.follower.everything = bool(content["everything"])
             self.follower.wake()
-
-    def _cell_begins(self, _: Any) -> None:
-        self.follower.wake(busy=True)
-
-    def _cell_ends(self, _: Any) -> None:
-        self.follower.wake()
 
     def _ipython_display_(self) -> None:
         """Show nothing in the cell: the place of this view is beside it."""

@@ -85,12 +85,8 @@ def probe(
     return Probe(asked, protocol, range_of(port), service(port, protocol), holders, bound, reached)
 
 
-def _kind(protocol: str) -> socket.SocketKind:
-    return PROTOCOLS[protocol].type
-
-
 def _bind(asked: Endpoint, protocol: str) -> Endpoint:
-    with socket.socket(asked.family, _kind(protocol)) as sock:
+    with socket.socket(asked.family, PROTOCOLS[protocol].type) as sock:
         sock.bind(asked.sockaddr)
         return Endpoint.of(sock.getsockname())
 
@@ -98,7 +94,7 @@ def _bind(asked: Endpoint, protocol: str) -> Endpoint:
 def _reach(asked: Endpoint, protocol: str, deadline: float) -> FourTuple:
     """Connect from a port that is not the port asked for, or a free port could be "open": connected to itself."""
     with ExitStack() as stack:
-        first, second = (stack.enter_context(socket.socket(asked.family, _kind(protocol))) for _ in range(2))
+        first, second = (stack.enter_context(socket.socket(asked.family, PROTOCOLS[protocol].type)) for _ in range(2))
         first.bind((asked.address, 0))
         second.bind((asked.address, 0))
         if first.getsockname()[1] == asked.port:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from sockets_lab.errors import Refused, refusal
+from sockets_lab.model import counted
 from sockets_lab.watch.calls import words
-from sockets_lab.watch.calls.values import Data, Parts, counted
+from sockets_lab.watch.calls.values import Data, Parts
 
 # What the arguments say. Each takes what the call takes, the socket first; None: no system call will be made.
 
@@ -34,18 +35,6 @@ def _whom(sock: Any, address: Any) -> Parts:
 
 def _word(sock: Any, *value: Any) -> Parts:
     return tuple(map(words.short, value))
-
-
-def _backlog(sock: Any, *backlog: int) -> Parts:
-    return tuple(f"backlog {number}" for number in backlog)
-
-
-def _seconds(sock: Any, value: float | None) -> Parts:
-    return ("no limit" if value is None else f"{value} s",)
-
-
-def _how(sock: Any, how: int) -> Parts:
-    return (words.constant(how, "SHUT_"),)
 
 
 def _send(sock: Any, data: Any, flags: int = 0) -> Parts:
@@ -104,10 +93,6 @@ def _done(args: tuple, result: Any) -> Parts:
 
 def _counted(args: tuple, result: int) -> Parts:
     return (counted(result),)
-
-
-def _all_counted(args: tuple, result: None) -> Parts:
-    return (f"all {counted(Data.of(args[1]).length)}",)
 
 
 def _verdict(args: tuple, result: int) -> Parts | Refused:
@@ -180,12 +165,13 @@ CALLS = (
     Known(_S, "__init__", "socket", _new, lambda args, _: _descriptors(args[0]), makes_socket=True),
     Known(_socket, "socketpair", "socketpair", _pair, lambda _, pair: _descriptors(*pair), makes_socket=True),
     Known(_S, "bind", "bind", _whom, _done, names_socket=True),
-    Known(_S, "listen", "listen", _backlog, _done, names_socket=True),
+    Known(_S, "listen", "listen", lambda _, *backlog: tuple(f"backlog {number}" for number in backlog), _done,
+          names_socket=True),  # fmt: skip
     Known(_S, "_accept", "accept", _word, lambda args, pair: (*_descriptors(pair[0]), *_name(args, pair[1]))),
     Known(_S, "connect", "connect", _whom, _done, names_socket=True),
     Known(_S, "connect_ex", "connect", _whom, _verdict, names_socket=True),
     Known(_S, "send", "send", _send, _counted),
-    Known(_S, "sendall", "sendall", _send, _all_counted),
+    Known(_S, "sendall", "sendall", _send, lambda args, _: (f"all {counted(Data.of(args[1]).length)}",)),
     Known(_S, "sendto", "sendto", _send_to, _counted, names_socket=True),
     Known(_S, "sendmsg", "sendmsg", _send_many, _counted, names_socket=True),
     Known(_S, "_sendfile_use_sendfile", "sendfile", _send_file, _counted),
@@ -195,13 +181,13 @@ CALLS = (
     Known(_S, "recvfrom_into", "recvfrom", _receive_into, _read_into),
     Known(_S, "recvmsg", "recvmsg", _receive_many, _read),
     Known(_S, "recvmsg_into", "recvmsg", _receive_many_into, _read_into),
-    Known(_S, "shutdown", "shutdown", _how, _done),
+    Known(_S, "shutdown", "shutdown", lambda _, how: (words.constant(how, "SHUT_"),), _done),
     Known(_S, "setsockopt", "setsockopt", _set, _done),
     Known(_S, "getsockopt", "getsockopt", _get, _value),
     Known(_S, "getsockname", "getsockname", _word, _name),
     Known(_S, "getpeername", "getpeername", _word, _name),
     Known(_S, "setblocking", "setblocking", _word, _done),
-    Known(_S, "settimeout", "settimeout", _seconds, _done),
+    Known(_S, "settimeout", "settimeout", lambda _, value: ("no limit" if value is None else f"{value} s",), _done),
     Known(_S, "detach", "detach", _open, lambda _, number: _descriptors(number)),
     Known(_S, "_real_close", "close", _open, _done),
     Known(socket, "dup", "dup", _word, lambda _, number: _descriptors(number)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from sockets_lab.errors import Refused, refusal
-from sockets_lab.model import Endpoint
+from sockets_lab.model import Endpoint, counted
 
 SHOWN = 16  # bytes of data that are kept
 
@@ -103,8 +103,3 @@ def raised(error: BaseException, call: str = "", args: tuple = ()) -> Refused | 
     if isinstance(error, Exception):
         return Raised(type(error).__name__, str(error))
     return Raised(type(error).__name__, "the call was interrupted before an answer came", asked=True)
-
-
-def counted(count: int) -> str:
-    """Spell a number of bytes."""
-    return f"{count} byte{'' if count == 1 else 's'}"

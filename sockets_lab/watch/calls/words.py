@@ -11,9 +11,9 @@ from functools import cache
 from typing import Any
 
 from sockets_lab.errors import BadInput
-from sockets_lab.model import Endpoint
+from sockets_lab.model import Endpoint, counted
 from sockets_lab.watch.calls.families import FAMILIES, LEVELS, NO_OPTIONS, OPTIONS, PROTOCOLS
-from sockets_lab.watch.calls.values import Data, Descriptor, Part, Parts, counted
+from sockets_lab.watch.calls.values import Data, Descriptor, Part, Parts
 
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 

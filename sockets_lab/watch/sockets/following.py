@@ -8,6 +8,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Collection
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from sockets_lab.watch.sockets.looking import Eye, Held, eye
@@ -75,11 +76,8 @@ class Follower(threading.Thread):
             self.join(5)
 
     def run(self) -> None:
-        seeing = eye()
-        try:
+        with closing(eye()) as seeing:
             self._follow(seeing)
-        finally:
-            seeing.close()
 
     def _follow(self, seeing: Eye) -> None:
         pause = SOONEST

@@ -10,6 +10,8 @@ from sockets_lab.model import SocketRow, spelled
 ROW = 46  # pixels from one descriptor to the next
 TOP = 64
 BOX = 34
+HEADINGS = ((75, "this process", "descriptor"), (290, "the kernel", "socket"),
+            (590, "the kernel", "row in the socket table"))  # fmt: skip
 
 
 def numbers_and_sockets(entries: Iterable[Entry], rows: Mapping[int, SocketRow] | None = None) -> Drawing:
@@ -22,12 +24,9 @@ def numbers_and_sockets(entries: Iterable[Entry], rows: Mapping[int, SocketRow] 
         behind.setdefault(entry.inode, []).append(entry)
     count = sum(map(len, behind.values()))
     drawing = Drawing("Descriptors of this process and the sockets behind them.", "", 760, TOP + max(count, 1) * ROW)
-    drawing.text(75, 18, "this process", "muted", anchor="middle")
-    drawing.text(75, 38, "descriptor", bold=True, anchor="middle")
-    drawing.text(290, 18, "the kernel", "muted", anchor="middle")
-    drawing.text(290, 38, "socket", bold=True, anchor="middle")
-    drawing.text(590, 18, "the kernel", "muted", anchor="middle")
-    drawing.text(590, 38, "row in the socket table", bold=True, anchor="middle")
+    for x, whose, what in HEADINGS:
+        drawing.text(x, 18, whose, "muted", anchor="middle")
+        drawing.text(x, 38, what, bold=True, anchor="middle")
     drawing.line(160, 8, 160, drawing.height - 8, "quiet", dashed=True)
     if not behind:
         drawing.text(290, TOP + 16, "no socket is open", "muted", anchor="middle")

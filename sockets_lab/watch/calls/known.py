@@ -165,8 +165,7 @@ CALLS = (
     Known(_S, "__init__", "socket", _new, lambda args, _: _descriptors(args[0]), makes_socket=True),
     Known(_socket, "socketpair", "socketpair", _pair, lambda _, pair: _descriptors(*pair), makes_socket=True),
     Known(_S, "bind", "bind", _whom, _done, names_socket=True),
-    Known(_S, "listen", "listen", lambda _, *backlog: tuple(f"backlog {number}" for number in backlog), _done,
-          names_socket=True),  # fmt: skip
+    Known(_S, "listen", "listen", lambda _, *size: tuple(f"backlog {one}" for one in size), _done, names_socket=True),
     Known(_S, "_accept", "accept", _word, lambda args, pair: (*_descriptors(pair[0]), *_name(args, pair[1]))),
     Known(_S, "connect", "connect", _whom, _done, names_socket=True),
     Known(_S, "connect_ex", "connect", _whom, _verdict, names_socket=True),

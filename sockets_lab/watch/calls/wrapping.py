@@ -42,32 +42,23 @@ def record(namespace: dict[str, Any] | None = None, limit: int = 10_000) -> Abst
 
 @contextmanager
 def _recording(namespace: dict[str, Any], limit: int) -> Iterator[Recording]:
+    global _open
     recording = Recording(namespace, limit)
     try:
-        _start(recording)
+        with _lock:
+            recording.open = True
+            _open += (recording,)
+            context.set((*context.get(), recording))
+            if not _wrapped:
+                _wrap_all()
         yield recording
     finally:
-        _stop(recording)
-
-
-def _start(recording: Recording) -> None:
-    global _open
-    with _lock:
-        recording.open = True
-        _open += (recording,)
-        context.set((*context.get(), recording))
-        if not _wrapped:
-            _wrap_all()
-
-
-def _stop(recording: Recording) -> None:
-    global _open
-    with _lock:
-        recording.close()
-        _open = tuple(other for other in _open if other is not recording)
-        context.set(tuple(other for other in context.get() if other is not recording))
-        if not _open:
-            _unwrap_all()
+        with _lock:
+            recording.close()
+            _open = tuple(other for other in _open if other is not recording)
+            context.set(tuple(other for other in context.get() if other is not recording))
+            if not _open:
+                _unwrap_all()
 
 
 def _wrap_all() -> None:

@@ -9,11 +9,12 @@ import select
 import stat
 from collections import defaultdict
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
 from sockets_lab.kernel import descriptors, table
+from sockets_lab.kernel.table.reader import out_of_the_way
 from sockets_lab.model import PROTOCOLS, TRANSPORTS, FourTuple, SocketRow
 
 KINDS = {"TCP": "tcp", "UDP": "udp", "MPTCP": "mptcp", "UDP-Lite": "udplite", "UDPLITE": "udplite", "RAW": "raw"}
@@ -64,23 +65,16 @@ class LinuxEye:
     """Looks by numbers that it holds from the beginning: one of /proc/self/status, one of netlink's."""
 
     def __init__(self) -> None:
-        from sockets_lab.kernel.table.reader import out_of_the_way
-
-        self._status = out_of_the_way(os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC))
-        try:
-            self._reader = table.Reader()
-        except BaseException:
-            os.close(self._status)
-            raise
         self._asked: list[select.poll] = []
         self._size = 0
         self._kinds: dict[int, str] = {}  # by inode: the protocol of a socket stays; "" = none of the internet
         self._ours: set[FourTuple] = set()  # connections that this process held
-        try:
+        with ExitStack() as held:
+            self._status = out_of_the_way(os.open("/proc/self/status", os.O_RDONLY | os.O_CLOEXEC))
+            held.callback(os.close, self._status)
+            self._reader = held.enter_context(table.Reader())
             self.look()  # a system that cannot do this says so now
-        except BaseException:
-            self.close()
-            raise
+            self._held = held.pop_all()
 
     def look(self) -> list[Held]:
         """Read both tables. Raises: OSError."""
@@ -130,8 +124,7 @@ class LinuxEye:
         return [Held((), PROTOCOLS[row.protocol].title, None, row) for row in kept]
 
     def close(self) -> None:
-        os.close(self._status)
-        self._reader.close()
+        self._held.close()
 
 
 class PlainEye:

@@ -6,7 +6,7 @@ A refusal is a result of an experiment (`Refused`). A mistake of the caller is a
 import dis
 import errno
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
@@ -48,6 +48,11 @@ class Refused:
         def __getattr__(self, name: str) -> Any:
             """Say why there is none, where somebody counted on a result."""
             raise AttributeError(name) if name.startswith("__") else NoResult(f"There is no {name!r} here. {self}.")
+
+
+def first_refused(answers: Iterable[object]) -> Refused | None:
+    """Return the first refusal among the system's answers; None: there is none."""
+    return next((one for one in answers if isinstance(one, Refused)), None)
 
 
 def describe(answer: object) -> str:

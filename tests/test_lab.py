@@ -26,8 +26,7 @@ from sockets_lab.kernel import table
 from sockets_lab.lab import Lab, LabUnavailable, NodeError, execution, opened
 from sockets_lab.model import Endpoint
 from sockets_lab.netns import launcher
-from sockets_lab.netns.channel import Channel
-from sockets_lab.netns.steps import RefusedStep
+from sockets_lab.netns.channel import Channel, RefusedStep
 
 TEXT = {"A": "10.20.30.40", "B": "50.60.70.80"}
 DEADLINE = 10.0

@@ -121,7 +121,7 @@ def _no_cable(*_: Any) -> Refused:
 def _start(lab: dict[str, Any], place: int, sockets: tuple[int, int], held: ExitStack) -> int:
     """Start a node's process, and hand its ends of the lines over. Returns: its process id."""
     windows = hasattr(socket.socket, "share")  # there a socket is handed over as bytes, to a process that runs already
-    process = start("loopback_worker", place, [] if windows else list(sockets), subprocess.PIPE)
+    process = start("worker", place, [] if windows else list(sockets), subprocess.PIPE)
     held.callback(end, process)
     handed = [_shared(number, process.pid) for number in sockets] if windows else list(sockets)
     assert process.stdin is not None

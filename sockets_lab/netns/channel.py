@@ -1,17 +1,37 @@
 """Messages between a notebook and the processes of its lab: a length, a pickled value, and descriptors beside it.
 
-Both ends belong to one user, and the socket between them has no name: nobody else can write to it.
+Both ends belong to one user, and the socket between them has no name: nobody else can write to it. A lab that cannot be
+built says at which step the kernel refused.
 """
 
 import pickle
 import socket
 import struct
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 LENGTH = struct.Struct("=Q")
 MOST_DESCRIPTORS = 4
 CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # a program that is started later gets no copy
+
+
+class RefusedStep(Exception):
+    """The kernel refused at a step. message: what the notebook is told: "refused", the step, the errno, its words."""
+
+    def __init__(self, step: str, error: OSError) -> None:
+        super().__init__(step, error)
+        self.message = ("refused", step, error.errno or 0, str(error))
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Do something under a name, in a word or two, so that an OSError leaves as RefusedStep."""
+    try:
+        yield
+    except OSError as error:
+        raise RefusedStep(name, error) from None
 
 
 class Channel:

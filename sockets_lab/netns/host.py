@@ -1,16 +1,21 @@
 """A node: a process that makes a network stack of its own, gives it an address, and then works in it."""
 
+import array
+import fcntl
 import os
 import socket
+import struct
 from typing import Any
 
-from sockets_lab.netns import cables, offload, rtnetlink, settings, unsharing, worker
+from sockets_lab.netns import cables, rtnetlink, settings, unsharing, worker
 from sockets_lab.netns.cables import INTERFACE
-from sockets_lab.netns.channel import Channel
-from sockets_lab.netns.steps import RefusedStep, step
+from sockets_lab.netns.channel import Channel, RefusedStep, step
 
 GROUPS = ("224.0.0.0", 4)  # all multicast. Source: RFC 5771 section 3
 READY = b"r"
+SIOCETHTOOL = 0x8946
+ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO = 0x17, 0x1F, 0x24, 0x2C  # linux/ethtool.h
+REQUEST = struct.Struct("16sP16x")  # ifreq: the interface's name, and where the value stands
 
 
 def main(channel: Channel, line: socket.socket, lab: dict[str, Any], node: dict[str, Any]) -> None:
@@ -31,7 +36,7 @@ def main(channel: Channel, line: socket.socket, lab: dict[str, Any], node: dict[
     line.close()
     channel.close()
     work, service = (Channel(socket.socket(fileno=node[what])) for what in ("work", "service"))
-    worker.main(node, lab, work, service)
+    worker.start(node, lab, work, service)
 
 
 def make_stack(node: dict[str, Any]) -> None:
@@ -47,9 +52,21 @@ def connect(node: dict[str, Any], others: list[str]) -> None:
     with step(f"interface of {node['name']}"):
         rtnetlink.set_up("lo")
         rtnetlink.add_address(INTERFACE, node["address"])
-        offload.switch_off(INTERFACE)
+        switch_off_offload(INTERFACE)
         rtnetlink.set_up(INTERFACE)
         cables.wait_until_up(INTERFACE)
         for address in others:
             rtnetlink.add_route(address, 32, INTERFACE)
         rtnetlink.add_route(*GROUPS, INTERFACE)
+
+
+def switch_off_offload(name: str) -> None:
+    """Fill in checksums, cut segments to size before they leave, and join none that come. Raises: OSError.
+
+    A veth cable need not do what hardware would do: by default it passes segments of up to 64 KiB, with checksums that
+    nobody has filled in.
+    """
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        for what in (ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGSO, ETHTOOL_SGRO):
+            value = array.array("I", [what, 0])
+            fcntl.ioctl(sock, SIOCETHTOOL, REQUEST.pack(name.encode(), value.buffer_info()[0]))

@@ -17,8 +17,7 @@ import socket
 from typing import Any
 
 from sockets_lab.netns import switch, unsharing
-from sockets_lab.netns.channel import Channel
-from sockets_lab.netns.steps import RefusedStep, step
+from sockets_lab.netns.channel import Channel, RefusedStep, step
 
 PATIENCE = 10.0  # seconds, for the notebook to say what to make
 NAMESPACES = unsharing.USER | unsharing.NETWORK | unsharing.PID | unsharing.HOSTNAME

@@ -10,8 +10,7 @@ import socket
 from typing import Any
 
 from sockets_lab.netns import cables, host, rtnetlink, settings
-from sockets_lab.netns.channel import Channel
-from sockets_lab.netns.steps import RefusedStep, step
+from sockets_lab.netns.channel import Channel, RefusedStep, step
 
 BRIDGE = "switch"
 GO = b"g"

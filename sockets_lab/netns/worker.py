@@ -6,6 +6,7 @@ always there: it makes sockets, reads tables, and notices when the notebook is g
 
 import _thread
 import importlib
+import json
 import os
 import pickle
 import signal
@@ -21,7 +22,14 @@ from sockets_lab.netns.runner import Runner, portable
 FEWEST_DESCRIPTORS = 1024  # the lessons place sockets at numbers up to 922
 
 
-def main(node: dict[str, Any], lab: dict[str, Any], work: Channel, service: Channel) -> None:
+def main(place: int) -> None:
+    """Be the node at this place of the lab that standard input tells of, in the machine's one network stack."""
+    lab = json.load(sys.stdin)
+    work, service = (Channel(_socket(handed)) for handed in lab["sockets"])
+    start(lab["nodes"][place], lab, work, service)
+
+
+def start(node: dict[str, Any], lab: dict[str, Any], work: Channel, service: Channel) -> None:
     """Work as this node until the notebook is gone. Args: node and lab, as launched; the two lines to the notebook."""
     sys.path[:] = lab["path"]
     _have_descriptors()
@@ -113,3 +121,11 @@ def _have_descriptors() -> None:
     fewest = FEWEST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(FEWEST_DESCRIPTORS, hard)
     if soft != resource.RLIM_INFINITY and soft < fewest:
         resource.setrlimit(resource.RLIMIT_NOFILE, (fewest, hard))
+
+
+def _socket(handed: int | str) -> socket.socket:
+    """Take what was handed over: a descriptor, or on Windows a packed socket."""
+    if isinstance(handed, int):
+        return socket.socket(fileno=handed)
+    made: socket.socket = socket.fromshare(bytes.fromhex(handed))  # type: ignore[attr-defined]
+    return made

@@ -4,6 +4,12 @@ Rules and rulesets are in `sockets_lab.lab.firewall`; these are the experiments 
 """
 
 from sockets_lab.lessons.filtering.gateway import Forwarded, be_gateway, forwarded, three_nodes, tracked
-from sockets_lab.lessons.filtering.programs import Behind, behind_ports
-from sockets_lab.lessons.filtering.stateful import Replies, try_replies
-from sockets_lab.lessons.filtering.trials import Trial, try_rules, verdicts
+from sockets_lab.lessons.filtering.trials import (
+    Behind,
+    Replies,
+    Trial,
+    behind_ports,
+    try_replies,
+    try_rules,
+    verdicts,
+)

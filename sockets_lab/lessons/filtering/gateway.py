@@ -10,12 +10,9 @@ from dataclasses import dataclass
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.capture import Captured
-from sockets_lab.lab.firewall import control
-from sockets_lab.lab.firewall.answers import Answer
-from sockets_lab.lab.firewall.connections import Tracked, connections
+from sockets_lab.lab.firewall import Answer, Ruleset, Service, Tracked, control, port_forward
+from sockets_lab.lab.firewall.connections import connections
 from sockets_lab.lab.firewall.reaching import let_go, reach_and_keep
-from sockets_lab.lab.firewall.rulesets import Ruleset, port_forward
-from sockets_lab.lab.firewall.services import Service
 from sockets_lab.lab.firewall.simulated import NO_TRANSLATION
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 from sockets_lab.netns.settings import set_forwarding

@@ -7,15 +7,8 @@ from typing import Self
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lab import Lab
 from sockets_lab.lab.capture import Captured
-from sockets_lab.lab.firewall import control
-from sockets_lab.lab.firewall.answers import Answer
-from sockets_lab.lab.firewall.logs import Log, Logged
-from sockets_lab.lab.firewall.probe import ask
-from sockets_lab.lab.firewall.rules import Rule
-from sockets_lab.lab.firewall.rulesets import Ruleset, incoming
-from sockets_lab.lab.firewall.services import SSH, WEB, Service
-from sockets_lab.lessons.filtering.programs import FREE_FOR_ALL, HEAR
-from sockets_lab.lessons.filtering.trials import every_error_told
+from sockets_lab.lab.firewall import SSH, WEB, Answer, Log, Logged, Rule, Ruleset, Service, ask, control, incoming
+from sockets_lab.lessons.filtering.trials import FREE_FOR_ALL, HEAR, every_error_told
 from sockets_lab.model import Endpoint
 
 PATIENCE = 1.3  # seconds of silence; TCP asks again after one second (RFC 6298 section 2)

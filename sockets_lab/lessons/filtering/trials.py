@@ -1,23 +1,22 @@
-"""What rules do to a client: each rule against a port where a program listens, and one where none does."""
+"""What rules do to clients: one rule after the other, programs at each other's ports, and answers that come in too."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.errors import BadInput, Refused, attempt, first_refused
 from sockets_lab.lab import Lab, Node
-from sockets_lab.lab.firewall import control
-from sockets_lab.lab.firewall.answers import Answer
-from sockets_lab.lab.firewall.probe import ask
-from sockets_lab.lab.firewall.rules import ANSWERS, RESET, Rule
-from sockets_lab.lab.firewall.rulesets import Ruleset, incoming
-from sockets_lab.lab.firewall.services import Service
-from sockets_lab.model import Endpoint
+from sockets_lab.lab.firewall import WEB, Answer, Rule, Ruleset, Service, ask, control, incoming
+from sockets_lab.lab.firewall.rules import ANSWERS, RESET
 from sockets_lab.netns.settings import set_icmp_pause
 
 NO_SETTING = Refused("ENOSYS", "nodes on loopback have no settings of their own")
 DEADLINE = 0.25  # seconds; between nodes a kernel answers in less than a millisecond
 DEADLINES = {"tcp": DEADLINE, "udp": 0.9}  # a datagram is answered by a program, which may have to wait for a processor
+WEB_PORT, SSH_PORT = 80, 22  # where these programs usually are. Source: IANA service name registry
+FREE_FOR_ALL = 8000  # is added to them on loopback, where ports below 1024 are not every user's
+HEAR = 2.0  # seconds for a program's first bytes
+REQUEST = b"GET / HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n"  # RFC 9112 section 3
 
 
 @dataclass(frozen=True)
@@ -55,27 +54,100 @@ def try_rules(lab: Lab, protocol: str = "tcp", rules: Sequence[Rule | None] | No
     with Service(server, protocol=protocol) as there, cleared(server), every_error_told(server):
         with Service(server, protocol=protocol) as gone:
             pass  # its port is closed now, and nobody else is given it so soon
+        ports: list = [there.endpoint, gone.endpoint]
+        if refused := first_refused(ports):
+            return refused
         for rule in verdicts(protocol) if rules is None else rules:
-            if isinstance(there.endpoint, Refused) or isinstance(gone.endpoint, Refused):
-                return next(one for one in (there.endpoint, gone.endpoint) if isinstance(one, Refused))
-            trial = _trial(client, server, rule, there.endpoint, gone.endpoint, protocol, wait)
-            if isinstance(trial, Refused):
-                return trial
-            found.append(trial)
+            results: list = [control.apply(server, incoming(*([rule] if rule else [])))]
+            for port in ports:
+                results += [ask(client, port, protocol, wait), control.held(server)]
+            if refused := first_refused(results):
+                return refused
+            _, opened, after_one, closed, after_both = results
+            met = after_one.chain("input").rules[:1]
+            found.append(Trial(rule, opened, closed, after_both, met[0].packets if met else 0))
     return tuple(found)
 
 
-def _trial(client: Node, server: Node, rule: Rule | None, there: Endpoint, gone: Endpoint, protocol: str,
-           deadline: float) -> Trial | Refused:  # fmt: skip
-    results: list = [control.apply(server, incoming(*([rule] if rule else [])))]
-    results += [ask(client, there, protocol, deadline), control.held(server), ask(client, gone, protocol, deadline)]
-    results += [control.held(server)]
-    for result in results:
-        if isinstance(result, Refused):
-            return result
-    _, opened, after_one, closed, after_both = results
-    first = after_one.chain("input").rules[:1]
-    return Trial(rule, opened, closed, after_both, first[0].packets if first else 0)
+@dataclass(frozen=True)
+class Behind:
+    """A port, which program was really behind it, and how a client's question there ended."""
+
+    port: int
+    program: str
+    answer: Answer
+
+
+def behind_ports(lab: Lab, deadline: float = DEADLINE) -> tuple[Ruleset, tuple[Behind, ...]] | Refused:
+    """Let only the web's port in, while a web server sits at the port of SSH, and SSH at the port of the web.
+
+    Returns: the rules with what they counted, and both ports; Refused, where a port or a filter cannot be had.
+    """
+    client, server = two_of(lab)
+    added = 0 if lab.kind == "namespaces" else FREE_FOR_ALL
+    web, ssh = WEB_PORT + added, SSH_PORT + added
+    with Service(server, ssh, greeting=WEB, waits=True) as at_ssh, Service(server, web) as at_web, cleared(server):
+        rules = incoming(Rule("accept", "tcp", web), Rule("drop", "tcp"))
+        results: list = [at_ssh.endpoint, at_web.endpoint, control.apply(server, rules)]
+        for service, say in ((at_web, b""), (at_ssh, REQUEST)):
+            if not isinstance(service.endpoint, Refused):
+                results.append(ask(client, service.endpoint, deadline=deadline, say=say, hear=HEAR))
+        results.append(control.held(server))
+    if refused := first_refused(results):
+        return refused
+    at_web_port, at_ssh_port, held = results[3:]
+    return held, (Behind(web, "SSH", at_web_port), Behind(ssh, "web", at_ssh_port))
+
+
+@dataclass(frozen=True)
+class Replies:
+    """One ruleset of the guarded node, and three questions under it.
+
+    own: the guarded node asks the other one; stranger: the other one asks at the guarded node's port; disguised: the
+    same, and the stranger's own port is the one from which the answers come to the guarded node.
+    """
+
+    rules: Ruleset
+    own: Answer
+    stranger: Answer
+    disguised: Answer
+
+
+def rulesets(port: int) -> tuple[Ruleset, ...]:
+    """Return the rulesets that `try_replies` tries: no filter; nothing in; in from that source port; in by state."""
+    return (
+        incoming(),
+        incoming(policy="drop"),
+        incoming(Rule("accept", "tcp", source_port=port), policy="drop"),
+        incoming(Rule("accept", state=("established", "related")), policy="drop"),
+    )
+
+
+def try_replies(lab: Lab, deadline: float = DEADLINE) -> tuple[Replies, ...] | Refused:
+    """Guard a lab's first node with one ruleset after the other, and let it and the second node ask each other.
+
+    Returns: Refused, where no filter can be had.
+    """
+    guarded, other = two_of(lab)
+    found = []
+    with Service(guarded) as inside, cleared(guarded):
+        if isinstance(inside.endpoint, Refused):
+            return inside.endpoint
+        port = 0
+        for number in range(len(rulesets(port))):
+            with Service(other, port) as outside:
+                if isinstance(outside.endpoint, Refused):
+                    return outside.endpoint
+                port = outside.endpoint.port
+                results: list = [control.apply(guarded, rulesets(port)[number])]
+                results += [ask(guarded, outside.endpoint, deadline=deadline)]
+            results += [ask(other, inside.endpoint, deadline=deadline, source_port=own) for own in (0, port)]
+            results += [control.held(guarded)]
+            if refused := first_refused(results):
+                return refused
+            _, own, stranger, disguised, held = results
+            found.append(Replies(held, own, stranger, disguised))
+    return tuple(found)
 
 
 @contextmanager

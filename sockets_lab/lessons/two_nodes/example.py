@@ -5,7 +5,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sockets_lab.errors import Refused
+from sockets_lab.errors import Refused, first_refused
 from sockets_lab.headers import Ethernet, dissect
 from sockets_lab.lab import Lab, LabUnavailable, Node
 from sockets_lab.lessons.two_nodes import ends
@@ -103,13 +103,13 @@ def connected(lab: Lab, client: NodeEnd = CLIENT, server: NodeEnd = SERVER) -> I
         listener = opened(stack, b, ends.listen, there)
         first = opened(stack, a, ends.connect, here, there, client.number)
         second = opened(stack, b, ends.accept, listener, server.number)
-        refused = next((answer for answer in (listener, first, second) if isinstance(answer, Refused)), None)
+        refused = first_refused((listener, first, second))
         yield refused or Connection(replace(client, number=first), replace(server, number=second), listener)
 
 
 def opened(stack: ExitStack, node: Node, function: Callable[..., int | Refused], *args: Any) -> Any:
     """Let a node open something, and close its number with the stack. Returns: the number, or Refused."""
-    if refused := next((one for one in args if isinstance(one, Refused)), None):
+    if refused := first_refused(args):
         return refused
     number = node.run(function, *args)
     if not isinstance(number, Refused):

@@ -17,8 +17,8 @@ from sockets_lab.lessons import datagrams
 from sockets_lab.lessons.datagrams import BetweenNodes, Datagram, GroupRun, Loss, Round
 from sockets_lab.lessons.datagrams import figure as figures
 from sockets_lab.lessons.datagrams import panel as panels
-from sockets_lab.lessons.datagrams.boundaries import Boundaries
 from sockets_lab.lessons.datagrams.copies import ALL_GROUPS, GroupTrial
+from sockets_lab.lessons.datagrams.delivery import Boundaries
 from sockets_lab.lessons.datagrams.questions import CLAIMS, EXERCISES, GROUP, JOINED, PREDICTIONS
 from sockets_lab.model import Endpoint
 

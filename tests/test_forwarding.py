@@ -137,10 +137,10 @@ def test_the_target_sees_the_forwarder_and_never_the_client() -> None:
         client.sendall(b"x")
         assert server.recv(1) == b"x"
         one = stand.only()
-        assert one.as_client_sees_it == FourTuple.of(client)
+        assert one.client.reversed() == FourTuple.of(client)
         assert one.as_target_sees_it == FourTuple.of(server)
-        assert one.target_sees_client_as == Endpoint.of(server.getpeername())
-        assert one.target_sees_client_as != Endpoint.of(client.getsockname())
+        assert one.target.local == Endpoint.of(server.getpeername())
+        assert one.target.local != Endpoint.of(client.getsockname())
         assert one.client.local == stand.forwarder.endpoint
         assert one.target.remote == stand.forwarder.target
 
@@ -470,7 +470,7 @@ def test_a_thousand_connections_at_once_each_get_their_own_answer() -> None:
             connections = stand.forwarder.connections()
             assert [one.number for one in connections] == list(range(1, count + 1))
             assert {(one.state, one.to_target, one.to_client) for one in connections} == {("open", 4, 4)}
-            assert {one.as_client_sees_it for one in connections} == {FourTuple.of(client) for client in clients}
+            assert {one.client.reversed() for one in connections} == {FourTuple.of(client) for client in clients}
             assert {one.as_target_sees_it for one in connections} == {FourTuple.of(server) for server in servers}
             for sock in (*clients, *servers):
                 sock.close()
@@ -615,7 +615,7 @@ def test_it_joins_one_address_family_with_the_other(listen: str, address: str) -
         client, server = stand.joined()
         client.sendall(b"x")
         assert server.recv(1) == b"x"
-        assert stand.only().as_client_sees_it == FourTuple.of(client)
+        assert stand.only().client.reversed() == FourTuple.of(client)
         assert stand.only().as_target_sees_it == FourTuple.of(server)
 
 
@@ -629,7 +629,7 @@ def test_it_connects_from_the_address_that_it_is_told() -> None:
         server, peer = target.accept()
         server.close()
         assert peer[0] == "127.0.0.2"
-        assert run.connections()[0].target_sees_client_as == Endpoint.of(peer)
+        assert run.connections()[0].target.local == Endpoint.of(peer)
 
 
 OK = Endpoint("127.0.0.1", 8080)
@@ -813,15 +813,15 @@ def test_between_nodes_the_server_sees_the_node_in_the_middle() -> None:
         with server:
             assert receive(server, 9) == b"through B"
             (one,) = lab.B.run(_forwarded_in_this_node)
-            assert peer == one.target_sees_client_as.sockaddr
+            assert peer == one.target.local.sockaddr
             assert (peer[0], client.getsockname()[0]) == (lab.B.address, lab.A.address)
-            assert one.as_client_sees_it == FourTuple.of(client)
+            assert one.client.reversed() == FourTuple.of(client)
             assert one.as_target_sees_it == FourTuple.of(server)
             if lab.kind == "namespaces":  # every node's kernel knows its own ends, and no more
                 held = {node.name: {row.four_tuple for row in node.table(("tcp",)) if row.state == "ESTABLISHED"}
                         for node in lab.nodes}  # fmt: skip
                 assert held == {
-                    "A": {one.as_client_sees_it}, "B": {one.client, one.target}, "C": {one.as_target_sees_it},
+                    "A": {one.client.reversed()}, "B": {one.client, one.target}, "C": {one.as_target_sees_it},
                 }  # fmt: skip
         assert client.recv(1) == b""
         assert lab.B.execute("forwarder.close(); forwarder.closed").value == "True"

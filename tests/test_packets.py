@@ -15,7 +15,7 @@ from sockets_lab.errors import BadInput, Refused
 from sockets_lab.headers import ARP, TCP, UDP, Ethernet, IPv4, Packet, build, compose, corrected, dissect
 from sockets_lab.lab import Lab, NodeError
 from sockets_lab.lessons import packets
-from sockets_lab.lessons.packets import bpf_filter, counters
+from sockets_lab.lessons.packets import bpf_filter, outcomes
 from sockets_lab.lessons.packets.model import FIRST, LISTENER, SECOND
 from sockets_lab.lessons.packets.outcomes import named
 from sockets_lab.lessons.packets.sending import card
@@ -291,10 +291,10 @@ class TestLoopback:
 
 
 def test_counters_are_read_or_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert set(counters.read()) <= set(counters.MEANINGS)
-    monkeypatch.setattr(counters, "FILES", ("/nonexistent",))
-    assert counters.read() == {}
-    assert counters.risen({"a": 1, "b": 2}, {"a": 1, "b": 5, "c": 1}) == (("b", 3), ("c", 1))
+    assert set(outcomes.read_counters()) <= set(outcomes.MEANINGS)
+    monkeypatch.setattr(outcomes, "FILES", ("/nonexistent",))
+    assert outcomes.read_counters() == {}
+    assert outcomes.risen({"a": 1, "b": 2}, {"a": 1, "b": 5, "c": 1}) == (("b", 3), ("c", 1))
 
 
 def test_packets_have_names() -> None:

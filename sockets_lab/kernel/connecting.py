@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
@@ -96,3 +96,16 @@ def reset_on_close(sock: socket.socket) -> None:
     Raises: OSError, where it has been reset already. Source: socket(7), SO_LINGER.
     """
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+
+
+class Owner:
+    """What owns sockets, processes or memory until `close`, or until the end of a `with`."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -2,6 +2,6 @@
 
 from sockets_lab.lab.execution import Reply
 from sockets_lab.lab.lab import Lab, opened
+from sockets_lab.lab.launching import LabUnavailable
 from sockets_lab.lab.node import Node
 from sockets_lab.lab.rpc import NodeError
-from sockets_lab.lab.unavailable import LabUnavailable

@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Self
 
 from sockets_lab.errors import BadInput
+from sockets_lab.kernel.connecting import Owner
 from sockets_lab.netns.cables import INTERFACE
 
 SOL_PACKET, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 263, 5, 6, 10  # linux/if_packet.h
@@ -82,7 +82,7 @@ def make_socket(interface: str = INTERFACE, octets: int = OCTETS) -> socket.sock
     return sock
 
 
-class Capture:
+class Capture(Owner):
     """What a socket of `make_socket` has caught; owns the socket, and gives it back at the end of `with`.
 
     It may live in another process and network than the link. Two threads may read: each packet comes to one of them.
@@ -179,9 +179,3 @@ class Capture:
             self._words.release()
             self._ring.close()  # it held a descriptor of the socket too
             self._socket.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -7,14 +7,13 @@ import weakref
 from collections.abc import Callable
 from contextlib import ExitStack
 from ipaddress import IPv4Address
-from types import TracebackType
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from sockets_lab.errors import BadInput
+from sockets_lab.kernel.connecting import Owner
 from sockets_lab.lab import loopback
-from sockets_lab.lab.launching import Switch, line
+from sockets_lab.lab.launching import LabUnavailable, Switch, line
 from sockets_lab.lab.node import Node, hardware_address
-from sockets_lab.lab.unavailable import LabUnavailable
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,7 +21,7 @@ T = TypeVar("T")
 MOST_NODES = 16
 
 
-class Lab:
+class Lab(Owner):
     """Nodes with network stacks of their own, without special rights. Use it in a `with`, or close it.
 
     Args:
@@ -74,12 +73,6 @@ class Lab:
 
     def __dir__(self) -> list[str]:
         return [*super().__dir__(), *self._names()]
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type | None, error: BaseException | None, frames: TracebackType | None) -> None:
-        self.close()
 
     def call(self, function: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> list[T]:
         """Call a short function of a module in all nodes at the same time, as `Node.call` does in one.

@@ -1,4 +1,4 @@
-"""Start the processes of a lab, and speak to its switch."""
+"""Start the processes of a lab, speak to its switch, and say why a lab cannot be had here."""
 
 import os
 import socket
@@ -8,16 +8,43 @@ from contextlib import ExitStack
 from threading import Lock
 from typing import Any
 
-from sockets_lab.errors import Refused
+from sockets_lab.errors import Refused, refusal
 from sockets_lab.kernel import HOME
 from sockets_lab.lab.rpc import uninterrupted
-from sockets_lab.lab.unavailable import LabUnavailable, unavailable
 from sockets_lab.netns.channel import Channel
 
 BUILDING = 10.0  # seconds in which a lab is built, or never will be
 ENDING = 5.0  # seconds in which its processes have ended
 ANSWER = 5.0  # seconds for what the kernel does at once; a cable that is plugged in needs some milliseconds
 PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from sockets_lab.netns import {0}; {0}.main(int(sys.argv[2]))"
+
+
+class LabUnavailable(Exception):
+    """Separate network stacks cannot be had here.
+
+    step: what was tried when it ended; name: the errno's name; because: what it means here.
+    """
+
+    def __init__(self, step: str, name: str, because: str) -> None:
+        super().__init__(step, name, because)
+        self.step, self.name, self.because = step, name, because
+
+    def __str__(self) -> str:
+        return (
+            f"No nodes with network stacks of their own here: {self.step} was refused, {self.name}, {self.because}. "
+            "Pass fallback=True for a lab on loopback addresses."
+        )
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
+
+
+def unavailable(step: str, number: int, text: str) -> LabUnavailable:
+    """Explain the refusal of a step. Args: number, the errno, 0 where there is none; text, what else is known."""
+    if not number:
+        return LabUnavailable(step, "no errno", text)
+    told = refusal(OSError(number, text or os.strerror(number)), "unshare")
+    return LabUnavailable(step, told.name, told.because)
 
 
 def line(near_ends: ExitStack, far_ends: ExitStack) -> tuple[Channel, int]:

@@ -17,9 +17,8 @@ from sockets_lab.errors import Refused, attempt
 from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import home_address
 from sockets_lab.lab.capture import OCTETS, Capture
-from sockets_lab.lab.launching import end, line, start
+from sockets_lab.lab.launching import LabUnavailable, end, line, start
 from sockets_lab.lab.node import Node
-from sockets_lab.lab.unavailable import LabUnavailable
 from sockets_lab.model import TRANSPORTS, SocketRow
 
 LEASE = 65535  # a port that no lesson uses: where there are no abstract names, who holds it has leased the address

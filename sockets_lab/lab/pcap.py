@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from sockets_lab.errors import BadInput
-from sockets_lab.lab import linktypes, pcapng
+from sockets_lab.lab import pcapng
 from sockets_lab.lab.capture import Captured
-from sockets_lab.lab.linktypes import ETHERNET
-from sockets_lab.lab.pcapng import SECOND, Damaged
+from sockets_lab.lab.pcapng import ETHERNET, SECOND, Damaged, check_link_type
 
 NANOSECONDS, MICROSECONDS, MODIFIED = 0xA1B23C4D, 0xA1B2C3D4, 0xA1B2CD34  # the magic numbers
 UNITS = {NANOSECONDS: 1, MICROSECONDS: 1000, MODIFIED: 1000}  # of the times, in nanoseconds
@@ -87,7 +86,7 @@ def _header(name: str, data: bytes) -> tuple[str, int]:
             if len(data) < header.size:
                 raise BadInput(f"{name} ends within its file header: no packet was saved. Capture again.")
             if (major, minor) == VERSION:
-                linktypes.check(name, link & 0xFFFF)  # above stands whether frames end with a check sequence
+                check_link_type(name, link & 0xFFFF)  # above stands whether frames end with a check sequence
                 return order, magic
             raise BadInput(f"{name} is of pcap's version {major}.{minor}, not 2.4: {CONVERT}")
     if not any(data):

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput
-from sockets_lab.lab import linktypes
 from sockets_lab.lab.capture import Captured
 
 SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, PACKET = 0x0A0D0D0A, 1, 2, 3, 6  # kinds of blocks
@@ -18,6 +17,21 @@ ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}  # what stands at 
 FLAGS, RESOLUTION, OFFSET = 2, 9, 14  # options: of a packet its direction, of an interface its clock
 DIRECTIONS = {1: False, 2: True}  # the last two bits of the flags: in, out
 SECOND = 10**9
+ETHERNET = 1
+LINK_TYPES = {  # what the packets of a capture begin with. Source: IETF draft-ietf-opsawg-pcaplinktype
+    0: "NULL", 6: "IEEE802_5", 8: "SLIP", 9: "PPP", 12: "RAW", 14: "RAW", 50: "PPP_HDLC", 51: "PPP_ETHER",
+    101: "RAW", 104: "C_HDLC", 105: "IEEE802_11", 107: "FRELAY", 108: "LOOP", 113: "LINUX_SLL",
+    119: "IEEE802_11_PRISM", 127: "IEEE802_11_RADIOTAP", 149: "PKTAP", 163: "IEEE802_11_AVS", 187: "BLUETOOTH_HCI_H4",
+    189: "USB_LINUX", 192: "PPI", 195: "IEEE802_15_4_WITHFCS", 201: "BLUETOOTH_HCI_H4_WITH_PHDR",
+    220: "USB_LINUX_MMAPPED", 227: "CAN_SOCKETCAN", 228: "IPV4", 229: "IPV6", 230: "IEEE802_15_4_NOFCS", 239: "NFLOG",
+    249: "USBPCAP", 253: "NETLINK", 258: "PKTAP", 276: "LINUX_SLL2",
+}  # fmt: skip
+CAUSES = {
+    "`-i any` writes that": (113, 149, 258, 276),
+    "loopback of macOS and BSD has that": (0, 108),
+    "a tunnel or VPN has that": (9, 12, 14, 50, 101, 228, 229),
+    "a Wi-Fi card in monitor mode writes that": (105, 119, 127, 163, 192),
+}
 
 
 class Damaged(BadInput):
@@ -53,7 +67,7 @@ def packets(name: str, data: bytes) -> Iterator[Captured]:
             elif kind in (OLD_PACKET, SIMPLE_PACKET, PACKET):
                 number += 1
                 interface, packet = _packet(order, kind, body, interfaces)
-                linktypes.check(name, interface.link)
+                check_link_type(name, interface.link)
                 yield packet
         except (struct.error, IndexError):
             raise Damaged(f"{name} is damaged at packet {number or 1}.") from None
@@ -89,3 +103,15 @@ def _options(order: str, data: bytes) -> dict[int, bytes]:
         found[code] = data[at + 4 : at + 4 + size]
         at += 4 + size + -size % 4
     return found
+
+
+def check_link_type(name: str, link: int) -> None:
+    """Take Ethernet only. Raises: BadInput, which says what the link type is, where it is from, and what to type."""
+    if link == ETHERNET:
+        return
+    kind = f"{LINK_TYPES[link]} ({link})" if link in LINK_TYPES else f"{link}"
+    cause = next((f"; {words}" for words, links in CAUSES.items() if link in links), "")
+    raise BadInput(
+        f"{name} has packets of link type {kind}, not Ethernet{cause}: capture one Ethernet interface, or Linux's "
+        "loopback with `tcpdump -i lo -w new.pcap`, and pass that file."
+    )

@@ -40,11 +40,6 @@ class Tracked:
     answered: bool
     state: str
 
-    @property
-    def translated(self) -> bool:
-        """Whether addresses or ports are changed on the way."""
-        return self.reply != self.original.reversed()
-
 
 def connections() -> tuple[Tracked, ...]:
     """List the TCP and UDP connections that the kernel tracks in the network of this process. Raises: OSError."""

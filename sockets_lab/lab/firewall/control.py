@@ -8,7 +8,7 @@ decides, over those who ask it: `ask` does.
 import socket
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from sockets_lab.errors import BadInput, Refused, refusal
 from sockets_lab.lab import Node
@@ -27,26 +27,12 @@ SIMULATED = (
 )
 
 
-class Firewall(Protocol):
-    """What filters a node's packets. What it refuses it returns, and all is as before; the functions below say more.
+class KernelFirewall:
+    """The filter of a node's own network stack; what it refuses it returns, and all is as before.
 
     by: "kernel" or "simulated". differs: a sentence, where it is not the kernel; else "". listen: begins to log, into
-    the list or to the socket that it returns; None: no more.
+    the list or to the socket that it returns; None: no more. A simulated firewall has the same methods.
     """
-
-    by: str
-    differs: str
-
-    def apply(self, ruleset: Ruleset) -> Refused | None: ...
-    def add(self, hook: str, rule: Rule) -> Refused | None: ...
-    def delete(self, hook: str, place: int) -> Refused | None: ...
-    def set_policy(self, hook: str, policy: str) -> Refused | None: ...
-    def held(self) -> Ruleset | Refused: ...
-    def listen(self, heard: list[Logged] | None) -> socket.socket | None: ...
-
-
-class KernelFirewall:
-    """The filter of a node's own network stack."""
 
     by, differs = "kernel", ""
 
@@ -82,6 +68,9 @@ class KernelFirewall:
             refused = refusal(error, "nftables")
         lacking = {*LACKING, "ENOENT"} if function in WHOLE else LACKING
         return replace(refused, because=NO_PART) if refused.name in lacking else refused
+
+
+Firewall = KernelFirewall | SimulatedFirewall
 
 
 def of(node: Node) -> Firewall:

@@ -9,9 +9,9 @@ import errno
 import socket
 import struct
 import time
-from typing import Self
 
 from sockets_lab.headers import IPv4, dissect
+from sockets_lab.kernel.connecting import Owner
 from sockets_lab.kernel.netlink import BUFFER, attribute, attributes, messages
 from sockets_lab.lab import Node
 from sockets_lab.lab.firewall import control
@@ -28,7 +28,7 @@ ROOM = 8 << 20  # bytes that may wait to be read: 30,000 packets; where net.core
 TICK = 0.02  # seconds
 
 
-class Log:
+class Log(Owner):
     """A node's log from now on, until the end of `with`. A node has one log at a time.
 
     Raises: OSError (EPERM, where another log of this node is open).
@@ -69,12 +69,6 @@ class Log:
         if self._sock:
             self._sock.close()
         self._filter.listen(None)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def open_log() -> socket.socket:

@@ -66,7 +66,7 @@ def decide(chain: Chain, packet: Packet, state: str = "new") -> tuple[Decision, 
 class SimulatedFirewall:
     """One node's filter: a ruleset, what its rules have counted, and the connections that it has seen.
 
-    Args: differs: says in a sentence that it is not the kernel that decides. Its methods are those of `Firewall`.
+    Args: differs: says in a sentence that it is not the kernel that decides. Its methods are those of `KernelFirewall`.
     """
 
     by = "simulated"

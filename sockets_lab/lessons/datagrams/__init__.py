@@ -1,10 +1,16 @@
 """Datagrams: no connection, boundaries kept, loss that nobody reports, one peer after `connect`, many by multicast."""
 
-from sockets_lab.lessons.datagrams.boundaries import Boundaries, Largest, boundaries, largest_datagram
-from sockets_lab.lessons.datagrams.broadcast import Everyone, everyone
 from sockets_lab.lessons.datagrams.copies import TRIALS, GroupRun, GroupTrial, bystander_hears, group_run
-from sockets_lab.lessons.datagrams.groups import is_member, join_group, leave_group, member, send_to_group
-from sockets_lab.lessons.datagrams.loss import Loss, overflow
+from sockets_lab.lessons.datagrams.delivery import Boundaries, Largest, Loss, boundaries, largest_datagram, overflow
+from sockets_lab.lessons.datagrams.groups import (
+    Everyone,
+    everyone,
+    is_member,
+    join_group,
+    leave_group,
+    member,
+    send_to_group,
+)
 from sockets_lab.lessons.datagrams.model import DatagramModel, Seat, Sending
 from sockets_lab.lessons.datagrams.multi_node import between, four_nodes
 from sockets_lab.lessons.datagrams.peers import (

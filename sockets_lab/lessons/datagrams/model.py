@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.kernel import machine, table
-from sockets_lab.kernel.connecting import ready, until
+from sockets_lab.kernel.connecting import Owner, ready, until
+from sockets_lab.lessons.datagrams.delivery import SMALL
 from sockets_lab.lessons.datagrams.groups import is_member, join_group, leave_group, member, send_to_group
-from sockets_lab.lessons.datagrams.loss import SMALL
 from sockets_lab.lessons.datagrams.peers import dissolve
 from sockets_lab.lessons.datagrams.sending import Datagram, bound, drops, receive_all, send, vacant
 from sockets_lab.model import Endpoint, SocketRow, whole_number
@@ -63,7 +63,7 @@ class Sending:
     told: Refused | None
 
 
-class DatagramModel:
+class DatagramModel(Owner):
     """Three senders, a receiver, and three sockets that are members of a group of this learner's own.
 
     Nothing is received before `read` is called, so what was sent lies in the receivers' buffers, or was dropped.
@@ -82,12 +82,6 @@ class DatagramModel:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> "DatagramModel":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close every socket of the bench. Calling it again does no harm."""

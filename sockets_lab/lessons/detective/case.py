@@ -10,7 +10,7 @@ from sockets_lab.errors import BadInput
 from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import ephemeral_range
 from sockets_lab.lab import Lab, LabUnavailable, Node, firewall
-from sockets_lab.lab.firewall import simulated_path
+from sockets_lab.lab.firewall import probe
 from sockets_lab.lab.loopback import LEASE
 from sockets_lab.lessons.detective import customers
 from sockets_lab.lessons.detective.customers import FAREWELL, PATIENCE, Visit
@@ -89,7 +89,7 @@ class Case(Closing):
         if self.by_kernel:
             return None
         name = FourTuple(Endpoint(self.A.address, ANY_PORT), endpoint)
-        stopped = simulated_path.walk(self.A, name, self.protocol, customers.WANTED, patience)
+        stopped = probe.walk(self.A, name, self.protocol, customers.WANTED, patience)
         return Visit(OUTCOMES[stopped.outcome], refused=stopped.refused) if stopped else None
 
     @property

@@ -8,7 +8,7 @@ from sockets_lab.headers import IPv4, dissect
 from sockets_lab.lab import firewall
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lab.firewall import Ruleset
-from sockets_lab.lab.firewall.answers import word
+from sockets_lab.lab.firewall.reaching import word
 from sockets_lab.lessons.detective.case import Case, Fault
 from sockets_lab.lessons.detective.case_assignment import FAULTS, place_with, take
 from sockets_lab.lessons.detective.customers import Visit

@@ -2,9 +2,9 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Self
 
 from sockets_lab.errors import BadInput, Refused
+from sockets_lab.kernel.connecting import Owner
 from sockets_lab.lab import Lab
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lab.firewall import SSH, WEB, Answer, Log, Logged, Rule, Ruleset, Service, ask, control, incoming
@@ -41,7 +41,7 @@ class Asked:
     packets: tuple[Captured, ...] | None
 
 
-class FilterModel:
+class FilterModel(Owner):
     """A lab of two nodes with programs in both, and rules for what comes in to B. Use it in a `with`, or close it."""
 
     def __init__(self) -> None:
@@ -109,12 +109,6 @@ class FilterModel:
     def close(self) -> None:
         """End the lab, and all that goes on in it."""
         self._held.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _done(refused: Refused | None) -> None:

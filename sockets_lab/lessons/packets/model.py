@@ -4,15 +4,14 @@ import os
 import socket
 import time
 from contextlib import ExitStack, suppress
-from typing import Self
 
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.headers import IPv4, Packet, build, dissect
+from sockets_lab.kernel.connecting import Owner
 from sockets_lab.lab import Lab
 from sockets_lab.lab.capture import Captured
-from sockets_lab.lessons.packets import counters
 from sockets_lab.lessons.packets.examples import bound
-from sockets_lab.lessons.packets.outcomes import Outcome, Received
+from sockets_lab.lessons.packets.outcomes import Outcome, Received, counters_of, risen
 from sockets_lab.lessons.packets.sending import NO_NODES, framed, inside, on_card
 from sockets_lab.model import Endpoint
 
@@ -22,7 +21,7 @@ ROUND_TRIP = 0.5  # seconds: between two nodes it takes far less than a thousand
 GRACE = 0.15  # seconds to wait where nothing at all was said
 
 
-class Testbed:
+class Testbed(Owner):
     """Programs in the lab's second node that wait for packets, and a way to send any packet from the first.
 
     Use it in a `with`, or close it; the lab stays open. In a lab on loopback every packet is refused.
@@ -61,7 +60,7 @@ class Testbed:
             return Outcome(packet, refused=NO_NODES)
         self._read()
         self._capture.packets()
-        before, octets = counters.of(self.there), build(packet)
+        before, octets = counters_of(self.there), build(packet)
         sent = attempt(self._card.send, octets)
         if isinstance(sent, Refused):
             return Outcome(packet, refused=sent)
@@ -73,12 +72,12 @@ class Testbed:
             new = [one for one in self._capture.packets() if self._concerns(one, octets, token)]
             crossed += new
             received += self._read()
-            risen = counters.risen(before, counters.of(self.there))
-            told = received or risen or any(one.outgoing for one in crossed)
+            rose = risen(before, counters_of(self.there))
+            told = received or rose or any(one.outgoing for one in crossed)
             if (told and not new) or time.monotonic() > deadline:
                 break
         arrived = any(not one.outgoing and octets in one.octets for one in crossed)
-        return Outcome(packet, arrived, tuple(crossed), tuple(received), risen)
+        return Outcome(packet, arrived, tuple(crossed), tuple(received), rose)
 
     def _concerns(self, one: Captured, octets: bytes, token: bytes) -> bool:
         """Whether a captured packet has to do with the one that was sent: nodes and switch talk of other things too."""
@@ -119,12 +118,6 @@ class Testbed:
     def close(self) -> None:
         """Close the programs, the eye and the hand."""
         self._held.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def _type(program: str) -> int:

@@ -2,8 +2,7 @@
 
 from sockets_lab.errors import BadInput
 from sockets_lab.lessons.packets import Outcome
-from sockets_lab.lessons.packets.counters import MEANINGS
-from sockets_lab.lessons.packets.outcomes import names
+from sockets_lab.lessons.packets.outcomes import MEANINGS, names
 
 
 def told(outcome: Outcome) -> str:

@@ -3,10 +3,10 @@
 import socket
 import threading
 import weakref
-from typing import Self
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput
+from sockets_lab.kernel.connecting import Owner
 from sockets_lab.lessons.filtering.forwarding.relay import Relay
 from sockets_lab.lessons.filtering.forwarding.values import Forwarded
 from sockets_lab.model import Endpoint
@@ -15,7 +15,7 @@ BACKLOG = 4096  # connections that may wait to be accepted; the kernel may allow
 STOPPING = 10.0  # seconds in which its thread surely ends
 
 
-class Forwarder:
+class Forwarder(Owner):
     """A TCP forwarder, in a thread of its own. Use it in a `with`, or close it.
 
     Args:
@@ -54,12 +54,6 @@ class Forwarder:
         self._thread = threading.Thread(target=self._relay.run, name=f"forwarder at {self.endpoint}", daemon=True)
         self._dropped = weakref.finalize(self, self._relay.stop)  # also at the end of the program
         self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @property
     def closed(self) -> bool:

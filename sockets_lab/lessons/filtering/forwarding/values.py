@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sockets_lab.errors import Refused
-from sockets_lab.model import Endpoint, FourTuple
+from sockets_lab.model import FourTuple
 
 CONNECTING, OPEN, ENDED, BROKEN = STATES = ("connecting", "open", "ended", "broken")
 
@@ -33,16 +33,6 @@ class Forwarded:
     because: Refused | None
 
     @property
-    def as_client_sees_it(self) -> FourTuple:
-        """The only connection of which the client knows."""
-        return self.client.reversed()
-
-    @property
     def as_target_sees_it(self) -> FourTuple | None:
         """The only connection of which the target knows."""
         return None if self.target is None else self.target.reversed()
-
-    @property
-    def target_sees_client_as(self) -> Endpoint | None:
-        """What the target takes for its client: an endpoint of the forwarder's, and not the client's."""
-        return None if self.target is None else self.target.local

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from types import CodeType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sockets_lab.meanings import meaning
 
+T = TypeVar("T")
 ONE_NAME = {"EWOULDBLOCK": "EAGAIN", "ENOTSUP": "EOPNOTSUPP"}  # two names for one refusal, on Linux for one number
 LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME")  # instructions that load what has a name
 _Socket = socket.socket  # as it was at the start: a recording, or a test, may put another one in its place
@@ -104,7 +105,7 @@ def _begin(instruction: dis.Instruction) -> tuple[int | None, int | None]:
     return (place.lineno, place.col_offset) if place else (None, None)
 
 
-def attempt(call: Callable[..., Any], *args: Any) -> Any:
+def attempt(call: Callable[..., T], *args: Any) -> T | Refused:
     """Make one call of the operating system: return what it answers, or `Refused` where it refuses.
 
     Only OSError becomes a result; a mistake in the arguments (TypeError, OverflowError, BadInput) still raises.

@@ -174,5 +174,4 @@ class Node:
         return self._service.sock.fileno() < 0
 
     def _at_this_end(self, function: Callable[P, Any], *arguments: P.args, **named: P.kwargs) -> Refused | None:
-        refused: Refused | None = attempt(self.call, function, *arguments)
-        return refused
+        return attempt(self.call, function, *arguments)

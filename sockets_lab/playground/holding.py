@@ -111,7 +111,7 @@ class Table:
     def _name_it(self, seat: Seat) -> None:
         """Keep, in a variable, the name that the kernel has just chosen: others connect to it, also from a script."""
         seat.look()
-        answer = attempt(seat.sock.getsockname)
+        answer: Any = attempt(seat.sock.getsockname)
         self._write(f"{self.names.keep(seat)} = {seat.name}.getsockname()", answer, f"{answer[:2]}", prints="")
 
     def _do(self, code: str, call: Callable[..., Any], *arguments: Any) -> Any:

@@ -2,7 +2,7 @@
 
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ def rule_of(spelled: tuple[Expression, ...]) -> Rule | Unread:
             if one.name in ("payload", "meta", "ct"):
                 reading.loaded = _field(one)
             else:
-                READERS[one.name](reading, one.values)
+                _take(reading, one.name, one.values)
         rule = Rule(**reading.found, **counted)
         if [*encode.expressions(rule)] == plain:
             return rule
@@ -76,13 +76,35 @@ def _field(load: Expression) -> str:
     raise KeyError(load.name)
 
 
-def _mask(reading: _Reading, values: dict) -> None:
-    bits = int.from_bytes(values["mask"], sys.byteorder)
-    reading.found["state"] = tuple(state for state, bit in STATES.items() if bits & bit)
+def _take(reading: _Reading, name: str, values: dict[str, Any]) -> None:
+    """Take in what one expression does. Raises: KeyError, where no rule of ours does that."""
+    found, data = reading.found, values.get("data", b"")
+    if name == "bitwise":
+        bits = int.from_bytes(values["mask"], sys.byteorder)
+        found["state"] = tuple(state for state, bit in STATES.items() if bits & bit)
+    elif name == "cmp":
+        _compared(reading, data)
+    elif name == "log":
+        found["log"] = values["prefix"]
+    elif name == "immediate" and values["dreg"]:
+        reading.registers[values["dreg"]] = data
+    elif name == "immediate":
+        found["verdict"] = {code: verdict for verdict, code in VERDICTS.items()}[data]
+    elif name == "reject":
+        by_code = {code: answer for answer, (code, _) in ANSWERS.items()}
+        found |= {"verdict": "reject", "answer": RESET if values["type"] == BY_RESET else by_code[values["code"]]}
+    elif name == "nat":
+        address, port = reading.registers[ADDRESS], reading.registers[PORT]
+        to = Endpoint(socket.inet_ntoa(address), int.from_bytes(port, "big"))
+        found |= {"verdict": "dnat", "to": to}
+    elif name == "masq":
+        found["verdict"] = "masquerade"
+    elif name != "counter":  # what it counted does not belong to what the rule says
+        raise KeyError(name)
 
 
-def _compared(reading: _Reading, values: dict) -> None:
-    name, data = reading.loaded, values["data"]
+def _compared(reading: _Reading, data: bytes) -> None:
+    name = reading.loaded
     if name in ("source", "destination"):
         reading.found[name] = socket.inet_ntoa(data.rjust(4)[:4])
     elif name == "protocol":
@@ -91,39 +113,3 @@ def _compared(reading: _Reading, values: dict) -> None:
         number = int.from_bytes(data, "big")
         first = reading.found.get(name)
         reading.found[name] = number if first is None else (first, number)
-
-
-def _counted(reading: _Reading, values: dict) -> None:
-    pass  # what it counted does not belong to what the rule says
-
-
-def _logged(reading: _Reading, values: dict) -> None:
-    reading.found["log"] = values["prefix"]
-
-
-def _immediate(reading: _Reading, values: dict) -> None:
-    if values["dreg"]:
-        reading.registers[values["dreg"]] = values["data"]
-    else:
-        reading.found["verdict"] = {code: verdict for verdict, code in VERDICTS.items()}[values["data"]]
-
-
-def _rejected(reading: _Reading, values: dict) -> None:
-    by_code = {code: answer for answer, (code, _) in ANSWERS.items()}
-    reading.found |= {"verdict": "reject", "answer": RESET if values["type"] == BY_RESET else by_code[values["code"]]}
-
-
-def _translated(reading: _Reading, values: dict) -> None:
-    address, port = reading.registers[ADDRESS], reading.registers[PORT]
-    to = Endpoint(socket.inet_ntoa(address), int.from_bytes(port, "big"))
-    reading.found |= {"verdict": "dnat", "to": to}
-
-
-def _masqueraded(reading: _Reading, values: dict) -> None:
-    reading.found["verdict"] = "masquerade"
-
-
-READERS: dict[str, Callable[[_Reading, dict], None]] = {
-    "bitwise": _mask, "cmp": _compared, "counter": _counted, "log": _logged, "immediate": _immediate,
-    "reject": _rejected, "nat": _translated, "masq": _masqueraded,
-}  # fmt: skip

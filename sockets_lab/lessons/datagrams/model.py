@@ -122,8 +122,7 @@ class DatagramModel(Owner):
         Args: name: a sender or the receiver; peer: a sender, the receiver or NOBODY. Returns: what refused it.
         """
         there = self.nobody if peer == NOBODY else self._name(peer)
-        answer: Refused | None = attempt(self._one_of(name, (*SENDERS, RECEIVER)).connect, there.sockaddr)
-        return answer
+        return attempt(self._one_of(name, (*SENDERS, RECEIVER)).connect, there.sockaddr)
 
     def disconnect(self, name: str) -> Refused | None:
         """Let a socket have no peer again, under the same name. Returns: what refused it (see `dissolve`)."""
@@ -137,8 +136,7 @@ class DatagramModel(Owner):
     def set_membership(self, name: str, joined: bool) -> Refused | None:
         """Let one of MEMBERS join the group, or leave it. Returns: what refused it (it is one already, or none)."""
         sock = self._one_of(name, MEMBERS)
-        answer: Refused | None = attempt(join_group if joined else leave_group, sock, self._target(GROUP).address)
-        return answer
+        return attempt(join_group if joined else leave_group, sock, self._target(GROUP).address)
 
     def _open_group(self, address: str) -> Endpoint:
         port = 0

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.kernel.descriptors import checked_number, entry
@@ -74,7 +75,7 @@ def use_stale_number() -> StaleNumber | Refused:
     with tcp_pair() as (first, first_peer), tcp_pair() as (second, second_peer):
         number = first.detach()  # from here on only the bare number is left
         os.close(number)
-        while_free = attempt(os.fstat, number)
+        while_free: Any = attempt(os.fstat, number)
         moved = at_number(second, number)
         if isinstance(moved, Refused):
             return moved

@@ -27,16 +27,14 @@ def be_gateway(node: Node, on: bool = True) -> Refused | None:
     """
     if control.decides(node) != "kernel":
         return NO_TRANSLATION
-    refused: Refused | None = attempt(node.call, set_forwarding, on)
-    return refused
+    return attempt(node.call, set_forwarding, on)
 
 
 def tracked(node: Node) -> tuple[Tracked, ...] | Refused:
     """List the TCP and UDP connections that a node's kernel tracks: those that its rules made it look at."""
     if control.decides(node) != "kernel":
         return NO_TRANSLATION
-    found: tuple[Tracked, ...] | Refused = attempt(node.call, connections)
-    return found
+    return attempt(node.call, connections)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ that is free; so does one beyond what the process may have here (`ulimit -n`).
 import os
 import selectors
 import socket
+from collections.abc import Callable
 from contextlib import closing
-from typing import Any
+from typing import TypeVar
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
@@ -22,6 +23,7 @@ from sockets_lab.model import Endpoint, SocketRow
 
 ROOM = 65536  # bytes taken by one read, at most
 OURS = ("TCP", "UDP")
+T = TypeVar("T")
 
 
 def listen(endpoint: Endpoint, number: int | None = None, backlog: int = 5) -> int | Refused:
@@ -49,12 +51,7 @@ def connect(local: Endpoint, remote: Endpoint, number: int | None = None, wait: 
 
 def accept(listener: int, number: int | None = None, wait: float = WAIT) -> int | Refused:
     """Accept one connection at a listener's descriptor. Returns: the new one's; EAGAIN, where none waited in time."""
-    again = _again(listener)
-    if isinstance(again, Refused):
-        return again
-    with again:
-        ready([again], selectors.EVENT_READ, wait)
-        accepted = attempt(again.accept)
+    accepted = _when_ready(listener, wait, lambda sock: attempt(sock.accept))
     if isinstance(accepted, Refused):
         return accepted
     accepted[0].setblocking(False)
@@ -68,12 +65,7 @@ def write(number: int, data: bytes) -> int | Refused:
 
 def read(number: int, wait: float = WAIT) -> bytes | Refused:
     """Take what has come for a descriptor; b"" = the other end has closed. EAGAIN where nothing came in time."""
-    again = _again(_harmless(number))
-    if isinstance(again, Refused):
-        return again
-    with again:
-        ready([again], selectors.EVENT_READ, wait)
-        return attempt(again.recv, ROOM)
+    return _when_ready(_harmless(number), wait, lambda sock: attempt(sock.recv, ROOM))
 
 
 def sockets() -> tuple[Entry, ...]:
@@ -91,10 +83,15 @@ def close(*numbers: int) -> tuple[Refused | None, ...]:
     return tuple(attempt(os.close, _harmless(number)) for number in numbers)
 
 
-def _again(number: int) -> Any:
-    """Return a socket object of its own for a descriptor, which may be closed without closing that one."""
-    number = attempt(os.dup, number)
-    return number if isinstance(number, Refused) else attempt(socket.socket, -1, -1, -1, number)
+def _when_ready(number: int, wait: float, take: Callable[[socket.socket], T]) -> T | Refused:
+    """Wait until something has come for a descriptor's socket, and take it; the descriptor stays open."""
+    copied = attempt(os.dup, number)
+    again = copied if isinstance(copied, Refused) else attempt(socket.socket, -1, -1, -1, copied)
+    if isinstance(again, Refused):
+        return again
+    with again:
+        ready([again], selectors.EVENT_READ, wait)
+        return take(again)
 
 
 def _placed(sock: socket.socket, number: int | None) -> int | Refused:

@@ -37,15 +37,13 @@ class NodesModel:
     def listen(self, name: str, port: int) -> int | Refused:
         """Listen at a node's address. Returns: the descriptor, the lowest free one."""
         node = self.lab[name]
-        answer: int | Refused = node.run(ends.listen, Endpoint(node.address, port))
-        return answer
+        return node.run(ends.listen, Endpoint(node.address, port))
 
     def connect(self, name: str, port: int, to: Endpoint, number: int) -> int | Refused:
         """Connect from a node's address and port (0 = its kernel chooses), by a descriptor of one's choice."""
         node = self.lab[name]
         here = Endpoint(node.address, port)
-        answer: int | Refused = node.run(ends.connect, here, to, number, BRIEF)
-        return answer
+        return node.run(ends.connect, here, to, number, BRIEF)
 
     def accept(self, name: str, number: int) -> int | Refused:
         """Accept what waits at a listener of this node. Raises: BadInput, where it has none."""
@@ -54,28 +52,23 @@ class NodesModel:
         waiting = [host.number_of(row) for row in host.rows if row.state == "LISTEN" and row.receive_queue]
         if not listeners:
             raise BadInput(f"Nobody listens at {name}: click Listen first.")
-        answer: int | Refused = self.lab[name].run(ends.accept, (waiting or listeners)[0][0], number, BRIEF)
-        return answer
+        return self.lab[name].run(ends.accept, (waiting or listeners)[0][0], number, BRIEF)
 
     def write(self, name: str, number: int, data: bytes) -> int | Refused:
         """Hand bytes to a descriptor of a node's process. Returns: how many its kernel took."""
-        answer: int | Refused = self.lab[name].run(ends.write, number, data)
-        return answer
+        return self.lab[name].run(ends.write, number, data)
 
     def read(self, name: str, number: int) -> bytes | Refused:
         """Take what has come for a descriptor of a node's process."""
-        answer: bytes | Refused = self.lab[name].run(ends.read, number, BRIEF)
-        return answer
+        return self.lab[name].run(ends.read, number, BRIEF)
 
     def give_back(self, name: str, number: int) -> Refused | None:
         """Close a descriptor of a node's process."""
-        answer: Refused | None = self.lab[name].run(ends.close, number)[0]
-        return answer
+        return self.lab[name].run(ends.close, number)[0]
 
     def what_is(self, name: str, number: int) -> Entry | Refused:
         """Ask a node's kernel what a number stands for in that node's process."""
-        answer: Entry | Refused = self.lab[name].run(descriptors.entry, number)
-        return answer
+        return self.lab[name].run(descriptors.entry, number)
 
     def handle_cable(self, name: str, what: str) -> Refused | None:
         """Do one of CABLES to a node's cable."""

@@ -45,7 +45,7 @@ class LoopbackNode(Node):
     def capture(self, octets: int = OCTETS) -> Capture:
         raise LabUnavailable("capture", "ENOSYS", "nodes on loopback have no interface of their own to listen on")
 
-    def _at_this_end(self, function: Callable[..., Any], *arguments: Any, **named: Any) -> Refused | None:
+    def _at_this_end(self, function: Callable[..., None], *arguments: Any) -> Refused | None:
         return NO_CABLE
 
 
@@ -58,7 +58,7 @@ def build(plan: list[dict[str, Any]], held: ExitStack) -> tuple[Node, ...]:
     for place, one in enumerate(placed):
         with ExitStack() as far_ends:
             work, service = line(held, far_ends), line(held, far_ends)
-            node = LoopbackNode(place, one["name"], one["address"], work[0], service[0], _no_cable)
+            node = LoopbackNode(place, one["name"], one["address"], work[0], service[0], lambda *_: NO_CABLE)
             node.process = _start(lab, place, (work[1], service[1]), held)
         held.callback(node.close)
         nodes.append(node)
@@ -111,10 +111,6 @@ def differs(nodes: tuple[Node, ...], missing: LabUnavailable) -> str:
         f"This machine refuses network stacks of one's own ({missing.step}: {missing.name}, {missing.because}). "
         f"So the nodes share its one stack here: {places}; they have one socket table, no cable, and no capture."
     )
-
-
-def _no_cable(*_: Any) -> Refused:
-    return NO_CABLE
 
 
 def _start(lab: dict[str, Any], place: int, sockets: tuple[int, int], held: ExitStack) -> int:

@@ -173,5 +173,5 @@ class Node:
         """Whether the lab has closed this node."""
         return self._service.sock.fileno() < 0
 
-    def _at_this_end(self, function: Callable[P, Any], *arguments: P.args, **named: P.kwargs) -> Refused | None:
+    def _at_this_end(self, function: Callable[..., None], *arguments: Any) -> Refused | None:
         return attempt(self.call, function, *arguments)

@@ -6,7 +6,6 @@ nfnetlink_conntrack.h.
 """
 
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sockets_lab.kernel.netlink import attributes
@@ -43,17 +42,16 @@ class Tracked:
 
 def connections() -> tuple[Tracked, ...]:
     """List the TCP and UDP connections that the kernel tracks in the network of this process. Raises: OSError."""
-    return tuple(_listed())
-
-
-def _listed() -> Iterator[Tracked]:
+    found = []
     names = {number: name for name, number in NUMBERS.items()}
     for packed in nfnetlink.held(CONNECTIONS, LIST_CONNECTIONS):
         parts = attributes(packed)
         protocol = names.get(attributes(attributes(parts[ORIGINAL])[PROTOCOL])[NUMBER][0])
         if protocol in TRANSPORTS:
             answered = bool(int.from_bytes(parts[STATUS], "big") & SEEN_REPLY)
-            yield Tracked(protocol, _name(parts[ORIGINAL]), _name(parts[REPLY]), answered, _tcp_state(parts))
+            original, reply = _name(parts[ORIGINAL]), _name(parts[REPLY])
+            found.append(Tracked(protocol, original, reply, answered, _tcp_state(parts)))
+    return tuple(found)
 
 
 def _name(packed: bytes) -> FourTuple:

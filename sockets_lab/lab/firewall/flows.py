@@ -28,7 +28,8 @@ class Flows:
         if flow is None:
             return "invalid"
         back = _back(flow)
-        if _begins(packet):  # whatever was before under this name has ended
+        tcp = packet.find(TCP)
+        if tcp and tcp.syn and not tcp.ack:  # whatever was before under this name has ended
             self._answered.pop(flow, False)
             self._answered.pop(back, False)
         if back in self._answered:
@@ -76,11 +77,6 @@ def _quoted_flow(packet: Packet) -> Flow | None:
         return _flow(dissect(packet.payload, first=IPv4))
     except NotAPacket:
         return None
-
-
-def _begins(packet: Packet) -> bool:
-    tcp = packet.find(TCP)
-    return bool(tcp and tcp.syn and not tcp.ack)
 
 
 def _may_begin(packet: Packet) -> bool:

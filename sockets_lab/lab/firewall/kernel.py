@@ -35,8 +35,9 @@ def install(ruleset: Ruleset) -> None:
 
     Raises: OSError, and all is as before; BadInput.
     """
-    new: list[Message] = [(NEW_TABLE, NLM_F_CREATE, _table())] if ruleset.chains else []
-    nfnetlink.change(NF_TABLES, [*_removal(), *new, *_chains(ruleset)])
+    make, remove = (NEW_TABLE, NLM_F_CREATE, _table()), (DELETE_TABLE, 0, _table())
+    again = [make] if ruleset.chains else []
+    nfnetlink.change(NF_TABLES, [make, remove, *again, *_chains(ruleset)])  # only what is there can be removed
 
 
 def try_out() -> None:
@@ -102,11 +103,6 @@ def _installed() -> Ruleset:
             policy = next(word for word, code in VERDICTS.items() if code == U32.read(parts[CHAIN_POLICY]))
             found.append(Chain(name, tuple(rules.get(name, ())), policy))
     return Ruleset(tuple(found))
-
-
-def _removal() -> list[Message]:
-    """Make sure that there is a table, so that it can be deleted."""
-    return [(NEW_TABLE, NLM_F_CREATE, _table()), (DELETE_TABLE, 0, _table())]
 
 
 def _chains(ruleset: Ruleset, table: str = TABLE) -> list[Message]:

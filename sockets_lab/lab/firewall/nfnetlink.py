@@ -25,16 +25,13 @@ def change(subsystem: int, changes: Sequence[Message]) -> None:
 
     Raises: OSError, the kernel's refusal of the first that it refused (EPERM, ENOENT, EOPNOTSUPP, ...).
     """
-    begin = _message(BATCH_BEGIN, 0, HEAD.pack(0, 0, subsystem), 0)
-    packed = [
-        _message(subsystem << 8 | kind, flags, HEAD.pack(IPV4, 0, 0) + what, number)
-        for number, (kind, flags, what) in enumerate(changes[:-1], 1)
-    ]
-    kind, flags, what = changes[-1]
-    packed.append(_message(subsystem << 8 | kind, flags | NLM_F_ACK, HEAD.pack(IPV4, 0, 0) + what, len(changes)))
-    end = _message(BATCH_END, 0, HEAD.pack(0, 0, subsystem), 0)
+    packed = _message(BATCH_BEGIN, 0, HEAD.pack(0, 0, subsystem), 0)
+    for number, (kind, flags, what) in enumerate(changes, 1):
+        ack = NLM_F_ACK if number == len(changes) else 0
+        packed += _message(subsystem << 8 | kind, flags | ack, HEAD.pack(IPV4, 0, 0) + what, number)
+    packed += _message(BATCH_END, 0, HEAD.pack(0, 0, subsystem), 0)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as kernel:
-        _send(kernel, begin + b"".join(packed) + end)
+        _send(kernel, packed)
 
 
 def held(subsystem: int, kind: int, what: bytes = b"") -> Iterator[bytes]:

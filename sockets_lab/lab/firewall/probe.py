@@ -117,12 +117,10 @@ def decider(client: Node, name: FourTuple) -> str:
 
 def _both(client: Node, name: FourTuple) -> tuple[SimulatedFirewall | None, SimulatedFirewall | None]:
     """Return the simulated firewalls of the client and the server; None: it has none."""
-    return _simulated(client), _simulated(neighbor(client, name.remote.address))
-
-
-def _simulated(node: Node | None) -> SimulatedFirewall | None:
-    found = control.of(node) if node else None
-    return found if isinstance(found, SimulatedFirewall) else None
+    server = neighbor(client, name.remote.address)
+    here, there = control.of(client), control.of(server) if server else None
+    simulated = [one if isinstance(one, SimulatedFirewall) else None for one in (here, there)]
+    return simulated[0], simulated[1]
 
 
 def _stopped(here: SimulatedFirewall | None, there: SimulatedFirewall | None, name: FourTuple, protocol: str,

@@ -4,7 +4,7 @@ import contextlib
 import selectors
 import socket
 import threading
-from typing import Self
+from typing import Any, Self
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
@@ -16,7 +16,7 @@ SSH = b"SSH-2.0-course\r\n"  # RFC 4253 section 4.2: a server that speaks SSH sa
 TICK = 0.05  # seconds after which a program looks whether it is to stop
 MOST = 4096  # bytes of a request that are looked at
 
-_running: dict[int, "_Program"] = {}  # in the node's process
+running: dict[int, Any] = {}  # in the node's process: what has a `close`
 
 
 class Service:
@@ -49,14 +49,19 @@ class Service:
 def start(endpoint: Endpoint, protocol: str, greeting: bytes, waits: bool) -> tuple[int, Endpoint]:
     """Start a program in this process. Returns: a number to stop it by, and where it is reached. Raises: OSError."""
     program = _Program(endpoint, protocol, greeting, waits)
-    number = max(_running, default=0) + 1
-    _running[number] = program
-    return number, Endpoint.of(program.sock.getsockname())
+    return keep(program), Endpoint.of(program.sock.getsockname())
+
+
+def keep(program: Any) -> int:
+    """Keep what runs in this process. Returns: a number to stop it by."""
+    number = max(running, default=0) + 1
+    running[number] = program
+    return number
 
 
 def stop(number: int) -> None:
     """Stop a program, and wait until its sockets are closed."""
-    _running.pop(number).stop()
+    running.pop(number).close()
 
 
 class _Program:
@@ -112,7 +117,7 @@ class _Program:
         _, sender = sock.recvfrom(MOST)
         sock.sendto(self.greeting, guard.destination(Endpoint.of(sender)).sockaddr)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         self.ending.set()
         self.thread.join()
         for key in list(self.selector.get_map().values()):

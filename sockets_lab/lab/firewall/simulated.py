@@ -81,7 +81,10 @@ class SimulatedFirewall:
         """Take another ruleset; connections that are known stay known."""
         if any(chain.kind == "nat" for chain in ruleset.chains):
             return NO_TRANSLATION
-        self.ruleset = Ruleset(tuple(_from_zero(chain) for chain in ruleset.chains))
+        self.ruleset = Ruleset(tuple(
+            replace(chain, rules=tuple(replace(rule, packets=0, octets=0) for rule in chain.rules))
+            for chain in ruleset.chains
+        ))  # fmt: skip
         return None
 
     def add(self, hook: str, rule: Rule) -> Refused | None:
@@ -124,10 +127,6 @@ class SimulatedFirewall:
         if state == "new" and decision.verdict == "accept":
             self.flows.remember(packet)
         return decision
-
-
-def _from_zero(chain: Chain) -> Chain:
-    return replace(chain, rules=tuple(replace(rule, packets=0, octets=0) for rule in chain.rules))
 
 
 def _counted(chain: Chain, met: tuple[int, ...], packet: Packet) -> Chain:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sockets_lab import guard
-from sockets_lab.errors import BadInput, Refused, refusal
+from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.kernel import machine
 from sockets_lab.lessons.datagrams.groups import IP_MULTICAST_ALL, leave_group, member, send_to_group
 from sockets_lab.lessons.datagrams.sending import QUIET, arrivals, bound, receive_all
@@ -53,10 +53,7 @@ class GroupRun:
 
 def group_run() -> GroupRun | Refused:
     """Send one datagram to a group for each of TRIALS. Returns: Refused where this system's loopback has no groups."""
-    try:
-        return _group_run(machine.home_group(0), machine.home_group(1))
-    except OSError as error:
-        return refusal(error)
+    return attempt(_group_run, machine.home_group(0), machine.home_group(1))
 
 
 def bystander_hears() -> bool | Refused:

@@ -4,7 +4,7 @@ Between nodes a membership is what it is meant to be: it belongs to one network 
 member, throws the datagram away, whatever came along its cable. Source: ip(7), RFC 1112, RFC 3376, RFC 919 section 7.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -12,7 +12,6 @@ from sockets_lab.errors import BadInput, Refused, refusal
 from sockets_lab.headers import UDP, Ethernet, IPv4, Packet, dissect
 from sockets_lab.kernel import machine
 from sockets_lab.lab import Lab, Node
-from sockets_lab.lab.capture import Capture
 from sockets_lab.lessons.datagrams import ends, rounds
 from sockets_lab.lessons.datagrams.rounds import BetweenNodes, Round
 from sockets_lab.lessons.datagrams.sending import QUIET, Datagram
@@ -52,7 +51,8 @@ class _Play:
 
     def __init__(self, lab: Lab, stack: ExitStack, group: Endpoint) -> None:
         self.lab, self.stack, self.sender = lab, stack, lab.nodes[0]
-        self.cables = dict(_cables(lab, stack))
+        # With less memory than a capture has that shall last long.
+        self.cables = {one.name: stack.enter_context(one.capture(RING)) for one in lab.nodes if one.own_stack}
         self.came: dict[str, list[Datagram]] = {node.name: [] for node in lab.nodes}
         self.receivers: dict[str, int] = {}
         self.next_number = 1
@@ -137,12 +137,6 @@ class _Play:
             payloads = {name: [p.payload for _, p in seen if p.find(UDP)] for name, seen in frames.items()}
             carried = {name: _of_round(one, got) for name, got in payloads.items()}
         return replace(one, came=came, carried=carried)
-
-
-def _cables(lab: Lab, stack: ExitStack) -> Iterator[tuple[str, Capture]]:
-    """Watch each node's cable, where there are cables; with less memory than a capture has that shall last long."""
-    for node in lab.nodes if lab.kind == "namespaces" else ():
-        yield node.name, stack.enter_context(node.capture(RING))
 
 
 def _announced(frames: Frames) -> tuple[str, ...] | None:

@@ -34,8 +34,8 @@ class DatagramPanel(Panel):
         rows = [
             [
                 self.sender, self.target, self.text,
-                self.button("Send", self.send, "One datagram"),
-                self.button(f"Send {FLOOD}", self.flood, f"{FLOOD} datagrams, one after the other"),
+                self.button("Send", lambda: self.send(1), "One datagram"),
+                self.button(f"Send {FLOOD}", lambda: self.send(FLOOD), f"{FLOOD} datagrams, one after the other"),
             ],
             [
                 self.button("Read all", self.read, "Receive what waits at the receiver and at the members"),
@@ -45,8 +45,8 @@ class DatagramPanel(Panel):
             ],
             [
                 self.chosen,
-                self.button("Join", self.join, "The chosen member joins the group"),
-                self.button("Leave", self.leave, "The chosen member leaves the group"),
+                self.button("Join", lambda: self.member(True), "The chosen member joins the group"),
+                self.button("Leave", lambda: self.member(False), "The chosen member leaves the group"),
             ],
         ]  # fmt: skip
         super().__init__(*map(row, rows))
@@ -62,13 +62,7 @@ class DatagramPanel(Panel):
         """Open what the first picture shows."""
         self.refresh(self.bench.send(SENDERS[0], RECEIVER, b"hello"))
 
-    def send(self) -> None:
-        self.send_many(1)
-
-    def flood(self) -> None:
-        self.send_many(FLOOD)
-
-    def send_many(self, times: int) -> None:
+    def send(self, times: int) -> None:
         sent = self.bench.send(self.sender.value, self.target.value, self.text.value.encode(), times)
         self.refresh(sent)
         self.say(_told(sent), trouble=sent.taken == 0)
@@ -83,17 +77,17 @@ class DatagramPanel(Panel):
     def connect_sender(self) -> None:
         if self.target.value == GROUP:
             raise BadInput("A sender needs no peer to send to a group: choose receiver or closed port.")
-        self.connected(self.sender.value, self.target.value, self.target.value)
+        self.connect(self.sender.value, self.target.value)
 
     def connect_receiver(self) -> None:
-        self.connected(RECEIVER, self.sender.value, self.sender.value)
+        self.connect(RECEIVER, self.sender.value)
 
-    def connected(self, name: str, peer: str, label: str) -> None:
+    def connect(self, name: str, peer: str) -> None:
         refused = self.bench.connect(name, peer)
         self.refresh()
         if refused is not None:
             raise BadInput(f"The kernel refused. {refused}.")
-        self.say(f"**{name}** is connected to **{label}**: nothing was sent for that. It hears nobody else now, and is "
+        self.say(f"**{name}** is connected to **{peer}**: nothing was sent for that. It hears nobody else now, and is "
                  "told what the other end's kernel says.")  # fmt: skip
 
     def disconnect(self) -> None:
@@ -103,12 +97,6 @@ class DatagramPanel(Panel):
         if refused:
             raise BadInput(f"The kernel refused. {refused[0]}.")
         self.say(f"No peer any more: {', '.join(connected)}." if connected else "No socket here is connected.")
-
-    def join(self) -> None:
-        self.member(True)
-
-    def leave(self) -> None:
-        self.member(False)
 
     def member(self, joined: bool) -> None:
         """Let the chosen socket join or leave."""
@@ -130,12 +118,11 @@ class DatagramPanel(Panel):
         return seats
 
     def release(self) -> bool:
-        held = self.held is not None
-        if self.held:
-            self.held.close()
-        self.held = None
+        held, self.held = self.held, None
+        if held:
+            held.close()
         self.refresh()
-        return held
+        return held is not None
 
 
 def _told(sent: Sending) -> str:

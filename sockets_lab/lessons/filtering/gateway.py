@@ -8,13 +8,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.kernel import table
 from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lab.firewall import Answer, Ruleset, Service, Tracked, control, port_forward
 from sockets_lab.lab.firewall.connections import connections
 from sockets_lab.lab.firewall.reaching import let_go, reach_and_keep
 from sockets_lab.lab.firewall.simulated import NO_TRANSLATION
-from sockets_lab.model import Endpoint, FourTuple, SocketRow
+from sockets_lab.model import Endpoint, SocketRow
 from sockets_lab.netns.settings import set_forwarding
 
 PORT = 8080  # of the gateway
@@ -98,11 +99,7 @@ def forwarded(lab: Lab, port: int = PORT, masquerade: bool = True, deadline: flo
             return next(one for one in (answer, rules, known) if isinstance(one, Refused))
         mine = next((one for one in known if one.original == answer.four_tuple), None)
         return Forwarded(
-            entrance, target, masquerade, answer, _row(client, answer.four_tuple),
-            _row(server, mine.reply) if mine else None, tuple(gateway.table(("tcp",))), mine, rules,
+            entrance, target, masquerade, answer, client.call(table.find, answer.four_tuple),
+            server.call(table.find, mine.reply) if mine else None, tuple(gateway.table(("tcp",))), mine, rules,
             cable.packets(),
         )  # fmt: skip
-
-
-def _row(node: Node, name: FourTuple) -> SocketRow | None:
-    return next((row for row in node.table(("tcp",)) if row.four_tuple == name), None)

@@ -64,7 +64,7 @@ class FilteringPanel(Panel):
         super().__init__(*map(row, rows))
         self.children = (*self.children, self.ladder)  # type: ignore[has-type]
         self.follow(self.policy, self.change_policy)
-        self.draw(rules_of(None))
+        self.refresh()
 
     def begin(self) -> None:
         """Open a bench, and give B the first rule."""
@@ -152,7 +152,7 @@ class FilteringPanel(Panel):
 
     def refresh(self) -> None:
         """Read B's rules anew, and show them."""
-        self.draw(rules_of(self.bench))
+        self.draw(rules(self.bench.held() if self.bench else CLOSED))
 
     def release(self) -> bool:
         bench, self.bench = self.bench, None
@@ -161,13 +161,8 @@ class FilteringPanel(Panel):
         if self.asking:
             self.asking.join(2 * PATIENCE)
         self.asking, self.ladder.value = None, ""
-        self.draw(rules_of(None))
+        self.refresh()
         return bench is not None
-
-
-def rules_of(bench: FilterModel | None):  # type: ignore[no-untyped-def]
-    """Show the rules that node B of a bench holds."""
-    return rules(bench.held() if bench else CLOSED)
 
 
 def counts(held: Ruleset) -> list[int]:

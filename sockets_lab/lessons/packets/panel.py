@@ -189,8 +189,7 @@ class HeaderPanel(Panel):
         self.draw(microscope(packet, self.layer.value, self.field.value, about))
 
     def release(self) -> bool:
-        held = self.held is not None
-        if self.held:
-            self.held.close()
-        self.held = self.bench = None
-        return held
+        held, self.held, self.bench = self.held, None, None
+        if held:
+            held.close()
+        return held is not None

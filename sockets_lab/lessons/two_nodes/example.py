@@ -174,15 +174,11 @@ def third_node() -> ThirdNode | Refused:
         accepted = opened(stack, b, ends.accept, made.listener)
         view = hosts(lab)
         return ThirdNode(
-            named, None if frames is None else tuple(map(_protocol, frames)),
+            named, None if frames is None else tuple(dissect(one, first=Ethernet).layers[-1].name() for one in frames),
             any(secret in one for one in frames or ()), bool(capture and capture.packets()),
             taking if isinstance(taking, Refused) else None,
             _tuple(view["B"].row_at(accepted)), view,
         )  # fmt: skip
-
-
-def _protocol(frame: bytes) -> str:
-    return dissect(frame, first=Ethernet).layers[-1].name()
 
 
 def _tuple(row: SocketRow | None) -> FourTuple | Refused:

@@ -190,9 +190,8 @@ class NodesPanel(Panel):
             self.ladder.value = ladder(packets, self.held.lab.addresses).html() if packets else "No packet since then."
 
     def release(self) -> bool:
-        held = self.held is not None
-        if self.held:
-            self.held.close()
-        self.held, self.watch.value = None, False
+        held, self.held, self.watch.value = self.held, None, False
+        if held:
+            held.close()
         self.refresh()
-        return held
+        return held is not None

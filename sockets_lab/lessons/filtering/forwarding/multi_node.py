@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sockets_lab.errors import BadInput, Refused, attempt
-from sockets_lab.lab import Lab, Node
+from sockets_lab.kernel import table
+from sockets_lab.lab import Lab
+from sockets_lab.lab.firewall import Service, services
 from sockets_lab.lab.firewall.reaching import let_go, reach_and_keep
-from sockets_lab.lab.firewall.services import Service
 from sockets_lab.lessons.filtering.forwarding.forwarder import Forwarder
 from sockets_lab.lessons.filtering.forwarding.values import CONNECTING, Forwarded
-from sockets_lab.model import Endpoint, FourTuple, SocketRow
+from sockets_lab.model import Endpoint, SocketRow
 
 DEADLINE = 2.0  # seconds
 TICK = 0.01  # seconds
 
 T = TypeVar("T")
-_running: dict[int, Forwarder] = {}  # in the node's process
 
 
 @dataclass(frozen=True)
@@ -63,21 +63,18 @@ def between(lab: Lab, port: int = 0) -> Between | Refused:
         if isinstance(started, Refused):
             return started
         number, entrance = started
-        undo.callback(middle.run, stop, number)
+        undo.callback(middle.run, services.stop, number)
         undo.callback(client.run, let_go)
         answer = client.run(reach_and_keep, client.address, entrance, DEADLINE)
         if isinstance(answer, Refused):
             return answer
         known = soon(lambda: middle.run(connection, number))
         onward = known.as_target_sees_it if known else None
-        both = tuple(row for name in (known.client, known.target) if (row := row_of(middle, name))) if known else ()
-        here, there = row_of(client, answer.four_tuple), soon(lambda: row_of(server, onward))
+        names = [name for name in (known.client, known.target) if name] if known else []
+        both = tuple(row for name in names if (row := middle.call(table.find, name)))
+        here = client.call(table.find, answer.four_tuple)
+        there = soon(lambda: server.call(table.find, onward)) if onward else None
         return Between(entrance, program.endpoint, here, both, there, known)
-
-
-def row_of(node: Node, name: FourTuple | None) -> SocketRow | None:
-    """Find a TCP connection in a node's table by its name there."""
-    return next((row for row in node.table(("tcp",)) if row.four_tuple == name), None) if name else None
 
 
 def soon(look: Callable[[], T | None]) -> T | None:
@@ -91,16 +88,9 @@ def soon(look: Callable[[], T | None]) -> T | None:
 def start(listen: Endpoint, target: Endpoint, source: str) -> tuple[int, Endpoint]:
     """Start a forwarder in this process. Returns: a number to stop it by, and where it listens. Raises: OSError."""
     forwarder = Forwarder(listen, target, source)
-    number = max(_running, default=0) + 1
-    _running[number] = forwarder
-    return number, forwarder.endpoint
+    return services.keep(forwarder), forwarder.endpoint
 
 
 def connection(number: int) -> Forwarded | None:
     """Return the first connection of a forwarder of this process, once it is no longer on its way to the target."""
-    return next((one for one in _running[number].connections() if one.state != CONNECTING), None)
-
-
-def stop(number: int) -> None:
-    """Stop a forwarder."""
-    _running.pop(number).close()
+    return next((one for one in services.running[number].connections() if one.state != CONNECTING), None)

@@ -19,7 +19,9 @@ from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import machine, table
 from sockets_lab.lessons import datagrams
 from sockets_lab.lessons.datagrams import Datagram, DatagramModel, copies
+from sockets_lab.lessons.datagrams.groups import send_to_group
 from sockets_lab.lessons.datagrams.model import GROUP, MEMBERS, NOBODY, RECEIVER, SENDERS
+from sockets_lab.lessons.datagrams.peers import dissolve
 from sockets_lab.lessons.datagrams.sending import arrivals, vacant
 from sockets_lab.model import Endpoint
 
@@ -198,7 +200,7 @@ def test_psutil_and_ss_see_the_peer_come_and_go(stack: ExitStack) -> None:
     assert udp_entries(name.port) == {receiver.fileno(): peer.getsockname()}
     if shutil.which("ss"):
         assert ss_line(name.port).startswith("ESTAB ")
-    if attempt(datagrams.dissolve, receiver) is None:
+    if attempt(dissolve, receiver) is None:
         assert isinstance(attempt(receiver.getpeername), Refused)
         with suppress(OSError):
             receiver.bind(name.sockaddr)
@@ -263,7 +265,7 @@ def test_a_member_in_another_process_gets_its_copy_too(own_group: str, stack: Ex
     command = [sys.executable, "-c", JOIN, own_group, str(name_of(ours).port)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout.readline() == "joined\n"
-        datagrams.send_to_group(sender, b"to both", name_of(ours))
+        send_to_group(sender, b"to both", name_of(ours))
         assert child.stdout.readline().strip() == repr((b"to both", sender.getsockname()))
     assert datagrams.receive(ours, wait=SOON).data == b"to both"
 
@@ -281,7 +283,7 @@ def test_a_learners_datagram_reaches_no_other_learners_group(monkeypatch: pytest
     ]
     sender = stack.enter_context(datagrams.bound())
     for _ in range(5):
-        datagrams.send_to_group(sender, b"mine", Endpoint(groups["1000"][0], port))
+        send_to_group(sender, b"mine", Endpoint(groups["1000"][0], port))
     assert arrivals([first, *strangers], wait=SOON) == (first.fileno(),)
     assert len(datagrams.receive_all(first)) == 5
 
@@ -296,7 +298,7 @@ def test_what_goes_to_a_group_is_seen_on_loopback_and_nowhere_else(own_group: st
     wire.settimeout(0.5)
     member, sender = stack.enter_context(datagrams.member(own_group)), stack.enter_context(datagrams.bound())
     for _ in range(3):
-        datagrams.send_to_group(sender, b"watched", name_of(member))
+        send_to_group(sender, b"watched", name_of(member))
     seen = set()
     with suppress(TimeoutError):
         for _ in range(10_000):

@@ -230,7 +230,7 @@ UNRULED = {
 def test_each_verdict_does_to_a_client_what_it_is_said_to_do(either: Lab, protocol: str) -> None:
     found = filtering.try_rules(either, protocol)
     assert not isinstance(found, Refused), found
-    assert [one.rule for one in found] == list(filtering.verdicts(protocol))
+    assert [one.rule for one in found] == list(filtering.trials.verdicts(protocol))
     assert len(found) == {"tcp": 8, "udp": 7}[protocol]
     kernel = either.kind == "namespaces"
     for one in found:

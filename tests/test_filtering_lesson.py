@@ -14,7 +14,7 @@ from using import click, picture, said
 from sockets_lab.course.questions import Found, pick
 from sockets_lab.errors import Refused
 from sockets_lab.lab import Lab, firewall, opened
-from sockets_lab.lab.firewall import Chain, Rule, Ruleset, Service, Unread, incoming
+from sockets_lab.lab.firewall import Chain, Rule, Ruleset, Service, Unread, incoming, services
 from sockets_lab.lessons import filtering
 from sockets_lab.lessons.filtering import figure as figures
 from sockets_lab.lessons.filtering import forwarding
@@ -288,7 +288,7 @@ def test_the_forwarding_must_lead_to_c_with_b_as_the_client(lab: Lab) -> None:
         assert not check("forward").done
         number, _ = lab.B.run(module.start, entrance, target, lab.B.address)
         assert check("forward").done
-        lab.B.run(module.stop, number)
+        lab.B.run(services.stop, number)
         assert not check("forward").done
         if lab.kind == "namespaces":
             firewall.apply(lab.B, firewall.port_forward(ENTRANCE, target))

@@ -16,6 +16,7 @@ from sockets_lab.kernel.connecting import listening, start_connect
 from sockets_lab.lab.firewall.reaching import reach
 from sockets_lab.lab.loopback import LoopbackNode
 from sockets_lab.lessons import binding, datagrams, fourtuples, ports, scanning
+from sockets_lab.lessons.datagrams.groups import send_to_group
 from sockets_lab.lessons.detective import customers
 from sockets_lab.lessons.detective.programs import checked
 from sockets_lab.lessons.filtering import forwarding
@@ -84,7 +85,7 @@ WAYS = {
     "connect from": lambda a, p: with_tcp(lambda sock: start_connect(sock, OK, 0, Endpoint(a, p))),
     "listen": lambda a, p: listening(Endpoint(a, p), 1).close(),
     "datagram": lambda a, p: with_udp(lambda sock: datagrams.send(sock, b"x", Endpoint(a, p))),
-    "datagram to a group": lambda a, p: with_udp(lambda one: datagrams.send_to_group(one, b"x", Endpoint(a, p)), HOME),
+    "datagram to a group": lambda a, p: with_udp(lambda one: send_to_group(one, b"x", Endpoint(a, p)), HOME),
     "datagram socket": lambda a, p: datagrams.bound(a, p).close(),
     "forward from": lambda a, p: forwarding.Forwarder(Endpoint(a, p), OK).close(),
     "forward to": lambda a, p: would_go(lambda: forwarding.Forwarder(HERE, Endpoint(a, p)), a),

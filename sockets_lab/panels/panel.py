@@ -12,7 +12,9 @@ from contextlib import ExitStack, contextmanager
 from functools import cache, wraps
 from html import escape
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any
+from typing import ClassVar
+from typing import Self
 
 import anywidget
 import ipywidgets as widgets

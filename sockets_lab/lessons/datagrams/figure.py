@@ -5,17 +5,8 @@ from collections.abc import Sequence
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.tables import Table
-from sockets_lab.lessons.datagrams import (
-    BetweenNodes,
-    Boundaries,
-    ClosedPort,
-    Everyone,
-    GroupRun,
-    Loss,
-    OnePeer,
-    Seat,
-    Sending,
-)
+from sockets_lab.lessons import datagrams
+from sockets_lab.lessons.datagrams import Seat, Sending
 from sockets_lab.lessons.datagrams.copies import MEMBERS
 from sockets_lab.model import Endpoint
 
@@ -102,7 +93,7 @@ def _arrows(drawing: Drawing, senders: list[str], places: dict[str, int], right:
     return f"{sending.sender.capitalize()} sent {many} to {sending.to}; something reached {reached}.{told}{refused}"
 
 
-def losses(found: Loss) -> Drawing:
+def losses(found: datagrams.Loss) -> Drawing:
     """Draw every numbered datagram: whether it came or was lost, round by round."""
     drawing = Drawing("Numbered datagrams to a receiver that reads only between the rounds.", "", 760, 0)
     came, number, y = set(found.received), 0, 12.0
@@ -133,7 +124,7 @@ def losses(found: Loss) -> Drawing:
     return drawing
 
 
-def pieces(found: Boundaries) -> Table:
+def pieces(found: datagrams.Boundaries) -> Table:
     """Show what each send gave away and what each receive returned."""
     rows = []
     for sent, got in zip(found.sent, found.received, strict=True):
@@ -150,7 +141,7 @@ def _bytes(data: bytes) -> str:
     return f"{shown} ({len(data)} bytes)"
 
 
-def hearing(found: OnePeer) -> Table:
+def hearing(found: datagrams.OnePeer) -> Table:
     """Show a receiver before it was connected to one of two senders, while it was, and after."""
     lines = (("before", found.before, found.heard_before), ("connected", found.connected, found.heard),
              ("dissolved", found.after, found.heard_after))  # fmt: skip
@@ -168,7 +159,7 @@ def hearing(found: OnePeer) -> Table:
     return Table(title, ("when", "in the table", "remote endpoint", "it hears"), tuple(rows), (10, 34, 22, 18))
 
 
-def silence(*found: ClosedPort) -> Table:
+def silence(*found: datagrams.ClosedPort) -> Table:
     """Show what a closed port answers, for a socket without a peer and for a connected one."""
     rows = tuple(
         ("connected" if one.connected else "not connected", _answer(one.first), "yes" if one.told else "no",
@@ -182,7 +173,7 @@ def _answer(answer: int | Refused) -> str:
     return answer.name if isinstance(answer, Refused) else f"{answer} bytes taken"
 
 
-def copies(found: GroupRun | Refused) -> Table:
+def copies(found: datagrams.GroupRun | Refused) -> Table:
     """Show how many copies of one datagram came to each member of a group, and to a bystander that is none."""
     headings = ("one datagram to the group", *(f"member {n + 1}" for n in range(MEMBERS)), "bystander", "its TTL")
     title = "One datagram to a group, and how many copies came to each socket."
@@ -195,7 +186,7 @@ def copies(found: GroupRun | Refused) -> Table:
     return Table(title, headings, tuple(rows), (40, 9, 9, 9, 10, 8))
 
 
-def between(found: BetweenNodes | Refused) -> Table:
+def between(found: datagrams.BetweenNodes | Refused) -> Table:
     """Show how many of one node's datagrams came to each node, and how many passed along the last one's cable."""
     title = "Datagrams from one node to a group: how many came to each node."
     if isinstance(found, Refused):
@@ -215,7 +206,7 @@ def between(found: BetweenNodes | Refused) -> Table:
     return Table(title, (*headings, *watched), tuple(rows), widths)
 
 
-def loud(found: Everyone | Refused) -> Table:
+def loud(found: datagrams.Everyone | Refused) -> Table:
     """Show who may broadcast, and who hears it."""
     title = "One datagram to everyone on the loopback network."
     if isinstance(found, Refused):

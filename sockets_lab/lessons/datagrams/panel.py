@@ -13,15 +13,8 @@ SHOWN = 3  # datagrams of each socket that are spelled out
 FLOOD = 50  # datagrams: more than the receiver's buffer holds
 
 
-def make() -> "DatagramPanel":
-    """Make the panel; one datagram waits at the receiver."""
-    panel = DatagramPanel()
-    panel.begin()
-    return panel
-
-
 class DatagramPanel(Panel):
-    """A bench of real datagram sockets."""
+    """A bench of real datagram sockets; at first one datagram waits at the receiver."""
 
     purpose = "send datagrams to one, to a group, to nobody; fill a buffer until datagrams are lost"
 
@@ -59,7 +52,6 @@ class DatagramPanel(Panel):
         return self.held
 
     def begin(self) -> None:
-        """Open what the first picture shows."""
         self.refresh(self.bench.send(SENDERS[0], RECEIVER, b"hello"))
 
     def send(self, times: int) -> None:
@@ -123,6 +115,9 @@ class DatagramPanel(Panel):
             held.close()
         self.refresh()
         return held is not None
+
+
+make = DatagramPanel.make
 
 
 def _told(sent: Sending) -> str:

@@ -4,12 +4,4 @@ Rules and rulesets are in `sockets_lab.lab.firewall`; these are the experiments 
 """
 
 from sockets_lab.lessons.filtering.gateway import Forwarded, be_gateway, forwarded, three_nodes, tracked
-from sockets_lab.lessons.filtering.trials import (
-    Behind,
-    Replies,
-    Trial,
-    behind_ports,
-    try_replies,
-    try_rules,
-    verdicts,
-)
+from sockets_lab.lessons.filtering.trials import Behind, Replies, Trial, behind_ports, try_replies, try_rules

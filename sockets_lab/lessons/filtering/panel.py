@@ -19,15 +19,8 @@ ENDS = {"connected": "is connected", "answered": "is answered", "refused": "is r
         "unreachable": "is told that B cannot be reached", "impossible": "cannot ask"}  # fmt: skip
 
 
-def make() -> "FilteringPanel":
-    """Make the panel, with a rule that drops the web's port in node B."""
-    panel = FilteringPanel()
-    panel.begin()
-    return panel
-
-
 class FilteringPanel(Panel):
-    """Rules for what comes in to node B, and programs and clients that meet them."""
+    """Rules for what comes in to node B, at first one that drops the web's port, and clients that meet them."""
 
     purpose = "give node B rules, let clients ask, and see what the rules have counted and which packets crossed"
 
@@ -163,6 +156,9 @@ class FilteringPanel(Panel):
         self.asking, self.ladder.value = None, ""
         self.refresh()
         return bench is not None
+
+
+make = FilteringPanel.make
 
 
 def counts(held: Ruleset) -> list[int]:

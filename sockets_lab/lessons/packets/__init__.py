@@ -3,10 +3,10 @@
 `headers` turns values into bytes and back; here the bytes go on their way. Packets made by hand never leave a lab.
 """
 
-from sockets_lab.lessons.packets.bpf_filter import Picked, picked
+from sockets_lab.lessons.packets.bpf_filter import picked
 from sockets_lab.lessons.packets.examples import Example, datagram, segments
 from sockets_lab.lessons.packets.model import Testbed
-from sockets_lab.lessons.packets.outcomes import Outcome, Received, names
+from sockets_lab.lessons.packets.outcomes import Outcome, names
 from sockets_lab.lessons.packets.sending import send
 from sockets_lab.lessons.packets.trials import (
     Trial,
@@ -14,7 +14,6 @@ from sockets_lab.lessons.packets.trials import (
     handmade_start,
     plain,
     source_zero,
-    start,
     survey,
     three_checksums,
 )

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 import ipywidgets as widgets
 
 from sockets_lab.figures.ladder import ladder
-from sockets_lab.headers import Header, Packet, checks, corrected, dissect
+from sockets_lab.headers import Packet, checks, corrected, dissect
 from sockets_lab.lab import Lab, NodeError, opened
 from sockets_lab.lessons import packets
 from sockets_lab.lessons.packets import Example, Testbed
@@ -20,15 +20,8 @@ A, B = "10.20.30.40", "50.60.70.80"
 DATAGRAM, START, DATA, YOURS = "a datagram", "a first segment (SYN)", "a segment with data", "a packet of yours"
 
 
-def make() -> "HeaderPanel":
-    """Make the panel; a datagram lies under the microscope."""
-    panel = HeaderPanel()
-    panel.begin()
-    return panel
-
-
 class HeaderPanel(Panel):
-    """A packet under the microscope, and a hand that changes and sends it."""
+    """A packet under the microscope, at first a datagram, and a hand that changes and sends it."""
 
     purpose = "light up a field of a packet, change it, send the packet, see what comes"
 
@@ -144,13 +137,10 @@ class HeaderPanel(Panel):
             self.value.value = written(field, getattr(header, field.name))
             self.refresh()
 
-    def header(self) -> Header:
-        """The chosen header."""
-        return self.alive().layers[self.layer.value]
-
     def change(self) -> None:
         """Write the new value into the chosen field, and let checksums and lengths follow."""
-        packet, header, name = self.alive(), self.header(), self.field.value
+        packet, name = self.alive(), self.field.value
+        header = packet.layers[self.layer.value]
         field = header.layout.fields[name]
         text = self.value.value.strip()
         value: object = text
@@ -193,3 +183,6 @@ class HeaderPanel(Panel):
         if held:
             held.close()
         return held is not None
+
+
+make = HeaderPanel.make

@@ -20,12 +20,11 @@ EXPERIMENTAL_TYPE, EXPERIMENTAL_PROTOCOL = 0x88B5, 253  # kept for experiments: 
 
 @dataclass(frozen=True)
 class Trial:
-    """One field with another value. followed: checksums and lengths were set right afterwards."""
+    """One field with another value, and what came of that."""
 
     header: type[Header]
     field: str
     value: object
-    followed: bool
     outcome: Outcome
 
 
@@ -87,7 +86,7 @@ def survey(bench: Testbed) -> tuple[Trial, ...]:
         (UDP, "checksum", 0, False),
     )  # fmt: skip
     return tuple(
-        Trial(kind, name, value, follow, bench.send(_changed(good, kind, name, value, follow)))
+        Trial(kind, name, value, bench.send(_changed(good, kind, name, value, follow)))
         for kind, name, value, follow in changes
     )
 

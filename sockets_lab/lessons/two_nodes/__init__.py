@@ -9,10 +9,8 @@ from sockets_lab.lessons.two_nodes.example import (
     CLIENT,
     SERVER,
     Classic,
-    Connection,
     NodeEnd,
     ThirdNode,
-    Tried,
     connected,
     example,
     open_lab,
@@ -20,5 +18,5 @@ from sockets_lab.lessons.two_nodes.example import (
     try_number,
 )
 from sockets_lab.lessons.two_nodes.model import NodesModel
-from sockets_lab.lessons.two_nodes.stacks import Unplugged, pull_the_plug, same_name_twice
+from sockets_lab.lessons.two_nodes.stacks import pull_the_plug, same_name_twice
 from sockets_lab.lessons.two_nodes.views import Host, View, hosts, look

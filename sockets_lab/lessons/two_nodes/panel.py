@@ -16,15 +16,8 @@ SHOWN = 40  # bytes of what was read
 CLOSED = View("namespaces", ())
 
 
-def make() -> "NodesPanel":
-    """Make the panel, with the classic example's connection open."""
-    panel = NodesPanel()
-    panel.begin()
-    return panel
-
-
 class NodesPanel(Panel):
-    """A bench of real nodes."""
+    """A bench of real nodes; at first the classic example's connection is open."""
 
     purpose = "connect nodes, write to numbers of one's choice on any of them, cut and slow their cables"
 
@@ -195,3 +188,6 @@ class NodesPanel(Panel):
             held.close()
         self.refresh()
         return held is not None
+
+
+make = NodesPanel.make

@@ -9,30 +9,38 @@ import selectors
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterable
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Self, TypeVar
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.model import Endpoint, whole_number
 
+T = TypeVar("T", bound=Any)
 WAIT = 0.5  # seconds; on loopback an answer comes at once, so this is only waited for in vain
 NO_LINGER = struct.pack("HH" if os.name == "nt" else "ii", 1, 0)  # struct linger: it is on, and zero seconds
 UNDER_WAY = (0, errno.EINPROGRESS, errno.EWOULDBLOCK)  # what a connect that does not block may answer
 
 
+@contextmanager
+def closed_on_failure(owner: T) -> Iterator[T]:
+    """Close what has a `close`, such as a socket, where making it ready fails; else it stays open."""
+    try:
+        yield owner
+    except BaseException:
+        owner.close()
+        raise
+
+
 def listening(endpoint: Endpoint, backlog: int) -> socket.socket:
     """Return a socket that listens and never blocks. Args: backlog: 0-65535 connections."""
     whole_number(backlog, 0, 65535, "a backlog")
-    sock = socket.socket(guard.destination(endpoint).family, socket.SOCK_STREAM)
-    try:
+    with closed_on_failure(socket.socket(guard.destination(endpoint).family, socket.SOCK_STREAM)) as sock:
         sock.setblocking(False)
         sock.bind(endpoint.sockaddr)
         sock.listen(backlog)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        return sock
 
 
 def start_connect(sock: socket.socket, endpoint: Endpoint, wait: float = WAIT, source: Endpoint | None = None) -> bool:

@@ -11,7 +11,7 @@ import struct
 import time
 
 from sockets_lab.headers import IPv4, dissect
-from sockets_lab.kernel.connecting import Owner
+from sockets_lab.kernel.connecting import Owner, closed_on_failure
 from sockets_lab.kernel.netlink import BUFFER, attribute, attributes, messages
 from sockets_lab.lab import Node
 from sockets_lab.lab.firewall import control
@@ -73,8 +73,7 @@ class Log(Owner):
 
 def open_log() -> socket.socket:
     """Make a socket that gets what the rules of this process's network log. Linux only. Raises: OSError."""
-    sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
-    try:
+    with closed_on_failure(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
         bind = attribute(COMMAND, bytes([BIND]))
         how = attribute(MODE, struct.pack(">IBx", KEPT, COPY_PACKET))
@@ -82,10 +81,7 @@ def open_log() -> socket.socket:
         for what in (bind, how):
             tell(sock, LOG << 8 | CONFIGURE_LOG, HEAD.pack(IPV4, 0, LOG_GROUP) + what)
         sock.setblocking(False)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        return sock
 
 
 def _logged(payload: bytes) -> Logged:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sockets_lab import guard
 from sockets_lab.errors import Refused, refusal
 from sockets_lab.headers import TCP, UDP, ICMPv4, Packet
-from sockets_lab.kernel.connecting import start_connect
+from sockets_lab.kernel.connecting import closed_on_failure, start_connect
 from sockets_lab.lab.firewall.rules import ANSWERS, UNREACHABLE
 from sockets_lab.model import PROTOCOLS, Endpoint, FourTuple
 
@@ -91,15 +91,11 @@ def let_go() -> None:
 def bound(address: str, source_port: int, protocol: str, make: Callable[..., socket.socket] = socket.socket
           ) -> socket.socket:  # fmt: skip
     """Return a client's socket that has its address already. Args: make: makes it. Raises: OSError."""
-    sock = make(socket.AF_INET, PROTOCOLS[protocol].type)
-    try:
+    with closed_on_failure(make(socket.AF_INET, PROTOCOLS[protocol].type)) as sock:
         if source_port:  # it may be in TIME_WAIT, from the question before
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((address, source_port))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        return sock
 
 
 def reach(sock: socket.socket, server: Endpoint, protocol: str, deadline: float, say: bytes, hear: float) -> Answer:

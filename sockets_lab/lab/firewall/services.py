@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.kernel.connecting import closed_on_failure
 from sockets_lab.lab import Node
 from sockets_lab.model import PROTOCOLS, TRANSPORTS, Endpoint
 
@@ -72,7 +73,7 @@ class _Program:
         tcp = protocol == "tcp"
         self.sock = socket.socket(socket.AF_INET, PROTOCOLS[protocol].type)
         self.selector = selectors.DefaultSelector()
-        try:
+        with closed_on_failure(self.sock), closed_on_failure(self.selector):
             # The port may be in TIME_WAIT. Where SO_REUSEPORT is missing, this option lets others take a live port.
             if tcp and hasattr(socket, "SO_REUSEPORT"):
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,10 +81,6 @@ class _Program:
             self.sock.bind(guard.destination(endpoint).sockaddr)
             if tcp:
                 self.sock.listen()
-        except BaseException:
-            self.sock.close()
-            self.selector.close()
-            raise
         self.selector.register(self.sock, selectors.EVENT_READ, self.accept if tcp else self.answer)
         self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
+from sockets_lab.kernel.connecting import closed_on_failure
 from sockets_lab.lessons.datagrams.sending import IP_RECVTTL, QUIET, WAIT, Datagram, arrivals, bound, receive
 from sockets_lab.model import Endpoint
 
@@ -26,8 +27,7 @@ def member(group: str, port: int = 0, join: bool = True, all_groups: bool | None
     Raises: OSError, where this system's loopback knows no groups.
     """
     endpoint = guard.group(Endpoint(group, port))
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    try:
+    with closed_on_failure(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sock:
         sock.setblocking(False)
         if port:
             share(sock)
@@ -42,10 +42,7 @@ def member(group: str, port: int = 0, join: bool = True, all_groups: bool | None
             attempt(sock.setsockopt, socket.IPPROTO_IP, IP_RECVTTL, 1)
         if join:
             join_group(sock, group)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        return sock
 
 
 def share(sock: socket.socket) -> None:

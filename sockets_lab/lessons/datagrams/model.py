@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.kernel import machine, table
-from sockets_lab.kernel.connecting import Owner, ready, until
+from sockets_lab.kernel.connecting import Owner, closed_on_failure, ready, until
 from sockets_lab.lessons.datagrams.delivery import SMALL
 from sockets_lab.lessons.datagrams.groups import is_member, join_group, leave_group, member, send_to_group
 from sockets_lab.lessons.datagrams.peers import dissolve
@@ -73,15 +73,12 @@ class DatagramModel(Owner):
     def __init__(self, buffer: int = SMALL) -> None:
         self._socks: dict[str, socket.socket] = {}
         self.group: Endpoint | Refused
-        try:
+        with closed_on_failure(self):
             for name in SENDERS:
                 self._socks[name] = bound(guard.interface())
             self._socks[RECEIVER] = bound(buffer=buffer)
             self.group = attempt(self._open_group, machine.home_group(0))
             self.nobody = vacant()
-        except BaseException:
-            self.close()
-            raise
 
     def close(self) -> None:
         """Close every socket of the bench. Calling it again does no harm."""

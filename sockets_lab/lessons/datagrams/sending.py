@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import machine
-from sockets_lab.kernel.connecting import ready
+from sockets_lab.kernel.connecting import closed_on_failure, ready
 from sockets_lab.model import Endpoint, whole_number
 
 HOME = "127.0.0.1"
@@ -44,16 +44,12 @@ class Datagram:
 def bound(address: str = HOME, port: int = 0, buffer: int | None = None) -> socket.socket:
     """Return a datagram socket with a name on loopback; it never blocks. Args: buffer: bytes asked with SO_RCVBUF."""
     endpoint = guard.destination(Endpoint(address, port))
-    sock = socket.socket(endpoint.family, socket.SOCK_DGRAM)
-    try:
+    with closed_on_failure(socket.socket(endpoint.family, socket.SOCK_DGRAM)) as sock:
         sock.setblocking(False)
         if buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         sock.bind(endpoint.sockaddr)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        return sock
 
 
 def vacant() -> Endpoint:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sockets_lab import guard
 from sockets_lab.headers import TCP, UDP, Ethernet, IPv4, Option, Packet, build, compose, dissect, pack_options
-from sockets_lab.kernel.connecting import reset_on_close
+from sockets_lab.kernel.connecting import closed_on_failure, reset_on_close
 from sockets_lab.lab import Lab, Node, NodeError
 from sockets_lab.lab.capture import Capture, Captured
 from sockets_lab.model import Endpoint, FourTuple
@@ -40,18 +40,14 @@ class Example:
 
 def bound(node: Node, kind: int, port: int = 0) -> socket.socket:
     """Make a socket in a node and bind it: to that port, or where it is taken, to one that the kernel chooses."""
-    sock = node.socket(socket.AF_INET, kind)
-    try:
+    with closed_on_failure(node.socket(socket.AF_INET, kind)) as sock:
         if kind == socket.SOCK_STREAM:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             sock.bind((node.address, port))
         except OSError:
             sock.bind((node.address, 0))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        return sock
 
 
 def datagram(lab: Lab, data: bytes = b"hello", to: socket.socket | None = None) -> Example:

@@ -9,6 +9,7 @@ import socket
 
 from sockets_lab.errors import BadInput, Refused, refusal
 from sockets_lab.headers import Ethernet, IPv4, Packet, build
+from sockets_lab.kernel.connecting import closed_on_failure
 from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.node import hardware_address
 from sockets_lab.netns.cables import INTERFACE
@@ -44,13 +45,9 @@ def on_card(node: Node) -> socket.socket:
 
     Raises: OSError, what the kernel refused.
     """
-    raw = node.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    try:
+    with closed_on_failure(node.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)) as raw:
         raw.bind((INTERFACE, 0))
-    except OSError:
-        raw.close()
-        raise
-    return raw
+        return raw
 
 
 def framed(packet: Packet, sender: Node, receiver: Node) -> Packet:

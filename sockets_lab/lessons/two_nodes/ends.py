@@ -15,7 +15,7 @@ from typing import TypeVar
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import table
-from sockets_lab.kernel.connecting import WAIT, listening, ready, start_connect
+from sockets_lab.kernel.connecting import WAIT, closed_on_failure, listening, ready, start_connect
 from sockets_lab.kernel.descriptors import Entry
 from sockets_lab.kernel.machine import descriptor_limits
 from sockets_lab.lessons import descriptors
@@ -37,12 +37,8 @@ def connect(local: Endpoint, remote: Endpoint, number: int | None = None, wait: 
 
     Returns: the descriptor. Raises: BadInput, where the number is taken.
     """
-    sock = socket.socket(guard.destination(remote).family, socket.SOCK_STREAM)
-    try:
+    with closed_on_failure(socket.socket(guard.destination(remote).family, socket.SOCK_STREAM)) as sock:
         made = attempt(start_connect, sock, remote, wait, local)
-    except BaseException:
-        sock.close()
-        raise
     if isinstance(made, Refused):
         sock.close()
         return made

@@ -6,7 +6,7 @@ import weakref
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput
-from sockets_lab.kernel.connecting import Owner
+from sockets_lab.kernel.connecting import Owner, closed_on_failure
 from sockets_lab.lessons.filtering.forwarding.relay import Relay
 from sockets_lab.lessons.filtering.forwarding.values import Forwarded
 from sockets_lab.model import Endpoint
@@ -44,13 +44,10 @@ class Forwarder(Owner):
         if Endpoint.of(listener.getsockname()) == target:  # of all ports the kernel chose that one: have another
             with listener:
                 listener = _listening(listen)
-        try:
+        with closed_on_failure(listener):
             self.endpoint = Endpoint.of(listener.getsockname())
             self.target = target
             self._relay = Relay(listener, target, origin, splice)
-        except BaseException:
-            listener.close()
-            raise
         self._thread = threading.Thread(target=self._relay.run, name=f"forwarder at {self.endpoint}", daemon=True)
         self._dropped = weakref.finalize(self, self._relay.stop)  # also at the end of the program
         self._thread.start()

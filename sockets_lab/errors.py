@@ -21,17 +21,19 @@ _Socket = socket.socket  # as it was at the start: a recording, or a test, may p
 LOOKUP = tuple(name for name in vars(socket) if name.startswith("EAI_"))
 
 
-class BadInput(ValueError):
-    """A caller's mistake: one sentence that says what to pass instead. A notebook shows it without a traceback."""
+class Plain:
+    """An exception that a notebook shows without a traceback."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
 
 
-class NoResult(AttributeError):
-    """Somebody counted on a result, and it was refused. A notebook shows it without a traceback."""
+class BadInput(Plain, ValueError):
+    """A caller's mistake: one sentence that says what to pass instead."""
 
-    _render_traceback_ = BadInput._render_traceback_
+
+class NoResult(Plain, AttributeError):
+    """Somebody counted on a result, and it was refused."""
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,7 @@ def test_the_target_sees_the_forwarder_and_never_the_client() -> None:
         assert server.recv(1) == b"x"
         one = stand.only()
         assert one.client.reversed() == FourTuple.of(client)
-        assert one.as_target_sees_it == FourTuple.of(server)
+        assert one.target.reversed() == FourTuple.of(server)
         assert one.target.local == Endpoint.of(server.getpeername())
         assert one.target.local != Endpoint.of(client.getsockname())
         assert one.client.local == stand.forwarder.endpoint
@@ -170,7 +170,7 @@ def test_ss_shows_the_same_four_tuples() -> None:
         one = stand.only()
         shown = subprocess.run(["ss", "-Htn"], capture_output=True, text=True, check=True, timeout=SOON).stdout
         pairs = [tuple(line.split()[3:5]) for line in shown.splitlines()]
-        for name in (one.client, one.client.reversed(), one.target, one.as_target_sees_it):
+        for name in (one.client, one.client.reversed(), one.target, one.target.reversed()):
             assert pairs.count((str(name.local), str(name.remote))) == 1
 
 
@@ -471,7 +471,7 @@ def test_a_thousand_connections_at_once_each_get_their_own_answer() -> None:
             assert [one.number for one in connections] == list(range(1, count + 1))
             assert {(one.state, one.to_target, one.to_client) for one in connections} == {("open", 4, 4)}
             assert {one.client.reversed() for one in connections} == {FourTuple.of(client) for client in clients}
-            assert {one.as_target_sees_it for one in connections} == {FourTuple.of(server) for server in servers}
+            assert {one.target.reversed() for one in connections} == {FourTuple.of(server) for server in servers}
             for sock in (*clients, *servers):
                 sock.close()
             until(lambda: {one.state for one in stand.forwarder.connections()} == {"ended"}, SOON)
@@ -616,7 +616,7 @@ def test_it_joins_one_address_family_with_the_other(listen: str, address: str) -
         client.sendall(b"x")
         assert server.recv(1) == b"x"
         assert stand.only().client.reversed() == FourTuple.of(client)
-        assert stand.only().as_target_sees_it == FourTuple.of(server)
+        assert stand.only().target.reversed() == FourTuple.of(server)
 
 
 @pytest.mark.skipif(not machine.loopback_addresses(), reason="only one loopback address here")
@@ -816,12 +816,12 @@ def test_between_nodes_the_server_sees_the_node_in_the_middle() -> None:
             assert peer == one.target.local.sockaddr
             assert (peer[0], client.getsockname()[0]) == (lab.B.address, lab.A.address)
             assert one.client.reversed() == FourTuple.of(client)
-            assert one.as_target_sees_it == FourTuple.of(server)
+            assert one.target.reversed() == FourTuple.of(server)
             if lab.kind == "namespaces":  # every node's kernel knows its own ends, and no more
                 held = {node.name: {row.four_tuple for row in node.table(("tcp",)) if row.state == "ESTABLISHED"}
                         for node in lab.nodes}  # fmt: skip
                 assert held == {
-                    "A": {one.client.reversed()}, "B": {one.client, one.target}, "C": {one.as_target_sees_it},
+                    "A": {one.client.reversed()}, "B": {one.client, one.target}, "C": {one.target.reversed()},
                 }  # fmt: skip
         assert client.recv(1) == b""
         assert lab.B.execute("forwarder.close(); forwarder.closed").value == "True"

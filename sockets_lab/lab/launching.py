@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from threading import Lock
 from typing import Any
 
-from sockets_lab.errors import Refused, refusal
+from sockets_lab.errors import Plain, Refused, refusal
 from sockets_lab.kernel import HOME
 from sockets_lab.lab.rpc import uninterrupted
 from sockets_lab.netns.channel import Channel
@@ -19,7 +19,7 @@ ANSWER = 5.0  # seconds for what the kernel does at once; a cable that is plugge
 PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from sockets_lab.netns import {0}; {0}.main(int(sys.argv[2]))"
 
 
-class LabUnavailable(Exception):
+class LabUnavailable(Plain, Exception):
     """Separate network stacks cannot be had here.
 
     step: what was tried when it ended; name: the errno's name; because: what it means here.
@@ -34,9 +34,6 @@ class LabUnavailable(Exception):
             f"No nodes with network stacks of their own here: {self.step} was refused, {self.name}, {self.because}. "
             "Pass fallback=True for a lab on loopback addresses."
         )
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
 
 
 def unavailable(step: str, number: int, text: str) -> LabUnavailable:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sockets_lab.errors import BadInput
 from sockets_lab.lab.capture import Captured
 
-SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, PACKET = 0x0A0D0D0A, 1, 2, 3, 6  # kinds of blocks
+INTERFACE, OLD_PACKET, SIMPLE_PACKET, PACKET = 1, 2, 3, 6  # kinds of blocks
 BEGIN = b"\x0a\x0d\x0d\x0a"  # a section's kind, which is the same in both orders of bytes
 ORDERS = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}  # what stands at byte 8 of a section, for struct
 FLAGS, RESOLUTION, OFFSET = 2, 9, 14  # options: of a packet its direction, of an interface its clock

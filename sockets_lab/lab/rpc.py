@@ -10,16 +10,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from sockets_lab.errors import Plain
 from sockets_lab.netns.channel import Channel
 
 ANSWER = 20.0  # seconds for what is answered at once, on a busy machine too
 
 
-class NodeError(RuntimeError):
+class NodeError(Plain, RuntimeError):
     """A node cannot go on, or did not come to an end."""
-
-    def _render_traceback_(self) -> list[str]:
-        return [str(self)]
 
 
 @contextmanager

@@ -12,9 +12,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cache, wraps
 from html import escape
 from pathlib import Path
-from typing import Any
-from typing import ClassVar
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import anywidget
 import ipywidgets as widgets

@@ -4,11 +4,11 @@ import contextlib
 import selectors
 import socket
 import threading
-from typing import Any, Self
+from typing import Any
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
-from sockets_lab.kernel.connecting import closed_on_failure
+from sockets_lab.kernel.connecting import Owner, closed_on_failure
 from sockets_lab.lab import Node
 from sockets_lab.model import PROTOCOLS, TRANSPORTS, Endpoint
 
@@ -20,7 +20,7 @@ MOST = 4096  # bytes of a request that are looked at
 running: dict[int, Any] = {}  # in the node's process: what has a `close`
 
 
-class Service:
+class Service(Owner):
     """A program in a node that greets every client, until the end of `with`.
 
     Args:
@@ -38,10 +38,7 @@ class Service:
         if not isinstance(opened, Refused):
             self._number, self.endpoint = opened
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         if self._number:
             self._node.run(stop, self._number)
             self._number = 0

@@ -143,12 +143,8 @@ def _announced(frames: Frames) -> tuple[str, ...] | None:
     """Name the nodes that sent a message about their groups."""
     if frames is None:
         return None
-    return tuple(name for name, seen in frames.items() if any(out and _is_igmp(packet) for out, packet in seen))
-
-
-def _is_igmp(packet: Packet) -> bool:
-    header = packet.find(IPv4)
-    return header is not None and header.protocol == IGMP
+    sent = {name: [packet.find(IPv4) for out, packet in seen if out] for name, seen in frames.items()}
+    return tuple(name for name, headers in sent.items() if any(ip and ip.protocol == IGMP for ip in headers))
 
 
 def _of_round(one: Round, came: Iterable[bytes]) -> tuple[int, ...]:

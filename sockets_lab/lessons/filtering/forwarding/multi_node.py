@@ -69,7 +69,7 @@ def between(lab: Lab, port: int = 0) -> Between | Refused:
         if isinstance(answer, Refused):
             return answer
         known = soon(lambda: middle.run(connection, number))
-        onward = known.as_target_sees_it if known else None
+        onward = known.target.reversed() if known and known.target else None
         names = [name for name in (known.client, known.target) if name] if known else []
         both = tuple(row for name in names if (row := middle.call(table.find, name)))
         here = client.call(table.find, answer.four_tuple)

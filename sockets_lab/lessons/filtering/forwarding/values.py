@@ -31,8 +31,3 @@ class Forwarded:
     target_finished: bool
     state: str
     because: Refused | None
-
-    @property
-    def as_target_sees_it(self) -> FourTuple | None:
-        """The only connection of which the target knows."""
-        return None if self.target is None else self.target.reversed()

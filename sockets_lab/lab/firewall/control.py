@@ -56,9 +56,7 @@ class KernelFirewall:
         return found
 
     def listen(self, heard: list[Logged] | None) -> socket.socket | None:
-        from sockets_lab.lab.firewall.logs import open_log  # which imports this module
-
-        return None if heard is None else self._node.call(open_log)
+        return None if heard is None else self._node.call(kernel.open_log)
 
     def ask(self, function: Callable[..., Any], *arguments: Ruleset | Rule | str | int) -> Any:
         """Call a function of `kernel` in the node. Returns: its value, or what that kernel refused."""

@@ -5,18 +5,36 @@ nf_tables.h.
 """
 
 import errno
+import socket
+import struct
 from collections.abc import Callable
 from typing import TypeVar
 
 from sockets_lab.errors import BadInput
+from sockets_lab.kernel.connecting import closed_on_failure
 from sockets_lab.kernel.netlink import NLM_F_CREATE, Interrupted, attribute, attributes
 from sockets_lab.lab.firewall import nfnetlink
 from sockets_lab.lab.firewall.decode import rule_of
 from sockets_lab.lab.firewall.encode import VERDICTS, expressions
 from sockets_lab.lab.firewall.expressions import TEXT, U32, Expression, pack, read
-from sockets_lab.lab.firewall.nfnetlink import NF_TABLES, Message
-from sockets_lab.lab.firewall.rules import HOOKS, Rule
+from sockets_lab.lab.firewall.nfnetlink import (
+    CONFIGURE_LOG,
+    HEAD,
+    IPV4,
+    LOG,
+    NETLINK_NETFILTER,
+    NF_TABLES,
+    Message,
+    tell,
+)
+from sockets_lab.lab.firewall.rules import HOOKS, LOG_GROUP, Rule
 from sockets_lab.lab.firewall.rulesets import TABLE, Chain, Ruleset, Unread, incoming
+
+COMMAND, MODE, TIMEOUT, AT_ONCE = 1, 2, 4, 5  # NFULA_CFG_CMD, _MODE, _TIMEOUT, _QTHRESH
+BIND, COPY_PACKET = 1, 2  # NFULNL_CFG_CMD_BIND, NFULNL_COPY_PACKET
+KEPT = 128  # bytes of each packet: all headers, with options
+LONGEST, TOGETHER = 1, 16  # the kernel hands over after 10 milliseconds, or so many packets, in one part
+ROOM = 8 << 20  # bytes that may wait to be read: 30,000 packets; where net.core.rmem_max is the usual one, 1,500
 
 NEW_TABLE, DELETE_TABLE, NEW_CHAIN, GET_CHAIN, NEW_RULE, GET_RULE, DELETE_RULE = 0, 2, 3, 4, 6, 7, 8  # NFT_MSG_...
 APPEND = 0x800  # NLM_F_APPEND: behind the rules that are there
@@ -133,3 +151,16 @@ def _appended(hook: str, rule: Rule | Unread, table: str = TABLE) -> Message:
 
 def _text(packed: bytes) -> str:
     return str(TEXT.read(packed))
+
+
+def open_log() -> socket.socket:
+    """Make a socket that gets what the rules of this process's network log. Linux only. Raises: OSError."""
+    with closed_on_failure(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
+        bind = attribute(COMMAND, bytes([BIND]))
+        how = attribute(MODE, struct.pack(">IBx", KEPT, COPY_PACKET))
+        how += attribute(TIMEOUT, struct.pack(">I", LONGEST)) + attribute(AT_ONCE, struct.pack(">I", TOGETHER))
+        for what in (bind, how):
+            tell(sock, LOG << 8 | CONFIGURE_LOG, HEAD.pack(IPV4, 0, LOG_GROUP) + what)
+        sock.setblocking(False)
+        return sock

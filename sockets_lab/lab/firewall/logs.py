@@ -6,25 +6,18 @@ documentation of sysctl.
 """
 
 import errno
-import socket
 import struct
 import time
 
 from sockets_lab.headers import IPv4, dissect
-from sockets_lab.kernel.connecting import Owner, closed_on_failure
-from sockets_lab.kernel.netlink import BUFFER, attribute, attributes, messages
+from sockets_lab.kernel.connecting import Owner
+from sockets_lab.kernel.netlink import BUFFER, attributes, messages
 from sockets_lab.lab import Node
 from sockets_lab.lab.firewall import control
-from sockets_lab.lab.firewall.nfnetlink import CONFIGURE_LOG, HEAD, IPV4, LOG, NETLINK_NETFILTER, tell
-from sockets_lab.lab.firewall.rules import LOG_GROUP
+from sockets_lab.lab.firewall.nfnetlink import HEAD, LOG
 from sockets_lab.lab.firewall.simulated import Logged
 
-COMMAND, MODE, TIMEOUT, AT_ONCE = 1, 2, 4, 5  # NFULA_CFG_CMD, _MODE, _TIMEOUT, _QTHRESH
-BIND, COPY_PACKET = 1, 2  # NFULNL_CFG_CMD_BIND, NFULNL_COPY_PACKET
-KEPT = 128  # bytes of each packet: all headers, with options
 TIMESTAMP, PAYLOAD, LABEL = 3, 9, 10  # NFULA_TIMESTAMP, NFULA_PAYLOAD, NFULA_PREFIX
-LONGEST, TOGETHER = 1, 16  # the kernel hands over after 10 milliseconds, or so many packets, in one part
-ROOM = 8 << 20  # bytes that may wait to be read: 30,000 packets; where net.core.rmem_max is the usual one, 1,500
 TICK = 0.02  # seconds
 
 
@@ -69,19 +62,6 @@ class Log(Owner):
         if self._sock:
             self._sock.close()
         self._filter.listen(None)
-
-
-def open_log() -> socket.socket:
-    """Make a socket that gets what the rules of this process's network log. Linux only. Raises: OSError."""
-    with closed_on_failure(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, ROOM)
-        bind = attribute(COMMAND, bytes([BIND]))
-        how = attribute(MODE, struct.pack(">IBx", KEPT, COPY_PACKET))
-        how += attribute(TIMEOUT, struct.pack(">I", LONGEST)) + attribute(AT_ONCE, struct.pack(">I", TOGETHER))
-        for what in (bind, how):
-            tell(sock, LOG << 8 | CONFIGURE_LOG, HEAD.pack(IPV4, 0, LOG_GROUP) + what)
-        sock.setblocking(False)
-        return sock
 
 
 def _logged(payload: bytes) -> Logged:

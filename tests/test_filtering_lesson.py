@@ -61,7 +61,7 @@ def test_a_forwarder_that_cannot_have_its_port_is_a_result(lab: Lab) -> None:
     with Service(lab.B) as taken:
         found = forwarding.between(lab, taken.endpoint.port)
     assert found.name == "EADDRINUSE"
-    assert lab.B.run(lambda: len(module._running)) == 0
+    assert lab.B.run(lambda: len(services.running)) == 0
 
 
 # Pictures

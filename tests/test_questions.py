@@ -12,7 +12,7 @@ from labs import HAS_STACKS, KINDS, needs_namespaces
 from sockets_lab.course.lessons import LESSONS, Lesson
 from sockets_lab.course.questions import IMPOSSIBLE, OTHER, Found, NotMeasured
 from sockets_lab.kernel.machine import loopback_addresses
-from sockets_lab.lessons.detective.faults.fault import has_stacks
+from sockets_lab.lessons.detective.case import has_stacks
 
 NODES = {"two_nodes", "packets", "filtering", "scanning", "knocking", "detective"}  # modules of lessons with nodes
 PLACES = [pytest.param(one, "namespaces", marks=needs_namespaces if one.module in NODES else (), id=one.module)

@@ -103,7 +103,7 @@ def messages(part: bytes, ends_with_errno: bool = True) -> Iterator[tuple[int, i
         payload = part[offset + HEADER.size : offset + length]
         if kind in telling and len(payload) >= ERROR_NUMBER.size:
             number = -ERROR_NUMBER.unpack_from(payload)[0]
-            if number > 0:  # a part of a log ends with NLMSG_DONE too, which then names the log's group
+            if number:
                 raise OSError(number, os.strerror(number))
         yield kind, flags, payload
         offset += aligned(max(length, HEADER.size))

@@ -1,13 +1,12 @@
 """Which processes hold a descriptor of a socket: one walk of /proc/*/fd. Linux only, read only."""
 
 import os
-import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 
 from sockets_lab.model import Owner
 
-KCMP = {"x86_64": 312, "aarch64": 272}.get(platform.machine())  # the number of this system call. Source: kcmp(2)
+KCMP = {"x86_64": 312, "aarch64": 272}  # by the machine, the number of this system call. Source: kcmp(2)
 KCMP_FILES = 2
 
 
@@ -64,10 +63,11 @@ def _apart(pid: str, ended: bool) -> Iterator[str]:
     Args: ended: the first thread has no table that we may see, as one that has ended: then all others count.
     """
     threads = [thread for thread in _listed(f"/proc/{pid}/task") if thread != pid]
-    if ended or not threads or KCMP is None:
+    number = KCMP.get(os.uname().machine)
+    if ended or not threads or number is None:
         return iter(threads if ended else ())
     compare = _system_calls()
-    return (thread for thread in threads if compare(KCMP, int(pid), int(thread), KCMP_FILES, 0, 0) > 0)
+    return (thread for thread in threads if compare(number, int(pid), int(thread), KCMP_FILES, 0, 0) > 0)
 
 
 @cache

@@ -21,12 +21,12 @@ def works(protocol: str) -> bool:
         return False
 
 
-def rows(protocol: str) -> list[SocketRow]:
-    """Read the rows of one protocol, IPv4 first."""
+def rows(protocol: str, folder: str = FOLDER) -> list[SocketRow]:
+    """Read the rows of one protocol, IPv4 first. Args: folder: of a process, whose network namespace is then read."""
     found = []
     for name in (protocol, f"{protocol}6"):
         try:
-            with open(f"{FOLDER}/{name}", encoding="ascii") as file:
+            with open(f"{folder}/{name}", encoding="ascii") as file:
                 found += [_row(protocol, line.split()) for line in file.readlines()[1:]]
         except OSError:  # this kernel has no IPv6
             continue

@@ -30,6 +30,7 @@ ENDS = struct.Struct("=Bxxx2s2s16s16sI")  # of inet_diag_msg: family, names, int
 VALUES = struct.Struct("=xB54xII4xI")  # of the same: state, queues, inode, with which it ends
 BRIEF = struct.Struct("=4xH62xI")  # of the same: local port (as it is sent: `socket.ntohs` makes it a number), inode
 IN_USE = struct.Struct("=xBxxH")  # of the same: state, local port (as it is sent)
+TIMER = struct.Struct("=2xB49xI8xI4x")  # of the same: which timer runs, milliseconds until it expires, user
 SIZE = VALUES.size  # bytes of an inet_diag_msg; attributes may follow
 
 FAMILIES = (socket.AF_INET, socket.AF_INET6)

@@ -17,7 +17,7 @@ LESSONS = [path for path in NOTEBOOKS if path.parent.name == "notebooks" and pat
 JUPYTER = {"ipywidgets", "IPython", "ipykernel", "anywidget"}
 PICTURES = {"matplotlib", "numpy", "PIL"}
 FLOORS = ("meanings", "errors", "model", "guard", "headers", "kernel", "netns", "lab", "watch", "figures", "course",
-          "panels", "lessons", "classroom", "playground")  # fmt: skip
+          "panels", "lessons", "classroom", "playground", "__main__")  # fmt: skip
 ORDER = [one.module for one in lessons.LESSONS]
 
 

@@ -13,6 +13,8 @@ from sockets_lab import guard
 from sockets_lab.errors import BadInput
 from sockets_lab.headers import UDP, IPv4, compose
 from sockets_lab.kernel.connecting import listening, start_connect
+from sockets_lab.kernel.doctor.question import Question
+from sockets_lab.kernel.doctor.trying import visits
 from sockets_lab.lab.firewall.reaching import reach
 from sockets_lab.lab.loopback import LoopbackNode
 from sockets_lab.lessons import binding, datagrams, fourtuples, ports, scanning
@@ -90,6 +92,7 @@ WAYS = {
     "forward from": lambda a, p: forwarding.Forwarder(Endpoint(a, p), OK).close(),
     "forward to": lambda a, p: would_go(lambda: forwarding.Forwarder(HERE, Endpoint(a, p)), a),
     "forward as": lambda a, p: would_go(lambda: forwarding.Forwarder(HERE, OK, source=a), a),
+    "doctor": lambda a, p: list(visits(Question(p, Endpoint(a, p).address))),
     "scan": lambda a, p: scanning.scan(a, p, deadline=0.01),
     "scan by UDP": lambda a, p: scanning.udp_scan(a, p, deadline=0.01),
     "visit": lambda a, p: scanning.visit(a, p),

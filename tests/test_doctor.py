@@ -19,9 +19,8 @@ from using import said as shown
 
 from sockets_lab import errors, panels, table
 from sockets_lab.kernel import doctor
-from sockets_lab.kernel.connecting import until
+from sockets_lab.kernel.connecting import reset_on_close, until
 from sockets_lab.kernel.doctor import question
-from sockets_lab.kernel.linger import reset_on_close
 from sockets_lab.kernel.machine import ephemeral_range, has_dual_stack, has_ipv6
 from sockets_lab.kernel.table import sock_diag
 from sockets_lab.lab import firewall

@@ -150,8 +150,8 @@ def test_a_prediction_is_committed_once_and_compared_with_the_kernel(kept, page)
     box.commit.click()
     assert (box.commit.disabled, box.choices.disabled) == (True, True)
     page.verdict("next-number")
-    assert "This kernel: **the number just given back**" in page.shown[-1]
-    assert "You predicted: the next higher number" in page.shown[-1]
+    assert "This kernel: **it gets the number that was just freed**" in page.shown[-1]
+    assert "You predicted: it gets the next higher number" in page.shown[-1]
     assert json.loads((kept / f"{NAME}.json").read_text())["predictions"] == {
         "next-number": ["next-higher", "lowest-free"]
     }
@@ -159,7 +159,7 @@ def test_a_prediction_is_committed_once_and_compared_with_the_kernel(kept, page)
 
 def test_a_verdict_needs_no_prediction(kept, page):
     page.verdict("close-one-of-two")
-    assert "it lives on" in page.shown[-1]
+    assert "it stays open" in page.shown[-1]
     assert "predicted" not in page.shown[-1]
 
 
@@ -180,7 +180,7 @@ def test_the_check_reads_the_kernel_and_no_variable(kept, page, capsys):
     assert capsys.readouterr().out.startswith("Not yet")
     with socket.socket() as tcp, descriptors.at_number(tcp, CHOSEN):
         page.check("chosen-number")
-        assert "TCP socket, not for a UDP socket" in capsys.readouterr().out
+        assert "TCP socket, not to a UDP socket" in capsys.readouterr().out
     with socket.socket(type=socket.SOCK_DGRAM) as udp, descriptors.at_number(udp, CHOSEN):
         page.check("chosen-number")
         assert capsys.readouterr().out.startswith("Done")

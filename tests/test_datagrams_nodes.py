@@ -229,7 +229,7 @@ def test_the_question_and_the_claim_are_measured_between_nodes(lab: Lab) -> None
     claim = next(one for one in course.CLAIMS if "several nodes" in one.text)
     text, verdict = claim.measure()
     assert "40 and 40 came to nodes B and C, who had to join, and none to D" in text
-    assert verdict == "so"
+    assert verdict == "true here"
 
 
 @with_groups

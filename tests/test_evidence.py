@@ -45,8 +45,8 @@ POORER = {
 }
 MAY = {
     "where-from": {"user"},
-    "A browser that connects gets a port from 49152 to 65535.": {"the system decides"},
-    "The low ports need special privileges.": {"so"},
+    "A browser that connects gets a port from 49152 to 65535.": {"false"},
+    "The low ports need special privileges.": {"true here"},
 }
 LABS = ("elsewhere", "A multicast socket sends to several nodes.")  # these have namespaces of their own
 

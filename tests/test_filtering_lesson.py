@@ -262,7 +262,7 @@ def test_the_three_ports_must_behave_as_asked_and_programs_must_be_there(lab: La
     firewall.apply(lab.B, incoming(*rules))
     assert check("rules") == undone  # rules without programs are not enough
     with Service(lab.B, OPEN), Service(lab.B, SILENT):
-        assert f"nobody listens at port {REFUSED} of B" in check("rules").because
+        assert f"no program listens on port {REFUSED} of B" in check("rules").because
     with Service(lab.B, OPEN), Service(lab.B, SILENT), Service(lab.B, REFUSED):
         assert check("rules").done
         firewall.clear(lab.B)

@@ -68,7 +68,7 @@ def test_what_stands_is_live_and_what_stood_was_seen_earlier(with_ticket, tmp_pa
     assert (result(live).live, result(later).live) == (True, False)
     assert live.results(live=True) == later.results(live=False) == ["01 chosen-number"]
     assert result(later).moment == result(live).moment <= later.content.moment
-    assert result(later).because == f"the kernel has a UDP socket of this process under the number {CHOSEN}."
+    assert result(later).because == f"the kernel has a UDP socket of this process with the descriptor {CHOSEN}."
     page.check(KEY)
     assert capsys.readouterr().out.startswith("Not yet")
     assert len(classroom.merge(tmp_path, SECRET).hand_ins) == 1

@@ -292,7 +292,7 @@ def test_the_column_counts_for_udp_outside_the_kernels_range() -> None:
     with bound_in(questions.COLUMN, socket.SOCK_DGRAM, range(192, 256)):
         found = check()
         assert not found.done
-        assert "no User port" in found.because
+        assert "not a User port" in found.because
     assert not check().done
 
 

@@ -30,16 +30,17 @@ MEASURED = {
     ("knocking", "namespaces"): KNOCKS | {"wrong-between": "shut"},
     ("knocking", "loopback"): KNOCKS | {"wrong-between": "opens"},  # at a port without a socket nobody hears a knock
 }  # fmt: skip
-VERDICTS = {  # all that a lesson's claims may come to, where there is more than the course's usual words
-    "start": {"so"},
-    "conflicts": {"so", "not so", "so by default", "too narrow", "differs"},
-    "two_nodes": {"so", "left out"},
-    "filtering": {"so", "so, but no protection", "left out"},
-    "scanning": {"not so, by default", "so, where one watches", "left out"},
-    "knocking": {"so", "left out", "a niche, but maintained"},
-    "detective": {"so"},
+WORDS = {"true here", "false", "only in part", "not in the source text", "unknown"}  # the verdicts of the course
+VERDICTS = {  # all verdicts that a lesson's claims may have, where they are not WORDS
+    "start": {"true here", "only in part"},
+    "conflicts": {"true here", "false", "only in part", "differs"},
+    "two_nodes": {"true here", "not in the source text"},
+    "filtering": {"true here", "only in part", "not in the source text"},
+    "scanning": {"only in part", "not in the source text"},
+    "knocking": {"true here", "false", "not in the source text"},
+    "detective": {"true here"},
 }
-NEVER = dict.fromkeys(("fourtuples", "datagrams", "packets"), ("unknown", "not so"))  # what others may not come to
+NEVER = dict.fromkeys(("fourtuples", "datagrams", "packets"), ("unknown", "false"))  # what others may not come to
 EXCUSES = ("no cable", "could not be tried", "cannot be tried here", "no groups")
 
 
@@ -108,9 +109,9 @@ class TestClaims:
                 measured, verdict = claim.measure()
             except NotMeasured as reason:
                 measured, verdict = str(reason), "unknown"
-            known = verdict in VERDICTS.get(one.module, {verdict}) and verdict not in NEVER.get(one.module, ())
+            known = verdict in VERDICTS.get(one.module, WORDS) and verdict not in NEVER.get(one.module, ())
             if kind == "loopback" and one.module == "packets":
-                known = verdict in ("so", "unknown")
+                known = verdict in ("true here", "unknown")
             excused = any(words in measured for words in EXCUSES) or (kind == "loopback" and verdict == "unknown")
             unknown = verdict == "unknown" and sys.platform == "linux" and HAS_STACKS and kind == "namespaces"
             if not measured or not verdict or unknown or not (known or excused):

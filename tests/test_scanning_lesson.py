@@ -326,7 +326,7 @@ def test_the_slow_scan_must_ask_for_all_and_the_fast_one_be_caught(kind: str, mo
     monkeypatch.setenv("SOCKETS_LAB_NODES", kind)
     ports = range(FIRST, LAST + 1)
     with Lab(fallback=True, **PLAN) as made:
-        assert "nobody watches" in check("unheard").because
+        assert "there is no watch" in check("unheard").because
         with scanning.watch(made.B, ports) as log:
             assert "no alarm" in check("unheard").because
             scanning.scan_from(made.A, made.B.address, range(FIRST, LAST), deadline=0.2)
@@ -357,5 +357,5 @@ def test_the_checks_do_not_look_at_variables(lab: Lab) -> None:
         ours.connect(listener.getsockname())
         assert "0 of the 3" in check("hidden").because
     with scanning.watch(lab.A, range(FIRST, LAST + 1)) as log:  # the wrong node's
-        assert "nobody watches B" in check("unheard").because
+        assert "there is no watch on B" in check("unheard").because
         assert not isinstance(log, Refused)

@@ -234,7 +234,7 @@ def test_a_connection_must_have_the_right_ends_port_and_numbers(lab: Lab) -> Non
     a.run(ends.connect, Endpoint(a.address, PORT), there, AT_A)
     assert "not the two ends of one connection" in check("numbers").because  # B's number is that of the first one
     b.run(ends.close, AT_B)
-    assert "at B stands for no connection" in check("numbers").because
+    assert "at B does not refer to a connection" in check("numbers").because
     b.run(ends.accept, listener, AT_B)
     assert check("numbers").done
     a.run(ends.close, AT_A)
@@ -272,8 +272,8 @@ def test_the_common_number_must_be_in_both_processes(lab: Lab) -> None:
 
 def test_checks_need_a_lab_but_not_that_its_nodes_are_idle(lab: Lab) -> None:
     lab.A.start("import time; time.sleep(60)")
-    assert "stands for no connection" in check("numbers").because
-    assert "does not stand for a TCP socket that listens" in check("common").because
+    assert "does not refer to a connection" in check("numbers").because
+    assert "does not refer to a TCP socket that listens" in check("common").because
     lab.A.interrupt()
     lab.A.result()
     lab.close()

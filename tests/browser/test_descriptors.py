@@ -41,14 +41,14 @@ def test_predictions_hints_and_the_dark_theme(lab):
         box = page.locator(".sockets-lab-prediction").first
         box.scroll_into_view_if_needed()
         assert box.get_by_role("button", name="Commit").is_disabled()
-        box.get_by_label("the next higher number").check()
+        box.get_by_label("it gets the next higher number").check()
         box.get_by_role("button", name="Commit").click()
         box.get_by_text("Committed").wait_for()
         hints = page.locator(".sockets-lab-hints").first
         hints.get_by_role("button", name="Show hint 1 of 3").click()
         hints.get_by_role("button", name="Show hint 2 of 3").wait_for()
         lab.run_all(page)
-        page.get_by_text("You predicted: the next higher number").wait_for()
+        page.get_by_text("You predicted: it gets the next higher number").wait_for()
         lab.whole(page, "01_descriptors_dark")
 
 

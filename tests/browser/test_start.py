@@ -24,11 +24,11 @@ def test_the_map_shows_what_was_predicted(lab):
     with lab.lesson("00_start_here", dark=True, width=1024) as page:
         box = page.locator(".sockets-lab-prediction").first
         box.scroll_into_view_if_needed()
-        box.get_by_label("you are connected").check()
+        box.get_by_label("the connection is made").check()
         box.get_by_role("button", name="Commit").click()
         box.get_by_text("Committed").wait_for()
         lab.run_all(page)
-        page.get_by_text("You predicted: you are connected").wait_for()
+        page.get_by_text("You predicted: the connection is made").wait_for()
         course_map = page.get_by_role("img", name="00 Start here: your machine's passport: 1 of 1 predictions made")
         course_map.scroll_into_view_if_needed()
         lab.whole(page, "00_start_here_dark")

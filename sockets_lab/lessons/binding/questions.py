@@ -61,7 +61,7 @@ def _sent_unbound() -> str:
 
 
 def _refused_low_ports() -> tuple[binding.LowPort, bool, bool]:
-    """Tell whether a low port is refused on 127.0.0.1, and on 0.0.0.0; a port that is taken says nothing of that."""
+    """Return whether a low port is refused on 127.0.0.1, and on 0.0.0.0; a port in use proves neither."""
     low = binding.low_port()
     for one in (low.specific, low.wildcard):
         require(one.refused is None or one.refused.name == "EACCES", f"bind to port {one.asked.port}: {one.refused}")
@@ -78,51 +78,55 @@ PREDICTIONS = (
         "other-loopback",
         "A server is bound to 127.0.0.1. A client on the same machine connects to 127.0.0.2, to the same port. "
         "What happens?",
-        (Choice("reached", "it reaches the server", "Something on this machine leads one address to the other."),
-         Choice("refused", "it is refused", "127.0.0.2 leads to this machine too, but to no socket: the server's "
-                "name is another one. A name fits only when both its parts do, address and port."),
-         Choice("silence", "no answer comes", "This machine has 127.0.0.1 alone (macOS, for one), so nobody is there "
-                "to refuse.")),
+        (Choice("reached", "the client reaches the server", "Something on this machine redirects one address to the "
+                "other."),
+         Choice("refused", "the connection is refused", "127.0.0.2 is this machine too, but no socket listens there. "
+                "The address and the port must both match."),
+         Choice("silence", "no response comes", "This machine has 127.0.0.1 alone, as macOS does by default, so no "
+                "kernel has the address and none refuses.")),
         _other_loopback,
     ),
     Prediction(
         "accepted-name",
         "A server is bound to the wildcard 0.0.0.0. A client connects to 127.0.0.1, and the server accepts. "
-        "What address stands in the local name of the *accepted* socket?",
-        (Choice("wildcard", "0.0.0.0, as the listener", "On this system the accepted socket keeps the listener's "
-                "address."),
-         Choice("specific", "127.0.0.1, which the client asked for", "The wildcard is good for waiting. A connection "
-                "runs between two definite addresses, so the accepted socket has the one that the client used.")),
+        "Which local address does the *accepted* socket have?",
+        (Choice("wildcard", "it has 0.0.0.0, as the listener has", "On this system the accepted socket keeps the "
+                "listener's address."),
+         Choice("specific", "it has 127.0.0.1, as the client asked", "The wildcard only makes sense for listening. A "
+                "connection joins two specific addresses, so the accepted socket gets the one the client connected "
+                "to.")),
         _accepted_name,
         (other("Something on this machine rewrites addresses."),),
     ),
     Prediction(
         "sent-unbound",
-        "You make a UDP socket, never call `bind`, and send a datagram. What is its local name now?",
-        (Choice("unbound", "it has none, as before", "This system sends without binding."),
-         Choice("wildcard", "0.0.0.0 and a port", "The kernel gives every datagram socket a port before it sends, so "
-                "that an answer can come back. (UDP itself would allow none: lesson 03.) The address stays open: the "
-                "next datagram may leave by another way."),
-         Choice("specific", "127.0.0.1 and a port", "This system fixes the address, too, with the first datagram.")),
+        "You make a UDP socket, never call `bind`, and send a datagram. Which local address does the socket have now?",
+        (Choice("unbound", "it has none, as before", "This system sends without binding the socket."),
+         Choice("wildcard", "it has 0.0.0.0 and a port", "The kernel bound the socket to a free port before it sent: "
+                "an **implicit bind**, so that an answer can come back. The address is not fixed yet: the next "
+                "datagram may leave through a different interface."),
+         Choice("specific", "it has 127.0.0.1 and a port", "This system also fixes the address with the first "
+                "datagram.")),
         _sent_unbound,
     ),
     Prediction(
         "low-port",
-        "The text says that ports below 1024 need special privileges. Will this kernel let *you* bind one?",
-        (Choice("granted", "it is granted", "Either you have the privilege (root has it), or this system has given "
-                "the rule up: on Linux a setting says where unprivileged ports begin, and containers often set it to "
-                "0; Windows has no such rule."),
-         Choice("refused", "it is refused", "On Linux that takes the capability CAP_NET_BIND_SERVICE, or the setting "
-                "ip_unprivileged_port_start. The kernel says EACCES before it even looks whether the port is free."),
-         Choice("only-wildcard", "only the wildcard is granted", "So it is on macOS since 10.14: anyone may bind a "
-                "low port on the wildcard address, and nobody but root on a specific one.")),
+        "The source text says that ports below 1024 need special privileges. Does this kernel let *you* bind one?",
+        (Choice("granted", "it lets you bind one on any address", "Either you have the privilege, as root has, or "
+                "this system does not ask for it. On Linux a setting says where unprivileged ports begin, and "
+                "containers often set it to 0; Windows has no such rule."),
+         Choice("refused", "it refuses with EACCES", "On Linux a low port needs the capability CAP_NET_BIND_SERVICE, "
+                "or a lower `ip_unprivileged_port_start`. Linux checks this before it checks whether the port is "
+                "free."),
+         Choice("only-wildcard", "it lets you bind one on the wildcard only", "macOS does this since 10.14: any user "
+                "may bind a low port on the wildcard address, and only root on a specific one.")),
         _low_port,
     ),
 )  # fmt: skip
 
 
 def _sockets(kind: str) -> list[tuple[Endpoint, Endpoint | None]]:
-    """The names of this process's sockets of one kind, as the kernel tells them."""
+    """Return the addresses of this process's sockets of one kind, from the kernel."""
     return [(one.local, one.remote) for one in descriptors.table() if one.type == kind and one.local]
 
 
@@ -148,24 +152,24 @@ def _check_two_ways() -> Found:
 EXERCISES = (
     Exercise(
         "own-name",
-        f"Bind a UDP socket to the address **{MINE}** (yours; others have another), on a port that the kernel chooses. "
-        "Keep it open and check.",
+        f"Bind a UDP socket to the address **{MINE}** (other learners have a different one), on a port that the kernel "
+        "chooses. Keep it open and check.",
         _check_own_name,
         (
-            "A UDP socket is `socket.socket(socket.AF_INET, socket.SOCK_DGRAM)`.",
-            "Port 0 means: kernel, choose one.",
-            f"`mine.bind(({MINE!r}, 0))`",
+            "Make a UDP socket: `socket.socket(socket.AF_INET, socket.SOCK_DGRAM)`.",
+            "Call `bind` with port 0: the kernel then chooses a free port.",
+            f"Fill the blank: `mine.bind(({MINE!r}, ...))`.",
         ),
     ),
     Exercise(
         "two-ways",
-        "Make *one* TCP listener that answers on every IPv4 address of this machine, and connect a client to it at "
-        f"each of these: **{'** and **'.join(BOTH)}**. Keep them open and check.",
+        "Make *one* TCP listener that clients reach at every IPv4 address of this machine, and connect a client to it "
+        f"at each of these: **{'** and **'.join(BOTH)}**. Keep them open and check.",
         _check_two_ways,
         (
-            "The wildcard address is `0.0.0.0`. `socket.create_server((address, 0))` binds and listens at once.",
-            "The port stands in `server.getsockname()[1]`. Nobody needs to call `accept`: the kernel connects.",
-            "`socket.create_connection((address, port), timeout=5)` makes one client; keep both in variables.",
+            "Listen on the wildcard address `0.0.0.0`. You need not call `accept`: the kernel completes connections.",
+            "Call `socket.create_server((address, 0))` to bind and listen; `server.getsockname()[1]` is the port.",
+            "Make one client for each address, and keep it: `one = socket.create_connection((..., port), timeout=5)`.",
         ),
     ),
 )
@@ -177,7 +181,7 @@ def _object_and_name() -> tuple[str, str]:
     require(trial.refused is None, f"bind was refused ({trial.refused})")
     before, after = (describe(step.local) for step in trial.names)
     what = f"the socket with inode {found.inode}" if isinstance(found, descriptors.Entry) else "one socket"
-    return f"{what} had the name {before} before bind and {after} after it", "so; RFC 9293 calls the name a socket"
+    return f"{what} had the address {before} before bind and {after} after it", "true here"
 
 
 def _specific() -> tuple[str, str]:
@@ -185,18 +189,18 @@ def _specific() -> tuple[str, str]:
     require(audience.reaches, f"the server's {audience.trial.call} was refused ({audience.trial.refused})")
     reached = [reach.destination.address for reach in audience.reaches if reach.reached]
     require(len(reached) == 2, f"clients reached it at {' and at '.join(reached) or 'no address'} only")
-    return f"one socket, bound to {audience.trial.name}, was reached at {' and at '.join(reached)}", "not always"
+    return f"one socket, bound to {audience.trial.name}, was reached at {' and at '.join(reached)}", "only in part"
 
 
 def _remote_name() -> tuple[str, str]:
     talk = binding.conversation()
     client, accepted, waiting = (_names(talk, *step) for step in (("client", "connect"), *ACCEPT))
     fits = (client.local, client.remote) == (accepted.remote, accepted.local)
-    said = "the same two, exchanged" if fits else f"{accepted.local}, {accepted.remote}"
+    said = "the same two, reversed" if fits else f"{accepted.local}, {accepted.remote}"
     return (
-        f"the client has the names {client.local} and {client.remote}, the accepted socket {said}; the listener has "
-        f"no remote name: {describe(waiting.remote)}",
-        "so, once connected" if fits else "not so here",
+        f"the client has the addresses {client.local} and {client.remote}, the accepted socket {said}; the listener "
+        f"has no remote address: {describe(waiting.remote)}",
+        "true here" if fits else "false",
     )
 
 
@@ -204,25 +208,26 @@ def _bound_by_the_way() -> tuple[str, str]:
     talks = {call: binding.bind_by(call) for call in binding.BINDING_CALLS}
     found = {call: talk.refused or _names(talk, "socket", call).local for call, talk in talks.items()}
     require(any(isinstance(local, Endpoint) for local in found.values()), "none of the calls worked")
-    said = "; ".join(f"{call} gave {describe(local)}" for call, local in found.items())
-    return f"without any bind: {said}", "so, and the kernel also binds by itself"
+    said = "; ".join(f"{call} bound the socket to {describe(local)}" for call, local in found.items())
+    return f"without a call of bind: {said} (implicit bind)", "only in part"
 
 
 def _privilege() -> tuple[str, str]:
     low, *_ = _refused_low_ports()
     answers = [one.refused.name if one.refused else "granted" for one in (low.specific, low.wildcard)]
     said = f"port {low.specific.asked.port} on 127.0.0.1: {answers[0]}; on 0.0.0.0: {answers[1]}"
-    return said, "not for you, here" if low.everything else "so"
+    said += "; you have the privilege, or this system asks for none" if low.everything else ""
+    return said, "only in part" if low.everything else "true here"
 
 
 CLAIMS = (
-    Claim("A socket address is what a socket is associated with.", _object_and_name, "RFC 9293 section 4; bind(2)"),
-    Claim("A socket is associated with one specific address of the local node.", _specific, "ip(7), INADDR_ANY"),
-    Claim("The other end has a socket address too, and a socket of its own.", _remote_name, "getpeername(2)"),
+    Claim("A socket address is what a socket is associated with.", _object_and_name, "bind(2); RFC 9293 section 4"),
+    Claim("A socket is associated with one specific address of the local node.", _specific, "ip(7), IP_FREEBIND"),
+    Claim("The peer has its own socket and socket address.", _remote_name, "getpeername(2)"),
     Claim("Binding enables a process to send and receive.", _bound_by_the_way, "ip(7); Windows: not by listen"),
     Claim(
         "The low ports need special privileges.",
         _privilege,
-        "ip(7); ip-sysctl. macOS from 10.14: not on the wildcard. Windows: none",
+        "capabilities(7), ip(7). macOS from 10.14: not on the wildcard. Windows: none",
     ),
 )

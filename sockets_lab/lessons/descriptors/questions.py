@@ -58,34 +58,33 @@ def _stale_number() -> str:
 PREDICTIONS = (
     Prediction(
         "next-number",
-        "You open three sockets and close the middle one. Which number does the next socket get?",
-        (Choice("lowest-free", "the number just given back", "A new descriptor is always the lowest number that is "
-                "free in this process. That is a rule of POSIX; a shell's redirections, for one, are built on it."),
-         Choice("next-higher", "the next higher number", "This system has a rule of its own; POSIX would give the "
-                "lowest."),
-         Choice("another", "some other number", "Another thread of this process took the lowest free number first, "
-                "or this system hands out handles by a rule of its own.")),
+        "You open three sockets and close the middle one. Which descriptor does the next socket get?",
+        (Choice("lowest-free", "it gets the number that was just freed", "A new descriptor is always the lowest free "
+                "number in this process. POSIX requires this; the shell's redirections rely on it."),
+         Choice("next-higher", "it gets the next higher number", "This system has its own rule; POSIX requires the "
+                "lowest free number."),
+         Choice("another", "it gets another number", "Another thread of this process took the lowest free number "
+                "first, or this system numbers its handles by its own rule.")),
         _next_number,
     ),
     Prediction(
         "close-one-of-two",
-        "Two descriptors stand for one connected socket. You close one of them. What becomes of the connection?",
-        (Choice("closed", "it is closed", "On this system closing one number closed the socket."),
-         Choice("open", "it lives on", "`close` gives a *number* back. The socket goes when its last number is gone.")),
+        "Two descriptors refer to one connected socket. You close one of them. What happens to the connection?",
+        (Choice("closed", "it is closed", "On this system closing one descriptor closed the socket."),
+         Choice("open", "it stays open", "`close` frees one *descriptor*. The kernel closes the socket when the last "
+                "descriptor that refers to it is closed; TCP then still ends the connection in the background.")),
         _close_one_of_two,
     ),
     Prediction(
         "stale-number",
         "Your program remembers a descriptor, closes the socket, and opens another one, which gets the same number. "
-        "Now an old piece of code writes to the number. Who receives it?",
-        (Choice("old-program", "the program that the number once led to", "This system kept the old meaning of the "
-                "number."),
-         Choice("new-program", "the program behind the new socket", "The kernel looks at the number alone, and the "
-                "number is good. Data of one connection ends up in another: this is why a closed descriptor must be "
-                "forgotten."),
-         Choice("refused", "the kernel refuses", "On this system a number cannot be chosen, so it could not be made "
-                "to come back."),
-         Choice("nobody", "nobody", "Nothing arrived at either program.")),
+        "Then an old piece of code writes to the remembered number. Who receives the data?",
+        (Choice("old-program", "the peer of the old socket", "This system kept the old meaning of the number."),
+         Choice("new-program", "the peer of the new socket", "The kernel looks up the number alone, and the number "
+                "is valid again. Data of one connection ends up in another: forget a descriptor when you close it."),
+         Choice("refused", "the kernel refuses the write", "This system does not let a program choose a descriptor, "
+                "so the number could not be used again."),
+         Choice("nobody", "neither of the two peers", "The data arrived at neither program.")),
         _stale_number,
     ),
 )  # fmt: skip
@@ -94,10 +93,10 @@ PREDICTIONS = (
 def _check_chosen_number() -> Found:
     entry = descriptors.entry(CHOSEN)
     if isinstance(entry, Refused):
-        return Found(False, f"descriptor {CHOSEN} of this process stands for nothing ({entry.name}).")
+        return Found(False, f"descriptor {CHOSEN} of this process refers to nothing ({entry.name}).")
     if entry.type != "UDP":
-        return Found(False, f"descriptor {CHOSEN} stands for a {entry.type or ''} {entry.kind}, not for a UDP socket.")
-    return Found(True, f"the kernel has a UDP socket of this process under the number {CHOSEN}.")
+        return Found(False, f"descriptor {CHOSEN} refers to a {entry.type or ''} {entry.kind}, not to a UDP socket.")
+    return Found(True, f"the kernel has a UDP socket of this process with the descriptor {CHOSEN}.")
 
 
 def _check_three_numbers() -> Found:
@@ -106,30 +105,30 @@ def _check_three_numbers() -> Found:
         if entry.type == "TCP":
             behind[entry.inode] = behind.get(entry.inode, 0) + 1
     if 3 in behind.values():
-        return Found(True, "one TCP socket of this process stands behind exactly three descriptors.")
-    return Found(False, "no TCP socket of this process stands behind exactly three descriptors.")
+        return Found(True, "exactly three descriptors of this process refer to one TCP socket.")
+    return Found(False, "no TCP socket of this process has exactly three descriptors.")
 
 
 EXERCISES = (
     Exercise(
         "chosen-number",
-        f"Make a UDP socket and give it the descriptor **{CHOSEN}** (your number; others get another). "
+        f"Make a UDP socket and give it the descriptor **{CHOSEN}** (other learners get a different one). "
         "Keep it open and check.",
         _check_chosen_number,
         (
-            "A UDP socket is `socket.socket(socket.AF_INET, socket.SOCK_DGRAM)`.",
-            "The lesson's helper that chooses a number is `descriptors.at_number(sock, number)`.",
-            f"Keep what it returns in a variable: `mine = descriptors.at_number(sock, {CHOSEN})`.",
+            "Make a UDP socket first: `socket.socket(socket.AF_INET, socket.SOCK_DGRAM)`.",
+            "Call `descriptors.at_number(sock, number)`: it duplicates the socket's descriptor to a number you choose.",
+            "Keep the result in a variable: `mine = descriptors.at_number(..., ...)`.",
         ),
     ),
     Exercise(
         "three-numbers",
-        "Let exactly three descriptors of this process stand for one TCP socket.",
+        "Let exactly three descriptors of this process refer to one TCP socket.",
         _check_three_numbers,
         (
-            "One socket is enough; what you need two more of are numbers.",
-            "`sock.dup()` answers with a new socket object that holds a new number for the same socket.",
-            "Keep all three objects in variables: an object that nobody holds is closed by Python.",
+            "Make one socket; you need two more descriptors, not two more sockets.",
+            "Call `sock.dup()`: it returns a new socket object with a new descriptor for the same socket.",
+            "Keep all objects, because Python closes what no variable holds: `kept = [sock, sock.dup(), ...]`.",
         ),
     ),
 )
@@ -138,23 +137,23 @@ EXERCISES = (
 def _row_in_a_table() -> tuple[str, str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         row = evidence(table.row_of(listener), "the row of a listener that is open")
-    return f"a listener opened just now stands in the kernel's table: {row.protocol} {row.local} {row.state}", "so"
+    return f"a new listener is in the kernel's socket table: {row.protocol} {row.local} {row.state}", "true here"
 
 
 def _handle() -> tuple[str, str]:
     with socket.socket() as sock:
         entry = descriptors.entry(sock.fileno())
         if isinstance(entry, Refused):
-            return f"fileno() is {sock.fileno()}, a handle that is no file descriptor here", "so, by a handle"
-        return f"socket() answered with descriptor {entry.number}, which stands for a {entry.kind}", "so"
+            return f"fileno() is {sock.fileno()}, a handle and not a file descriptor", "only in part"
+        return f"socket() returned descriptor {entry.number}, which refers to a {entry.kind}", "true here"
 
 
 def _file_call_on_a_socket() -> tuple[str, str]:
     with descriptors.tcp_pair() as (client, server):
         written = attempt(os.write, client.fileno(), b"written as if to a file")
         if isinstance(written, Refused):
-            return f"os.write to its number is refused: {written.name}", "not so here"
-        return f"os.write to its number sent {len(server.recv(64))} bytes through the connection", "so here (POSIX)"
+            return f"os.write to the socket fails: {written.name}", "false"
+        return f"os.write to the descriptor sent {len(server.recv(64))} bytes over the connection", "true here"
 
 
 def _number_of_choice() -> tuple[str, str]:
@@ -165,20 +164,21 @@ def _number_of_choice() -> tuple[str, str]:
         except BadInput as mistake:
             raise NotMeasured(str(mistake).rstrip(".")) from None
         if isinstance(given, Refused):
-            return f"317 cannot be chosen here: {given.because}", "not here"
+            return f"317 cannot be chosen here: {given.because}", "unknown"
         with given:
-            return f"the next number would be {lowest}; asked for, descriptor {given.fileno()} was given", "possible"
+            return f"{lowest} would be next; on request the kernel assigned {given.fileno()}", "true here"
 
 
 def _number_in_another_process() -> tuple[str, str]:
     with socket.socket() as sock:
         answer = descriptors.number_elsewhere(sock.fileno())
-        return f"descriptor {sock.fileno()} is a socket here; in another process: {answer}", "so"
+        said = f"descriptor {sock.fileno()} is a socket here; in another process: {answer}"
+        return f"{said}; by inheritance or SCM_RIGHTS a process can pass a descriptor on", "only in part"
 
 
 CLAIMS = (
     Claim("A socket is an entry in a table of the protocol stack.", _row_in_a_table, "sock_diag(7)"),
-    Claim("A process refers to its socket by a descriptor that the stack gave it.", _handle, "socket(2)"),
+    Claim("A process refers to its socket by a descriptor from the stack.", _handle, "socket(2)"),
     Claim(
         "An internet socket is a kind of file descriptor.",
         _file_call_on_a_socket,
@@ -187,7 +187,11 @@ CLAIMS = (
     Claim(
         "Descriptors may be numbers such as 317 and 922.",
         _number_of_choice,
-        "POSIX: lowest free; fcntl(2) F_DUPFD",
+        "POSIX, open(): lowest free; fcntl(2), F_DUPFD",
     ),
-    Claim("The number is internal: nobody else can use it.", _number_in_another_process, "fstat(2), EBADF"),
+    Claim(
+        "The number is internal: no other process can use it.",
+        _number_in_another_process,
+        "fstat(2), EBADF; unix(7), SCM_RIGHTS",
+    ),
 )

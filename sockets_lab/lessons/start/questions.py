@@ -26,12 +26,14 @@ def _connect_to_nobody() -> str:
 PREDICTIONS = (
     Prediction(
         "nobody-listens",
-        "You connect to a port of your own machine where no program listens. What happens?",
-        (Choice("connected", "you are connected", "On this machine something else accepts connections for every port."),
-         Choice("silence", "nothing, until you stop waiting", "On this machine something, perhaps a firewall, drops "
-                "the request without an answer. A kernel left to itself refuses."),
-         Choice("refused", "the kernel refuses", "The kernel knows that nobody listens there, so it says so instead "
-                "of letting you wait. No program had to be there to refuse: the protocol stack answers by itself.")),
+        "You connect over TCP to a port of your own machine where no program listens. What happens?",
+        (Choice("connected", "the connection is made", "Something on this machine, such as a proxy, accepts "
+                "connections for every port."),
+         Choice("silence", "no response comes until you stop waiting", "Something on this machine, perhaps a "
+                "firewall, drops the connection request. Without a firewall the kernel refuses."),
+         Choice("refused", "the kernel refuses the connection", "The kernel found no listening socket for this port "
+                "and answered with a reset, so `connect` fails with ECONNREFUSED. No program was involved: the "
+                "network stack answers.")),
         _connect_to_nobody,
     ),
 )  # fmt: skip
@@ -55,12 +57,12 @@ EXERCISES = (
     Exercise(
         "own-address",
         "Open a UDP socket at your own loopback address, with a port that the kernel chooses, and keep it open. "
-        "`machine.home_address()` tells your address; other learners have others.",
+        "`machine.home_address()` returns your address; other learners have different ones.",
         _check_own_address,
         (
-            "The first cell of code in this lesson opens a UDP socket and binds it. Yours differs in the address.",
-            "`bind` takes a pair: the address, and the port. Port 0 lets the kernel choose.",
-            '`mine = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)`, then `mine.bind((machine.home_address(), 0))`.',
+            "Look at the first code cell of this lesson: it opens a UDP socket and binds it. Change only the address.",
+            "Call `bind` with one pair: the address and the port. Port 0 lets the kernel choose.",
+            "Fill the blank, then bind: `mine = socket.socket(socket.AF_INET, ...)`.",
         ),
     ),
 )
@@ -77,7 +79,7 @@ def _socket_at_each_end() -> tuple[str, str]:
     found = [end for end in ends if end is not None]
     require(len(found) == 2, f"this system's table shows {len(found)} of the two rows of an open connection")
     said = " and ".join(str(end.local) for end in found)
-    return f"for one connection the kernel's table has {len(found)} rows: {said}", "so"
+    return f"for one connection the kernel's table has {len(found)} rows: {said}", "true here"
 
 
 def _the_one_with_the_port() -> tuple[str, str]:
@@ -90,19 +92,20 @@ def _the_one_with_the_port() -> tuple[str, str]:
     got = [number for number, one in enumerate(receivers, 1) if one in readable]
     require(got, "the message came to neither socket")
     if got == [2]:
-        return "of two sockets at one address, the one whose port was named got the message", "so"
-    return f"the message came to {len(got)} of the two sockets", "not so"
+        said = "of two UDP sockets at one address, the one with the destination port got the message; accepted TCP "
+        return f"{said}sockets share one port, and the four-tuple chooses among them (lesson 05)", "only in part"
+    return f"the message came to {len(got)} of the two sockets", "false"
 
 
 CLAIMS = (
     Claim(
-        "What is sent to an address and a port reaches the socket that is bound to them.",
+        "Data sent to an address and a port reaches the socket that is bound to them.",
         _the_one_with_the_port,
-        "RFC 768: the destination port",
+        "RFC 768, destination port",
     ),
     Claim(
         "A connection has a socket at each of its two ends.",
         _socket_at_each_end,
-        "RFC 9293 section 3.3.1: each end keeps its own record of the connection",
+        "RFC 9293 section 3.3.1: each end keeps its own record",
     ),
 )

@@ -12,26 +12,26 @@ def _one_process_only() -> tuple[str, str]:
     shared = stage(both, both, two_programs=True)
     return (
         f"two programs, no option: {_told(plain)}; both with SO_REUSEPORT: {_told(shared)}",
-        "so by default" if plain.refused else "not so",
+        "only in part" if plain.refused else "false",
     )
 
 
 def _told(outcome: Outcome) -> str:
-    """Say how two programs ended on one port. Raises: NotMeasured, where they never met there."""
+    """Say which of two programs got a port. Raises: NotMeasured, where they never asked for the same one."""
     step = outcome.refused
     require(not outcome.disturbed, "other programs held the port in every trial")
     require(step is None or in_use(step), f"it never came to a conflict: {step}")
     if step is None or step.refused is None:
         return "both get the port"
-    return f"the {'first' if step.socket == 1 else 'second'} one's {step.call} is refused, {step.refused.name}"
+    return f"the {'first' if step.socket == 1 else 'second'} one's {step.call} fails with {step.refused.name}"
 
 
 def _inherited() -> tuple[str, str]:
     result = inherit()
     who = [program for program, client in result.accepted if not isinstance(client, Refused)]
-    text = f"one listener, inherited by a second process: clients were accepted by {', '.join(who) or 'nobody'}"
+    text = f"one listener, inherited by a second process: clients were accepted by {', '.join(who) or 'neither'}"
     require(len(set(who)) == 2, text)
-    return text, "not so"
+    return text, "false"
 
 
 def _elsewhere(system: str) -> Elsewhere:
@@ -43,7 +43,7 @@ def _datagrams() -> tuple[str, str]:
     plain = stage(BindRequest(protocol="udp"), BindRequest(protocol="udp"))
     return (
         f"UDP, no option: {_told(plain)}; both with SO_REUSEADDR: {_told(stage(both, both))}",
-        "so by default" if plain.refused else "not so",
+        "only in part" if plain.refused else "false",
     )
 
 
@@ -51,21 +51,21 @@ def _same_ip() -> tuple[str, str]:
     names = ("wildcard, then specific", "dual-stack ::, then 0.0.0.0", "two loopback addresses")
     found = {name: stage(*conflicts.requests_of("TCP", name, "no")) for name in names}
     met = {name: one for name, one in found.items() if one.refused is None or in_use(one.refused)}
-    require(met, "none of the pairs of addresses can be had here")
+    require(met, "none of the pairs of addresses can be bound here")
     told = [f"{name}: {_told(one) if name in met else f'not tried, {one.refused}'}" for name, one in found.items()]
-    return "; ".join(told), "too narrow" if any(one.refused for one in met.values()) else "so here"
+    return "; ".join(told), "only in part" if any(one.refused for one in met.values()) else "true here"
 
 
 def _same_protocol() -> tuple[str, str]:
     outcome = stage(BindRequest(), BindRequest(protocol="udp"))
-    return f"TCP and UDP, same address and port: {_told(outcome)}", "so" if outcome.refused is None else "not so"
+    return f"TCP and UDP, same address and port: {_told(outcome)}", "true here" if outcome.refused is None else "false"
 
 
 BSD, WINDOWS = _elsewhere("FreeBSD"), _elsewhere("Windows")
 
 CLAIMS = (
     Claim("Only one process may bind to an IP address and port.", _one_process_only, "socket(7); measured"),
-    Claim("So no two processes serve one port.", _inherited, "fork(2); measured"),
+    Claim("No two processes serve one port.", _inherited, "fork(2); measured"),
     Claim("The rule is the same for UDP.", _datagrams, "measured; cpython issue 81409: asyncio dropped the option"),
     Claim("A port conflict is about the same IP address.", _same_ip, "ip(7), ipv6(7); measured"),
     Claim("A port conflict is about the same protocol.", _same_protocol, "measured"),

@@ -9,13 +9,13 @@ SENDERS = 40
 
 
 def _second(trial: Trial) -> str:
-    """Say in a choice's key what became of the second program."""
+    """Say in a choice's key what happened to the second program."""
     _undisturbed(trial)
     return {"all worked": "granted", "bind 2": "bind-refused", "listen 2": "listen-refused"}.get(trial.ending, OTHER)
 
 
 def _undisturbed(trial: Trial) -> None:
-    """Go on where a refusal, if there was one, was for the port's sake. Raises: NotMeasured."""
+    """Go on where an error, if there was one, says that the port is in use. Raises: NotMeasured."""
     require(not trial.disturbed, "other programs held the port in every trial")
     require(trial.refused is None or in_use(trial.refused), f"it never came to a conflict: {trial.refused}")
 
@@ -44,72 +44,74 @@ def _restart(new_reuse_address: bool) -> str:
     return _second(trial)
 
 
-YES = partial(Choice, "granted", "yes, it gets the port")
-NO = partial(Choice, "bind-refused", "no, its bind is refused")
-HALF = partial(Choice, "listen-refused", "it may bind, but not listen")
-LATE = HALF("This system allows the bind, and refuses to listen while the old connection is in TIME_WAIT.")
-STRANGE = (other("Another call was refused than the ones asked about; the panel shows which."),)
-FIRST, SECOND = partial(Choice, "first", "always the first"), partial(Choice, "second", "always the second")
-SPREAD = partial(Choice, "spread", "now the one, now the other")
-COPIES = partial(Choice, "copies", "each of them, a copy each")
-NOBODY = partial(Choice, "refused", "nobody, the second socket is refused")
+YES = partial(Choice, "granted", "it gets the port")
+NO = partial(Choice, "bind-refused", "its `bind` fails")
+HALF = partial(Choice, "listen-refused", "its `bind` succeeds and its `listen` fails")
+LATE = HALF("This system lets it bind, but not listen, while the old connection is in TIME_WAIT.")
+STRANGE = (other("Another call failed than the ones asked about; the panel shows which."),)
+FIRST = partial(Choice, "first", "the first socket gets all of them")
+SECOND = partial(Choice, "second", "the second socket gets all of them")
+SPREAD = partial(Choice, "spread", "the two sockets share them")
+COPIES = partial(Choice, "copies", "both sockets get a copy of each")
+NOBODY = partial(Choice, "refused", "neither socket does: the second one fails")
 
 PREDICTIONS = (
     Prediction(
         "wildcard-first",
-        "A program listens at `0.0.0.0`, the wildcard. Another one wants to listen at `127.0.0.1`, on the same port. "
-        "May it?",
-        (YES("This system lets the more specific address have the port (Windows does, for one user)."),
-         NO("The wildcard claims the port on *every* address, and `127.0.0.1` is one of them. The order does not "
-            "matter: specific first, wildcard second ends the same way."),
-         HALF("This system looks at the conflict only when the second one listens.")),
+        "A program listens on `0.0.0.0`, the wildcard. Another program wants to listen on `127.0.0.1`, on the same "
+        "port. What happens to the second program?",
+        (YES("This system lets the more specific address have the port, as Windows does for one user."),
+         NO("The wildcard uses the port on *every* address, and `127.0.0.1` is one of them, so `bind` fails with "
+            "EADDRINUSE. On Linux the order does not matter: specific first, wildcard second ends the same way."),
+         HALF("This system checks for the conflict only when the second program listens.")),
         _wildcard_first,
         STRANGE,
     ),
     Prediction(
         "connections",
-        f"Both sockets set `SO_REUSEPORT`, and both listen. {SENDERS} clients connect, one after the other. "
-        "Who gets them?",
-        (FIRST("This system lets both listen, and gives everything to the first."),
-         SECOND("This system lets both listen, and gives everything to the last."),
-         SPREAD("The kernel computes a number from each connection's addresses and ports, and that number chooses "
-                "the listener. No client can tell, and none was lost: the counts add up. The price: each listener "
-                "has a queue of its own, and when one closes, Linux resets the clients that wait in it (unless "
-                "`net.ipv4.tcp_migrate_req` is set)."),
-         COPIES("This system gave one client to two sockets, which TCP does not know."),
+        f"Two sockets both set `SO_REUSEPORT`, and both listen on one port. {SENDERS} clients connect, one after the "
+        "other. Which socket gets them?",
+        (FIRST("This system lets both sockets listen, and gives every client to the first."),
+         SECOND("This system lets both sockets listen, and gives every client to the last."),
+         SPREAD("Linux computes a hash of each connection's addresses and ports, and the hash chooses the listener. "
+                "No client notices, and none was lost. The cost: each listener has its own accept queue, and when "
+                "one closes, Linux resets the clients in its queue (unless `net.ipv4.tcp_migrate_req` is set)."),
+         COPIES("This system gave one client to two sockets, which TCP does not allow."),
          NOBODY("This system has no `SO_REUSEPORT`, or does not let two sockets of one user listen with it.")),
         lambda: _spread("tcp", "SO_REUSEPORT"),
     ),
     Prediction(
         "datagrams",
-        f"Two UDP sockets, both with `SO_REUSEADDR`, are bound to one address and port. {SENDERS} datagrams come. "
-        "Who receives them?",
-        (FIRST("On this system the first one keeps everything; the second one waits in vain."),
-         SECOND("The last one bound gets all of it, the first one nothing, and neither is told. Once a UDP socket "
-                "has set this option, any later one that sets it, too, can silently take over its port: Python's "
-                "asyncio dropped it for that."),
+        f"Two UDP sockets, both with `SO_REUSEADDR`, are bound to one address and port. {SENDERS} datagrams arrive. "
+        "Which socket gets them?",
+        (FIRST("On this system the first socket keeps all of them, and the second one waits for ever."),
+         SECOND("On Linux the socket that was bound last gets everything, and neither program is informed. Once a UDP "
+                "socket has set this option, any later socket that sets it too can silently take over the port. "
+                "Python's asyncio dropped the option for this reason."),
          SPREAD("This system spreads datagrams over sockets that share an address."),
-         COPIES("This system gives every socket a copy, as all do for multicast."),
-         NOBODY("This system does not let two UDP sockets share a port this way.")),
+         COPIES("This system gives every socket a copy, as other systems do only for multicast."),
+         NOBODY("This system does not let two UDP sockets share a port with this option.")),
         lambda: _spread("udp", "SO_REUSEADDR"),
     ),
     Prediction(
         "restart-plain",
         "A server closes its last connection, then its listener, and ends. It is started again at once, without any "
-        "option. Does it get its port back?",
-        (YES("This system does not count a connection in TIME_WAIT as a claim."),
-         NO("No process holds the port any more, but the kernel keeps the closed connection for a while, in the "
-            "state TIME_WAIT. That entry still claims the port."),
+        "option. What happens to the new server?",
+        (YES("On this system a connection in TIME_WAIT does not keep the port in use."),
+         NO("No process uses the port, but the closed connection is in **TIME_WAIT** for twice the maximum segment "
+            "lifetime (2MSL), and that keeps the port in use. TCP waits for late segments, and because the last ACK "
+            "may have to be sent again (RFC 9293 sections 3.3.2 and 3.6.1)."),
          LATE),
         lambda: _restart(new_reuse_address=False),
         STRANGE,
     ),
     Prediction(
         "restart-late",
-        "Again, but the *new* server sets `SO_REUSEADDR`. The old one, which is gone, had not. Does it get the port?",
-        (YES("On this system it is enough that the new server sets it, as on FreeBSD."),
-         NO("On Linux the option must stand on *both* sides, and the connection in TIME_WAIT remembers that its "
-            "server had not set it. So servers set it always, from their first start on."),
+        "Once more, but the *new* server sets `SO_REUSEADDR`. The old server, which has ended, had not set it. "
+        "What happens to the new server?",
+        (YES("On this system only the new server needs the option, as on FreeBSD."),
+         NO("On Linux *both* sockets need the option, and the connection in TIME_WAIT remembers that its server had "
+            "not set it. So a server on Linux sets it always, from its first start on."),
          LATE),
         lambda: _restart(new_reuse_address=True),
         STRANGE,

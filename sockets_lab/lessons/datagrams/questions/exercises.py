@@ -49,22 +49,23 @@ EXERCISES = (
         "Make two datagram sockets that are connected **to each other**, and keep them open.",
         _check_pair,
         (
-            "Both need a name before anybody can connect to them: bind both to `127.0.0.1`, port 0.",
-            "`one.connect(two.getsockname())` fixes one direction. The other socket must do the same.",
+            "Bind both sockets first, to `127.0.0.1` and port 0: a socket can only connect to an address that exists.",
+            "Call `connect` on both: each call fixes one direction.",
+            "Fill the blank, and do the same the other way round: `one.connect(two...)`.",
         ),
     ),
     Exercise(
         "members",
-        f"Let exactly **{JOINED}** sockets of yours be members of the group **{GROUP}** (both are yours; others get "
-        "other ones), on the loopback interface, all bound to one port. Keep them open. "
+        f"Let exactly **{JOINED}** sockets of yours be members of the group **{GROUP}** (other learners get a "
+        "different number and group), on the loopback interface, all bound to one port. Keep them open. "
         "(Where the loopback interface has no groups, this cannot be done.)",
         _check_members,
         (
-            "`setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, ...)` takes eight bytes: the group's address and "
-            "the interface's, each made by `socket.inet_aton`. The interface is `127.0.0.1`.",
-            "Bind the first to port 0 and set SO_REUSEADDR on it afterwards; set SO_REUSEADDR on the others before "
-            "you bind them to the port that the first one got.",
-            "Or let `datagrams.member(group)` make the first one, and `datagrams.member(group, port)` the others.",
+            "Bind the first socket to port 0 and set SO_REUSEADDR on it afterwards. Set SO_REUSEADDR on the others "
+            "before you bind them to the port that the first one got.",
+            "Call `setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, ...)` with eight bytes: the address of the "
+            "group and of the interface, `127.0.0.1`. `socket.inet_aton` makes each of them.",
+            "Or let the lesson do it: `first = datagrams.member(...)`, then `datagrams.member(..., port)`.",
         ),
     ),
 )

@@ -65,73 +65,77 @@ def _elsewhere() -> str:
 PREDICTIONS = (
     Prediction(
         "boundaries",
-        "Three datagrams are on their way to one socket: `one `, `two ` and `three`. Then it calls "
-        "`recvfrom(1000)` once. What does that call return?",
-        (Choice("first-part", "the first part", "One receive call returns one datagram, however much room there is. "
-                "With TCP all three could come at once (lesson 05): UDP keeps the boundaries that the sender drew."),
-         Choice("all-parts", "all three parts", "This system joined them, as only a stream does.")),
+        "Three datagrams arrive at one socket: `one `, `two ` and `three`. Then your program calls `recvfrom(1000)` "
+        "once. What does that call return?",
+        (Choice("first-part", "it returns the first datagram", "UDP keeps **message boundaries**: one receive call "
+                "returns one datagram, however much room there is. TCP is a stream of bytes, so there all three could "
+                "come at once (lesson 05)."),
+         Choice("all-parts", "it returns all three, joined", "This system joined them, as only a stream does.")),
         _boundaries,
-        (other("Another datagram came first, or the first was lost: UDP forbids neither."),),
+        (other("Another datagram came first, or the first one was lost or came twice: UDP allows all of these."),),
     ),
     Prediction(
         "overflow",
-        "A program sends 200 datagrams to a receiver whose program does not read. The receiver's buffer has room for a "
-        "few. What does the sender see?",
-        (Choice("lost", "every sendto succeeds, some datagrams are lost", "`sendto` only says that your own kernel "
-                "took the datagram. What finds no room at the receiver is thrown away, and UDP has no way to tell "
-                "you."),
-         Choice("kept", "every sendto succeeds, none is lost", "This system's smallest buffer holds them all."),
-         Choice("refused", "sendto is refused", "This system told the sender; over a network it could not.")),
+        "A receiver has a small receive buffer, and its program does not read. Another program sends it many "
+        "datagrams. What does the sender see?",
+        (Choice("lost", "every `sendto` succeeds, and datagrams are lost", "`sendto` only says that the sender's "
+                "kernel accepted the datagram. The receiver's kernel drops a datagram that finds no room in the "
+                "receive buffer, and UDP has no message that reports the loss."),
+         Choice("kept", "every `sendto` succeeds, and none is lost", "This system's smallest buffer holds them all."),
+         Choice("refused", "some `sendto` fails", "This system reported the full buffer to the sender; over a network "
+                "it could not.")),
         _overflow,
     ),
     Prediction(
         "closed-port",
-        "Two datagram sockets send to a port that nobody has, twice each. The first socket is not connected, "
+        "Two datagram sockets send to a port that no socket uses, twice each. The first socket is not connected, "
         "the second is connected to that port. Which of them gets an error?",
-        (Choice("neither", "neither", "No answer came, as when a firewall swallows it; silence does not mean that it "
-                "arrived."),
-         Choice("first", "only the first", "No system that we know does that."),
-         Choice("second", "only the second", "The other kernel answers (with an ICMP message, port unreachable). For "
-                "a connected socket your kernel knows whom that concerns, and the next call gets ECONNREFUSED. A "
-                "socket without a peer may have sent to many, so it is told nothing."),
-         Choice("both", "both", "This system tells also a socket that has no peer; Windows does, as ECONNRESET.")),
+        (Choice("neither", "neither socket", "No answer came, as when a firewall drops it. The absence of an error "
+                "does not mean that a datagram arrived."),
+         Choice("first", "only the first socket", "No system known to the course does this."),
+         Choice("second", "only the second socket", "The other kernel answers with an ICMP message, port unreachable. "
+                "For a connected socket your kernel knows which socket the message is for, so the next call gets "
+                "ECONNREFUSED. On Linux an unconnected socket gets the error only with IP_RECVERR set (ip(7))."),
+         Choice("both", "both sockets", "This system also reports the error to a socket without a peer; Windows does, "
+                "as ECONNRESET.")),
         _closed_port,
     ),
     Prediction(
         "stranger",
-        "A receiver calls `connect` with one sender's name. Then somebody else, connected to the receiver, sends "
-        "to it too. What becomes of that datagram?",
-        (Choice("received", "it is received like any other", "On this system connect does not filter what comes in."),
-         Choice("dropped", "it vanishes, and nobody is told", "The kernel filtered it; here it has no answer for the "
-                "stranger."),
-         Choice("sender-told", "it is not received, and the stranger is told", "The kernel looks for a socket for "
-                "it, and a connected one takes only what comes from its peer. So for the stranger this port is "
-                "closed, and it is told just that.")),
+        "A receiver calls `connect` with the address of one sender. Then an unknown host, whose socket is connected to "
+        "the receiver, sends a datagram to it too. What happens to that datagram?",
+        (Choice("received", "it is received like any other", "On this system `connect` does not filter incoming "
+                "datagrams."),
+         Choice("dropped", "it is dropped, and its sender gets no error", "The kernel filtered it, and sent no "
+                "answer to the unknown host."),
+         Choice("sender-told", "it is dropped, and its sender gets an error", "A connected UDP socket accepts only "
+                "datagrams from its peer, so the kernel found no socket for this one. To the unknown host the port "
+                "looks closed, so it gets ECONNREFUSED.")),
         _stranger,
     ),
     Prediction(
         "bystander",
-        "A socket is bound to the group's address and port, and never joins. Others on this machine have joined. "
-        "Does it get a copy too, if the system's default settings hold?",
-        (Choice("yes", "yes", "On Linux a membership belongs to the machine's interface first: once the kernel takes "
-                "the group's datagrams in, it gives them to every socket whose name fits. Turn IP_MULTICAST_ALL off "
-                "to get only what you joined."),
-         Choice("no", "no", "Here a socket gets only what it joined itself.")),
+        "A socket is bound to the group's address and port, and never joins. Other sockets on this machine joined. "
+        "With the system's default settings, does the socket get a copy too?",
+        (Choice("yes", "yes, it gets a copy", "On Linux a membership belongs to the machine's interface first. Once "
+                "the kernel accepts the group's datagrams, it gives them to every socket whose address and port match. "
+                "Turn IP_MULTICAST_ALL off to get only what you joined."),
+         Choice("no", "no, it gets nothing", "On this system a socket gets only the groups that it joined itself.")),
         _bystander,
         (impossible("groups do not work here", "This system's loopback interface has no multicast. On Linux it has, "
                     "and the answer there is yes, unless IP_MULTICAST_ALL is turned off."),),
     ),
     Prediction(
         "elsewhere",
-        "Four nodes at one switch: sockets on B and C join the group, and A sends to it. The bystander is on D: bound "
-        "to the group's address and port, no option set, never joined. Does it get a copy?",
-        (Choice("yes", "yes", "The nodes share one network stack here, and that one is a member, because B's and C's "
-                "sockets have joined. Where each node has a stack of its own, the answer is no."),
-         Choice("no", "no", "A membership belongs to an interface of one network stack. Nobody on D has joined, so "
-                "D's kernel throws the datagram away before it looks for a socket. The members on the other nodes "
-                "change nothing about that.")),
+        "Four nodes share one switch: sockets on B and C join the group, and A sends to it. A socket on D is bound to "
+        "the group's address and port, sets no option, and never joins. Does it get a copy?",
+        (Choice("yes", "yes, it gets a copy", "The nodes share one network stack here, and that stack is a member, "
+                "because the sockets of B and C joined. Where each node has its own stack, the answer is no."),
+         Choice("no", "no, it gets nothing", "A membership belongs to an interface of one network stack. No socket on "
+                "D joined, so D's kernel drops the datagram before it looks for a socket. The members on other nodes "
+                "do not change that.")),
         _elsewhere,
         (impossible("groups do not work here", "This system's nodes cannot have groups. Where they can, the answer "
-                    "is no: D's network stack is no member."),),
+                    "is no: D's network stack did not join."),),
     ),
 )  # fmt: skip

@@ -6,11 +6,11 @@ from sockets_lab.course.questions import Exercise, Found
 from sockets_lab.lessons import detective
 
 METHOD = (
-    "Ask as a customer, `case.ask()`, and hold what you find against the table of symptoms. It leaves few suspects.",
-    "Look before you touch: `case.sockets(case.B)` (who owns the port, at which address, over which protocol, how many "
-    "wait?), the programs' `log` and `settings`, `firewall.held(case.B)`, and A's side too.",
-    "Still stuck? `print(detective.clue(case.name))` says where to look in your case, `detective.clue(case.name, 2)` "
-    "what to do.",
+    "Connect as a customer, `case.ask()`, and compare the result with the table of symptoms. Few suspects are left.",
+    "Look before you change anything: at `case.sockets(case.B)` (program, address, protocol, length of the queue), the "
+    "programs' `log` and `settings`, `firewall.held(case.B)`, and A's side too.",
+    "Ask for a clue: `print(detective.clue(case.name))` says where to look in your case, and "
+    "`detective.clue(case.name, 2)` what to do.",
 )
 
 

@@ -6,14 +6,14 @@ from sockets_lab.course.questions import OTHER, Choice, NotMeasured, Prediction,
 from sockets_lab.lessons import detective
 
 FOUND = {"refused": "refused", "silence": "silence", "no answer": "mute"}
-REFUSED = partial(Choice, "refused", "its connection is refused")
-SILENCE = partial(Choice, "silence", "no connection comes about")
-MUTE = partial(Choice, "mute", "a connection, and never an answer")
-ODD = "This system does it in another way than the ones we know; the table of symptoms shows how."
+REFUSED = partial(Choice, "refused", "it sees a refused connection")
+SILENCE = partial(Choice, "silence", "it sees no response")
+MUTE = partial(Choice, "mute", "it sees a connection without an answer")
+ODD = "This system differs from the ones that the course knows; the table of symptoms shows how."
 
 
 def machine_with(key: str) -> detective.Case:
-    """Make the machine with that fault. Raises: NotMeasured, where it cannot be had."""
+    """Make the machine with that fault. Raises: NotMeasured, where it cannot be made."""
     place = detective.place_with(key, "example")
     if place is None:
         why = next(fault.missing() for fault in detective.FAULTS if fault.key == key)
@@ -42,37 +42,36 @@ def _full() -> str:
 PREDICTIONS = (
     Prediction(
         "refused",
-        "A customer's connection is refused at once. Which suspect can you let go?",
-        (Choice("address", "the service listens at another address", ODD),
-         Choice("protocol", "the service speaks the other protocol", ODD),
-         Choice("firewall", "a firewall drops what is for its port", "A refusal is an answer: B's kernel received "
-                "the segment, found no TCP socket that listens there, and sent a reset. A rule that drops answers "
-                "nothing. (A rule that rejects may answer just so: only the list of rules tells.)"),
-         Choice("several", "two of them are impossible", ODD),
-         Choice("none", "all three are possible", ODD)),
+        "A customer's connection is refused at once. Which suspect can you rule out?",
+        (Choice("address", "that the service listens on another address", ODD),
+         Choice("protocol", "that the service uses the other protocol", ODD),
+         Choice("firewall", "that a firewall drops the packets to its port", "B's kernel received the segment, found "
+                "no TCP socket that listens there, and sent a reset. A rule that drops sends nothing. A rule that "
+                "rejects can send the same reset: only the list of rules shows the difference."),
+         Choice("several", "two of the three", ODD),
+         Choice("none", "none of the three", ODD)),
         _cleared,
     ),
     Prediction(
         "used-up",
-        "A service has used up all its descriptors, so that its `accept` fails with EMFILE. What does the next "
-        "customer find?",
-        (REFUSED("This system turns away whom the program cannot accept."),
-         SILENCE("The queue was full already, so that no further connection came about."),
-         MUTE("The kernel completes the handshake by itself and puts the connection into the listener's queue, where "
-              "it needs no descriptor yet (lesson 05). The program would need one to take it out. So `connect` "
-              "succeeds, and nobody ever answers.")),
+        "A service has used up all its descriptors, so its `accept` fails with EMFILE. What does the next customer "
+        "see?",
+        (REFUSED("This system refuses a client that the program cannot accept."),
+         SILENCE("The accept queue was full already, so no further connection was made."),
+         MUTE("The kernel completes the handshake and puts the connection into the accept queue, where it needs no "
+              "descriptor (lesson 05). `accept` would need one. So `connect` succeeds, and no program answers.")),
         _used_up,
         (other(ODD),),
     ),
     Prediction(
         "full",
-        "Now the queue itself is full: as many connections wait as the backlog allows, and nobody takes them. What "
-        "does the next customer find?",
+        "Now the accept queue is full: no more connections can wait, and the program accepts none. What does the next "
+        "customer see?",
         (REFUSED("This system answers a full queue with a reset, as Windows does."),
-         SILENCE("Linux drops the customer's SYN, hoping that there will be room when it comes again. From outside "
-                 "this is the same silence as a firewall's: what tells them apart is the queue in B's table, and a "
-                 "filter without such a rule."),
-         MUTE("This system completes one handshake more than it has room for.")),
+         SILENCE("Linux drops the customer's SYN; the customer's kernel will send it again. From outside this looks "
+                 "like a firewall that drops. The queue in B's socket table and B's list of rules show the "
+                 "difference."),
+         MUTE("This system completes one handshake more than the queue has room for.")),
         _full,
         (other(ODD),),
     ),

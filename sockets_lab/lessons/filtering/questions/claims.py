@@ -32,8 +32,8 @@ def _on_the_way(lab: Lab) -> Measured:
     require(found.answer.outcome == "connected", f"A's connection to the port of B: {found.answer.outcome}")
     tracked = evidence(found.tracked, "the connection, in what B's kernel tracks,")
     if found.gateway:
-        return "the node between has a socket of the connection", "not so"
-    return f"B has no socket of it, and its kernel names all four: {tracked.original}", "so"
+        return "the node between has a socket of the connection", "false"
+    return f"B has no socket of it, and its kernel tracks the four-tuple: {tracked.original}", "true here"
 
 
 def _by_destination(lab: Lab) -> Measured:
@@ -46,51 +46,51 @@ def _by_destination(lab: Lab) -> Measured:
         firewall.clear(server)
     require(not refused, f"the rule was refused ({refused})")
     ends = [evidence(answer, "the client's socket").outcome for answer in answers]
-    text = _decider(lab) + f"a rule drops port {ports[0]}: {ends[0]}; port {ports[1]} beside it: {ends[1]}"
+    text = _decider(lab) + f"a rule drops port {ports[0]}: {ends[0]}; port {ports[1]}, without a rule: {ends[1]}"
     require(ends[1] == "connected", text)
-    return text, "so" if ends[0] == "silence" else "not so"
+    return text, "true here" if ends[0] == "silence" else "false"
 
 
 def _by_source(lab: Lab) -> Measured:
     found = evidence(filtering.try_replies(lab), "a packet filter")
     by_port, by_state = found[2:]
-    text = f"{_decider(lab)}answers let in by their source port: {by_port.own.outcome}; but so is a stranger who takes "
-    text += f"that port: {by_port.disguised.outcome}. Let in by the connection's state instead: {by_state.own.outcome}"
+    text = f"{_decider(lab)}answers accepted by source port: {by_port.own.outcome}; an unknown host that uses that "
+    text += f"port: {by_port.disguised.outcome}. Accepted by the connection's state instead: {by_state.own.outcome}"
     require(found[0].own.outcome == found[0].disguised.outcome == "connected", "not all get through without a filter")
-    return f"{text}, and the stranger: {by_state.disguised.outcome}", "so, but no protection"
+    return f"{text}, and the unknown host: {by_state.disguised.outcome}", "only in part"
 
 
 def _forwarding(lab: Lab) -> Measured:
     found = evidence(forwarding.between(lab), "the connection through a program")
     client = evidence(found.client, "A's connection")
     evidence(found.server, "the connection of B's program")
-    text = f"A is connected to {client.remote}, and the program behind it is at {found.target}"
+    text = f"A is connected to {client.remote}, and the program that answers is at {found.target}"
     by_rules = filtering.forwarded(lab)
     if not isinstance(by_rules, Refused) and by_rules.server:
-        return f"{text}; the same by a rule of B's kernel, without any program", "so"
-    return f"{text}; by a program: a rule of the kernel could not be tried here", "so"
+        return f"{text}; the same by a rule of B's kernel, without any program", "true here"
+    return f"{text}; by a program: a rule of the kernel could not be tried here", "true here"
 
 
 def _program(lab: Lab) -> Measured:
     found = evidence(filtering.behind_ports(lab), "a packet filter")
     heard = (f"port {one.port}: {one.answer.outcome} {one.answer.said[:7]!r}".replace(" b''", "") for one in found[1])
-    text = "only the web's port is let in, and the programs are swapped: " + "; ".join(heard)
-    return _decider(lab) + text, "left out"
+    text = "only the web's port is accepted, and the programs are swapped: " + "; ".join(heard)
+    return _decider(lab) + text, "not in the source text"
 
 
 def _seen(lab: Lab) -> Measured:
     found = evidence(forwarding.between(lab), "the connection through a program")
     client, server = evidence(found.client, "A's connection"), evidence(found.server, "the connection of B's program")
-    return f"the client is {client.local}; the server's table says {server.remote}", "left out"
+    return f"the client is {client.local}; the server's table says {server.remote}", "not in the source text"
 
 
 CLAIMS = (
-    Claim("Not only the two ends can read the ports, but also what stands between them.", in_lab(_on_the_way),
+    Claim("Devices between the two ends can read the ports too.", in_lab(_on_the_way),
           "RFC 9293 section 3.1, RFC 3022"),
-    Claim("Firewalls tell packets apart by their destination port.", in_lab(_by_destination), "nft(8)"),
-    Claim("And also by their source port.", in_lab(_by_source), "nft(8), conntrack(8)"),
-    Claim("Port forwarding is an example of that.", in_lab(_forwarding), "nft(8), RFC 3022"),
-    Claim("(The text leaves out:) a port number is no proof of the service behind it.", in_lab(_program),
+    Claim("Firewalls distinguish packets by their destination port.", in_lab(_by_destination), "nft(8)"),
+    Claim("Firewalls distinguish packets by their source port too.", in_lab(_by_source), "nft(8), conntrack(8)"),
+    Claim("Port forwarding is an example: it reads the destination port.", in_lab(_forwarding), "nft(8), RFC 3022"),
+    Claim("(Not in the text:) a port number does not prove which service uses it.", in_lab(_program),
           "IANA service name registry"),
-    Claim("(The text leaves out:) behind a forwarder the server sees another client.", in_lab(_seen), "RFC 3022"),
+    Claim("(Not in the text:) through a forwarder the server sees another client.", in_lab(_seen), "RFC 3022"),
 )  # fmt: skip

@@ -32,10 +32,10 @@ def _check_rules() -> Found:
     listening = {row.local for row in b.table(("tcp",)) if row.state == "LISTEN"}
     for port in wanted:
         if listening.isdisjoint(Endpoint(address, port) for address in (b.address, "0.0.0.0", "::")):
-            return Found(False, f"nobody listens at port {port} of B's address, in TCP.")
+            return Found(False, f"no program listens on port {port} of B's address, in TCP.")
     held = firewall.held(b)
     if not isinstance(held, Refused) and not any(chain.hook == "input" for chain in held.chains):
-        return Found(False, "programs listen at all three, but B has no rules.")
+        return Found(False, "programs listen on all three, but B has no rules.")
     for port, outcome in wanted.items():
         try:
             answer = firewall.ask(a, Endpoint(b.address, port), deadline=SILENCE if port == SILENT else PATIENCE)
@@ -43,8 +43,8 @@ def _check_rules() -> Found:
             return BUSY
         seen = answer.name if isinstance(answer, Refused) else answer.outcome
         if seen != outcome:
-            return Found(False, f"programs listen at all three, but a client in A finds at B's port {port}: {seen}.")
-    return Found(True, f"programs listen at all three; A finds {OPEN} open, {SILENT} silent, and {REFUSED} refused.")
+            return Found(False, f"programs listen on all three, but a client in A finds at B's port {port}: {seen}.")
+    return Found(True, f"programs listen on all three; A finds {OPEN} open, {SILENT} silent, and {REFUSED} refused.")
 
 
 def _check_forward() -> Found:
@@ -60,13 +60,13 @@ def _check_forward() -> Found:
     try:
         seen = answer.name if isinstance(answer, Refused) else answer.outcome
         if seen != "connected":
-            return Found(False, f"a client in A that asks at B's port {ENTRANCE} finds: {seen}.")
+            return Found(False, f"a client in A that connects to B's port {ENTRANCE} finds: {seen}.")
         new = forwarding.soon(lambda: [row for row in _connections(lab) if row not in before] or None) or []
     finally:
         a.run(let_go)
     if not any(row.remote.address == b.address for row in new):
         return Found(False, f"A is connected to B's port {ENTRANCE}, but C's port {TARGET} has no client from B.")
-    return Found(True, f"B's port {ENTRANCE} leads to C's port {TARGET}, and C's table names B as the client.")
+    return Found(True, f"B's port {ENTRANCE} leads to C's port {TARGET}, and C's table lists B as the client.")
 
 
 def _connections(lab: Lab) -> list[SocketRow]:
@@ -78,29 +78,27 @@ def _connections(lab: Lab) -> list[SocketRow]:
 EXERCISES = (
     Exercise(
         "rules",
-        f"Let programs listen at three TCP ports of B: **{OPEN}**, **{SILENT}** and **{REFUSED}** (your numbers; "
-        f"others get others). Then give B rules, so that a client in A is connected at {OPEN}, hears nothing from "
+        f"Let programs listen on three TCP ports of B: **{OPEN}**, **{SILENT}** and **{REFUSED}** (other learners get "
+        f"different ones). Then give B rules, so that a client in A is connected at {OPEN}, gets no response from "
         f"{SILENT}, and is refused at {REFUSED}.",
         _check_rules,
         (
-            "Three listening sockets in a `%%node B` cell, bound to `ME`. `socket.create_server((ME, port))` makes "
-            "one; keep each in a variable.",
-            "`firewall.apply(lab.B, firewall.incoming(...))` with one `Rule` for each port; what no rule decides is "
-            "accepted.",
-            "Silence is `drop`, a refusal is `reject`.",
+            "Use one `Rule` for each port with a special outcome: `drop` gives no response, `reject` refuses. Packets "
+            "that match no rule are accepted.",
+            "Call `socket.create_server((ME, port))` three times in a `%%node B` cell, and keep each in a variable.",
+            'Apply the rules: `firewall.apply(lab.B, firewall.incoming(Rule("drop", "tcp", ...), ...))`.',
         ),
     ),
     Exercise(
         "forward",
-        f"Whoever connects to B's port **{ENTRANCE}** shall reach a program at C's port **{TARGET}**, and C's socket "
-        "table shall name B as the client. By a program or by B's kernel, as you like.",
+        f"Let a client that connects to B's port **{ENTRANCE}** reach a program at C's port **{TARGET}**. C's socket "
+        "table must list B as the client. Use a program or B's kernel, as you like.",
         _check_forward,
         (
-            "C needs somebody who listens at that port: a `%%node C` cell.",
-            "By a program: in a `%%node B` cell, `forwarding.Forwarder(Endpoint(ME, port), Endpoint(ADDRESS['C'], "
-            "port), source=ME)`, kept in a variable.",
-            "By the kernel: `firewall.port_forward(port, Endpoint(lab.C.address, port))` makes the ruleset for B; and "
-            "`filtering.be_gateway(lab.B)`.",
+            "Start a listener on that port in a `%%node C` cell.",
+            "Use a program: `forwarding.Forwarder(entrance, target, source=ME)` in a `%%node B` cell. Or use the "
+            "kernel: `firewall.port_forward(port, target)` makes B's ruleset, with `filtering.be_gateway(lab.B)`.",
+            "Fill: `kept = forwarding.Forwarder(Endpoint(ME, ...), Endpoint(ADDRESS['C'], ...), source=ME)`.",
         ),
     ),
 )

@@ -77,79 +77,83 @@ def _masquerade() -> str:
     return names[found.seen_by_server]
 
 
-SILENCE = partial(Choice, "silence", "silence, until its own deadline")
-TOLD = Choice("refused", "refused", "This filter told the client.")
-NO_FILTER = impossible("no filter can be had here", "This system gives nobody a filter of one's own.")
+SILENCE = partial(Choice, "silence", "it gets no response and times out")
+TOLD = Choice("refused", "it is refused", "This filter answered the client.")
+NO_FILTER = impossible("no filter is available here", "This system lets a program without privilege set no filter.")
 
 PREDICTIONS = (
     Prediction(
         "drop",
-        "A program listens at B's port 8000, and B's rule drops every TCP packet that comes for it. A client "
-        "connects. What does the client find?",
-        (Choice("connected", "connected", "The packets passed: this filter did not hold them."),
+        "A program listens on B's port 8000, and a firewall rule at B drops every TCP packet to that port. A client "
+        "connects. What does the client see?",
+        (Choice("connected", "it is connected", "The packets passed: this filter did not drop them."),
          TOLD,
-         SILENCE("A dropped packet is gone, and nobody is told. The client's kernel sends its SYN again and again; "
-                 "how long a program waits for that is its own business.")),
+         SILENCE("The filter dropped the packet and sent no answer. The client's kernel sends its SYN again and "
+                 "again; the program decides how long it waits. On Linux `connect` alone gives up after about two "
+                 "minutes.")),
         _drop,
         (NO_FILTER,),
     ),
     Prediction(
         "reject",
-        "Now B's rule rejects with a reset, at a port where a program listens. By what can the client tell this "
-        "from a port where nobody listens?",
-        (Choice("error", "by the error that the kernel tells it", "Here the errors differ."),
-         Choice("packet", "by the packet that comes back", "The errors are the same, but the packets differ here."),
-         Choice("nothing", "by nothing", "ECONNREFUSED in both cases, after a segment with RST in both cases (where "
-                "a cable lets you look). The filter answers what B's kernel would answer without a program.")),
+        "Now B's rule rejects with a reset, at a port where a program listens. How can the client tell this apart from "
+        "a port where no program listens?",
+        (Choice("error", "it can tell by the error", "Here the errors differ."),
+         Choice("packet", "it can tell by the packet that comes back", "The errors are the same, but the packets "
+                "differ here."),
+         Choice("nothing", "it cannot tell", "Both end with ECONNREFUSED, after a segment with RST, where a cable lets "
+                "you capture it. The filter sends what B's kernel sends for a closed port. A rule that rejects with "
+                "ICMP instead looks different.")),
         _reject,
         (NO_FILTER,),
     ),
     Prediction(
         "programs",
-        "Somebody at B has swapped two programs: the web server listens at port 22, and the SSH server at port 80. "
-        "The rules accept port 80, for the web, and drop all other TCP. Who can be reached from A?",
-        (Choice("web", "the web server", "This filter looked at more than the port."),
-         Choice("SSH", "the SSH server", "The rule reads two bytes in the header, and these say 80. Which program is "
-                "behind port 80 is not written there."),
-         Choice("both", "both", "Both got through."),
-         Choice("neither", "neither", "Neither got through.")),
+        "Two programs at B have swapped their ports: the web server listens on port 22, and the SSH server on port 80. "
+        "The rules accept port 80, for the web, and drop all other TCP. Which server can A reach?",
+        (Choice("web", "only the web server", "This filter looked at more than the port."),
+         Choice("SSH", "only the SSH server", "The rule reads two bytes in the header, and they say 80. The header "
+                "does not say which program uses port 80."),
+         Choice("both", "both servers", "Both connections got through."),
+         Choice("neither", "neither server", "Neither connection got through.")),
         _programs,
         (NO_FILTER,),
     ),
     Prediction(
         "replies",
-        "A drops everything that comes in, and has no rule for what goes out. Now a client in A connects to B's open "
-        "port. What does it find?",
-        (Choice("connected", "connected", "This filter lets answers in by itself."),
+        "A drops all incoming packets, and has no rule for outgoing ones. Now a client in A connects to B's open "
+        "port. What does the client see?",
+        (Choice("connected", "it is connected", "This filter accepts answers by itself."),
          TOLD,
-         SILENCE("The question went out, and B answered. But the answer is a packet that comes in, and A's filter "
-                 "drops it before the client can hear of it.")),
+         SILENCE("The SYN went out, and B answered with SYN ACK. But the answer is an incoming packet, and A's filter "
+                 "drops it before TCP sees it. A **stateful** rule would accept it.")),
         _replies,
         (NO_FILTER,),
     ),
     Prediction(
         "forwarder",
-        "A client in A connects to the forwarder, a program in B, which takes the connection on to C. Whose address "
-        "does C's program see as its client's?",
-        (Choice("A", "A's", "Here the forwarder passes on its client's address."),
-         Choice("B", "B's", "C was connected by the forwarder's second socket, which lives in B. C's kernel has "
-                "never met a packet with A's address."),
-         Choice("C", "C's", "The kernel gave the forwarder's socket another address than B's."),
-         Choice("nobody", "C has no client", "The connection did not come through.")),
+        "A client in A connects to the forwarder (a TCP proxy), a program in B, which connects to C for it. Whose "
+        "address does C's program see as its client's?",
+        (Choice("A", "it sees A's address", "Here the forwarder passes on its client's address."),
+         Choice("B", "it sees B's address", "The forwarder's second socket, in B, made the connection to C. These are "
+                "two connections, and C's kernel never received a packet with A's address."),
+         Choice("C", "it sees C's address", "The kernel gave the forwarder's socket another address than B's."),
+         Choice("nobody", "it sees no client", "The connection was not made.")),
         _forwarder,
     ),
     Prediction(
         "masquerade",
-        "B's kernel writes C's address and port into each packet that comes for its port 8080, and leaves the source "
-        "as it is. A connects to B's port 8080. What becomes of it?",
-        (Choice("A", "connected, and C sees A's address", "C's answers came back through B, which put its own "
+        "B's kernel writes C's address and port into each packet to its port 8080, and leaves the source unchanged. "
+        "A connects to B's port 8080. What happens?",
+        (Choice("A", "it is connected, and C sees A's address", "C's answers came back through B, which put its own "
                 "address in."),
-         Choice("B", "connected, and C sees B's address", "B wrote its own address in as well."),
-         Choice("silence", "no connection", "The packet reaches C, and its source is A. So C answers A, straight, as "
-                "C. A waits for an answer from B, and knows nothing of C.")),
+         Choice("B", "it is connected, and C sees B's address", "B wrote its own address in as well."),
+         Choice("silence", "it is not connected", "The packet reaches C with A as its source, so C answers A directly, "
+                "from its own address. A waits for an answer from B and has no connection with C. B would have to "
+                "replace the source too (source NAT, masquerading).")),
         _masquerade,
-        (replace(NO_FILTER, because="No kernel's filter is yours to fill here, and the simulated firewall changes no "
-                 "addresses. Between real nodes with filters no connection comes to be: C answers A straight, and A "
-                 "waits for B."),),
+        (replace(NO_FILTER, because="This system lets no program fill a kernel's filter, and the simulated firewall "
+                 "changes no addresses. Between real nodes with filters no connection is made: C answers A directly, "
+                 "and A waits for B."),),
     ),
 )  # fmt: skip

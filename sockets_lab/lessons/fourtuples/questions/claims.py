@@ -20,7 +20,7 @@ def _one_port() -> tuple[str, str]:
         _crowd(listener, 3)
         ends = [one.server for one in listener.connections() if one.server.descriptor is not None]
     same = all(end.four_tuple.local == listener.endpoint for end in ends)
-    return f"{len(ends)} accepted sockets, all of them named {listener.endpoint}", "so" if same else "not so"
+    return f"{len(ends)} accepted sockets, all at {listener.endpoint}", "true here" if same else "false"
 
 
 def _distinct() -> tuple[str, str]:
@@ -31,7 +31,7 @@ def _distinct() -> tuple[str, str]:
     again = same.name if isinstance(same, Refused) else "made"
     text = f"the same four parts again: {again}; one part changed: {made} of {len(others)} made"
     require(made, text)
-    return text, "so" if isinstance(same, Refused) else "not so"
+    return text, "true here" if isinstance(same, Refused) else "false"
 
 
 def _protocol_too() -> tuple[str, str]:
@@ -44,18 +44,18 @@ def _protocol_too() -> tuple[str, str]:
         rows = [table.find(name), table.row_of(datagrams)]
         protocols = [row.protocol for row in rows if row is not None and row.four_tuple == name]
     require(len(protocols) == 2, f"this system's table shows {len(protocols)} of the two sockets")
-    text = f"one name of four parts stands in the table for {' and for '.join(protocols)}"
-    return f"{text}; and each network namespace has a table of its own (lesson 07)", "five parts: the protocol too"
+    text = f"one four-tuple is in the socket table for {' and for '.join(protocols)}: the protocol is a fifth part"
+    return f"{text}; and each network namespace has a its own table (lesson 07)", "only in part"
 
 
 def _one_wakes() -> tuple[str, str]:
     with Listener() as listener:
         _crowd(listener, 5)
         sent = evidence(listener.send(3, b"for number 3"), "send")
-        require(sent.woken, "what was sent woke no socket")
+        require(sent.woken, "the data woke no socket")
         right = sent.woken == (listener.connection(3).server.descriptor,)
-    text = f"data along one of five connections woke {len(sent.woken)} of the ten other sockets"
-    return text, "so" if right else "not so"
+    text = f"data on one of five connections woke {len(sent.woken)} of the ten other sockets"
+    return text, "true here" if right else "false"
 
 
 def _ephemeral() -> tuple[str, str]:
@@ -63,7 +63,7 @@ def _ephemeral() -> tuple[str, str]:
         client = evidence(listener.add_client(), "the client's connect")
     told = evidence(machine.ephemeral_range(), "the range of this system")
     port = client.client.four_tuple.local.port
-    verdict = "so" if told[0] <= port <= told[1] else "not so"
+    verdict = "true here" if told[0] <= port <= told[1] else "false"
     return f"the client got {port}; the range here is {told[0]}-{told[1]}", verdict
 
 
@@ -71,9 +71,9 @@ def _before_accept_row() -> tuple[str, str]:
     with Listener() as listener:
         row = evidence(listener.add_client(), "the client's connect").server.row
     if row is None:
-        return "this system shows no row for it before accept", "not told"
-    inode = "inode not told" if row.inode is None else f"inode {row.inode}"
-    return f"before accept, the server's end stands in the table: {row.state}, {inode}", "left out"
+        return "this system shows no row for it before accept", "unknown"
+    inode = "inode not shown" if row.inode is None else f"inode {row.inode}"
+    return f"before accept, the server's end is in the socket table: {row.state}, {inode}", "not in the source text"
 
 
 def _stream() -> tuple[str, str]:
@@ -84,23 +84,23 @@ def _stream() -> tuple[str, str]:
         evidence(listener.accept(), "accept")
         last = evidence(listener.send(client.number, b"three", wait=0.3), "send")
     received = evidence(last.received, "what was sent")
-    return f"three sends; one recv returned {received!r}", "left out"
+    return f"three sends; one recv returned {received!r}", "not in the source text"
 
 
 CLAIMS = (
-    Claim("A server goes on with every client at the port on which it listens.", _one_port, "accept(2)"),
+    Claim("A server serves every client on the port on which it listens.", _one_port, "accept(2)"),
     Claim(
-        "Others may connect to that port meanwhile, because a connection is known by a tuple.",
+        "Others may connect to that port meanwhile: a tuple identifies each connection.",
         _distinct,
-        "RFC 9293 section 3.4",
+        "RFC 9293 section 4, connection",
     ),
     Claim(
         "The tuple has four parts: local address and port, remote address and port.",
         _protocol_too,
-        "RFC 6056 abstract, namespaces(7)",
+        "RFC 6056 abstract, network_namespaces(7)",
     ),
-    Claim("Each dialog is one to one.", _one_wakes, "tcp(7), select(2)"),
-    Claim("The client's end has an ephemeral port.", _ephemeral, "ip(7), ip_local_port_range"),
-    Claim("(The text leaves out:) a connection is there before it is accepted.", _before_accept_row, "listen(2)"),
-    Claim("(The text leaves out:) one send is not one recv.", _stream, "tcp(7): a stream of bytes"),
+    Claim("Each connection joins exactly two sockets.", _one_wakes, "tcp(7), select(2)"),
+    Claim("The client's end has an ephemeral port.", _ephemeral, "proc_sys_net_ipv4(5)"),
+    Claim("(Not in the text:) a connection exists before it is accepted.", _before_accept_row, "listen(2)"),
+    Claim("(Not in the text:) one send is not one recv.", _stream, "tcp(7): a stream of bytes"),
 )

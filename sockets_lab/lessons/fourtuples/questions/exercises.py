@@ -36,12 +36,12 @@ def _check_shared_name() -> Found:
     listeners = [row.local for row in table.snapshot(("tcp",), ("LISTEN",))]
     targets: dict[Endpoint, set[Endpoint]] = {}
     for entry in descriptors.table():
-        # An accepted socket shares its local name too, but nobody listens at its remote endpoint.
+        # An accepted socket shares its local address too, but no socket listens on its remote one.
         local, remote = entry.local, entry.remote
         if entry.type == "TCP" and local and remote and any(listener.covers(remote) for listener in listeners):
             targets.setdefault(local, set()).add(remote)
     if any(len(remote) > 1 for remote in targets.values()):
-        return Found(True, "two client sockets of this process have one local name, and two remote ones.")
+        return Found(True, "two client sockets of this process share a local address and port, and their peers differ.")
     return Found(False, "no two connected clients of this process have the same local address and port.")
 
 
@@ -49,25 +49,24 @@ EXERCISES = (
     Exercise(
         "crowd",
         f"Let one listener of yours have exactly **{ACCEPTED}** accepted clients, and exactly **{WAITING}** more that "
-        "wait for `accept` (your numbers; others get other ones). Make both ends in this notebook, and keep them open.",
+        "wait for `accept` (other learners get different numbers). Make both ends in this notebook. Keep them open.",
         _check_crowd,
         (
-            "`socket.create_server((\"127.0.0.1\", 0))` listens; `socket.create_connection(server.getsockname())` is a "
-            "client. `accept` takes one connection from the queue.",
-            f"{ACCEPTED + WAITING} clients connect, and `accept` is called {ACCEPTED} times.",
-            "Keep every socket in a list: Python closes what nobody holds. Or let a `fourtuples.Listener` hold them.",
+            "Make more clients than you accept: `accept` takes one connection from the accept queue.",
+            "Call `socket.create_server((\"127.0.0.1\", 0))` once, `socket.create_connection(...)` for each client. "
+            "Keep every socket in a list, because Python closes what no variable holds.",
+            f"Accept some of {ACCEPTED + WAITING} clients: `accepted = [server.accept()[0] for _ in range(...)]`.",
         ),
     ),
     Exercise(
         "shared-name",
         "Let two client sockets of yours have the **same** local address and port, and be connected at the same time. "
-        "Keep them open, and what they are connected to.",
+        "Keep them open, and their listeners too.",
         _check_shared_name,
         (
-            "They cannot be connected to the same listener: one part of the name must differ.",
-            "Set `SO_REUSEPORT` on both clients before you bind them (on Windows `SO_REUSEADDR`). Bind the first to "
-            "port 0, and the second to the name that the first one got.",
-            "Make two listeners, and connect each client to its own.",
+            "Make two listeners: one part of the four-tuple must differ, so each client needs its own listener.",
+            "Set `SO_REUSEPORT` on both clients before you bind them (on Windows `SO_REUSEADDR`).",
+            "Bind the first client to port 0 and the second to the same address: `two.bind(...)`.",
         ),
     ),
 )

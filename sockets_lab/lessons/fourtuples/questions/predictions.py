@@ -64,7 +64,7 @@ def _ninth() -> str:
 
 def _heavier() -> str:
     crowds = []
-    for _ in range(3):  # the kernel tells of the whole machine, where others come and go meanwhile
+    for _ in range(3):  # the kernel reports the whole machine, where other programs start and end
         with fourtuples.crowd(500) as crowd:
             require(crowd.made == crowd.wanted, f"{crowd.made} of {crowd.wanted} connections: {crowd.ended_early}")
             crowds.append(crowd)
@@ -78,71 +78,75 @@ def _heavier() -> str:
 PREDICTIONS = (
     Prediction(
         "local-ports",
-        "Three clients are connected to one listener, and all three are accepted: the server has three new sockets. "
-        "How many different local ports do these three have?",
-        (Choice("one", "one", "Each accepted socket keeps the listener's port. No port is used up by accepting: a "
-                "server with ten thousand clients still has one."),
-         Choice("three", "three", "This system gave each accepted socket a port of its own; TCP as we know it does "
-                "not."),
-         Choice("another", "some other number", "A client was refused, or this system has a rule of its own.")),
+        "Three clients are connected to one listener, and the server has accepted all three: it has three new sockets. "
+        "How many different local ports do these sockets have?",
+        (Choice("one", "they have one port", "Each accepted socket keeps the listener's port; the four-tuple tells "
+                "the sockets apart. Accepting uses up no port: a server with ten thousand clients still has one."),
+         Choice("three", "they have three ports", "This system gave each accepted socket its own port, which TCP does "
+                "not do."),
+         Choice("another", "they have another number of ports", "A client was refused, or this system has its own "
+                "rule.")),
         _local_ports,
     ),
     Prediction(
         "before-accept",
         "A server listens, but its program sleeps and never calls `accept`. A client calls `connect`, then `send`. "
         "What happens?",
-        (Choice("connect-waits", "connect waits for accept", "On this system the connection was not complete before "
-                "`accept`."),
-         Choice("send-refused", "connect returns, send is refused", "This system made the connection, and took no "
-                "data for it yet."),
-         Choice("kept", "both return, and the kernel keeps the bytes", "The two kernels make the connection between "
-                "them. `accept` only gives your program a descriptor for one that is there already, with what has "
-                "arrived on it."),
-         Choice("lost", "both return, and the bytes are lost", "The bytes were taken and did not arrive: no TCP "
-                "should do that.")),
+        (Choice("connect-waits", "`connect` waits for `accept`", "On this system the connection was not complete "
+                "before `accept`."),
+         Choice("send-refused", "`connect` returns, `send` fails", "This system made the connection and did not "
+                "accept data for it yet."),
+         Choice("kept", "both return, and the server's kernel keeps the bytes", "The two kernels complete the "
+                "three-way handshake, and the connection waits in the **accept queue** with the data that arrived. "
+                "`accept` only gives your program a descriptor for it."),
+         Choice("lost", "both return, and the bytes are lost", "The client's kernel accepted the bytes and they did "
+                "not arrive, which TCP does not allow.")),
         _before_accept,
     ),
     Prediction(
         "full-queue",
-        "More clients connect than may wait for `accept`. What does the next one see?",
-        (Choice("refused", "it is refused", "This system answers that nobody listens (Windows does so, and Linux if "
-                "`tcp_abort_on_overflow` is set)."),
-         Choice("silence", "it gets no answer yet", "The server's kernel drops the request in silence, and the "
-                "client's kernel asks again, about a second later. If there is room by then, the client notices "
-                "nothing but a delay."),
-         Choice("connected", "it is connected", "This system had room for many more than were asked for.")),
+        "The accept queue of a listener is full, and one more client connects. What does this client see?",
+        (Choice("refused", "the connection is refused", "This system answers a full queue with a reset, as Windows "
+                "does, and Linux if `net.ipv4.tcp_abort_on_overflow` is set."),
+         Choice("silence", "no response comes yet", "Linux drops the connection request (SYN), and the client's "
+                "kernel sends it again about a second later. If there is room by then, the client only notices a "
+                "delay. On Linux the queue holds one connection more than the backlog, which is at most "
+                "`net.core.somaxconn`."),
+         Choice("connected", "the connection is made", "This system had room for many more connections than the "
+                "backlog says.")),
         _full_queue,
     ),
     Prediction(
         "same-local-name",
         "Two sockets of yours have the same local address *and* the same local port. The first is connected to one "
         "listener. The second connects to another listener. What happens?",
-        (Choice("connected", "both connections are made", "Their names differ in one part of four, the remote port, "
-                "and that is enough."),
-         Choice("refused", "the kernel refuses", "On this system two sockets could not share the local name to begin "
-                "with.")),
+        (Choice("connected", "the second connection is made", "The two four-tuples differ in one part, the remote "
+                "port, and that is enough."),
+         Choice("refused", "the second connection fails", "On this system two sockets cannot share a local address "
+                "and port in the first place.")),
         _same_local_name,
     ),
     Prediction(
         "ninth",
-        "A program may use eight local ports, and all eight are connected to one listener. The ninth connection goes "
-        "to *another* listener on the same machine.",
-        (Choice("refused", "it is refused too", "On this system a port that is in use toward one listener cannot be "
-                "used for another."),
-         Choice("connected", "it is made", "A port is not used up as such. What must be new is the whole four-tuple, "
-                "and with another remote port every local port is new again.")),
+        "A program may use eight local ports, and all eight are connected to one listener. It makes a ninth "
+        "connection, to *another* listener on the same machine. What happens?",
+        (Choice("refused", "the ninth connection fails", "On this system a port that is in use toward one listener "
+                "cannot be used toward another."),
+         Choice("connected", "the ninth connection is made", "Only the whole four-tuple must be new, and with another "
+                "remote port every local port is free again. The range of ports limits the connections from one "
+                "local address to one remote endpoint.")),
         _ninth,
     ),
     Prediction(
         "heavier",
-        "A thousand clients are connected to your Python program, and not one says anything. Who keeps more memory for "
-        "them?",
-        (Choice("program", "the program", "This kernel was thriftier than Python, or others gave memory back to it "
-                "meanwhile."),
-         Choice("kernel", "the kernel", "Your program has a small object for each, the kernel the connection itself: "
-                "its states, its timers, its place in several lists. Nothing waits in the queues, or there would be "
-                "far more.")),
+        "Many clients are connected to your Python program, and all of them are idle. Which uses more memory for them, "
+        "the program or the kernel?",
+        (Choice("program", "the program uses more", "This kernel needed less than Python, or other programs freed "
+                "kernel memory meanwhile."),
+         Choice("kernel", "the kernel uses more", "Your program has a small object for each connection; the kernel "
+                "has its state, its timers, and its entries in several lists. The queues are empty here; unread data "
+                "would take far more.")),
         _heavier,
-        (impossible("it cannot be told", "This system does not tell how much memory its kernel holds."),),
+        (impossible("it cannot be measured here", "This system does not report how much memory its kernel uses."),),
     ),
 )  # fmt: skip

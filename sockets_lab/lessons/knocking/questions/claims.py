@@ -17,8 +17,8 @@ def _opens() -> tuple[str, str]:
         knocks = "sockets wait at the ports of the knocks, because nothing can be captured here"
     before, a, c = (came.get(key, "not tried") for key in (("before", "A"), ("open", "A"), ("open", "C")))
     text = f"{knocks}; the door, before: {before}; after {len(found.sent)} knocks of A, A: {a}, C: {c}"
-    require(found.events, "the door heard no knock")
-    return f"{text}; later: {came['after', 'A']}", "so" if a == LET_IN not in (before, c) else "not so"
+    require(found.events, "the door received no knock")
+    return f"{text}; later: {came['after', 'A']}", "true here" if a == LET_IN not in (before, c) else "false"
 
 
 def _nobody() -> tuple[str, str]:
@@ -30,15 +30,15 @@ def _nobody() -> tuple[str, str]:
             one.run(knocking.knock, lab.nodes[1].address, SEQUENCE)
             done = "opened" if theirs.opened_for(one.address) else "did not open"
             text += f"; knockd at B {done} to A's knocks"
-    return f"{text}. Debian has packages of both kinds", "a niche, but maintained"
+    return f"{text}. A niche, but Debian maintains packages of both kinds", "false"
 
 
 def _replay() -> tuple[str, str]:
     with knocking.three_nodes() as lab:
         found = knocking.replays(lab)
-    require(found.as_itself.events, "the door heard none of C's knocks")
+    require(found.as_itself.events, "the door received none of C's knocks")
     came = dict(found.as_itself.visits)["C"].answer
-    return f"C sent A's {len(found.knocked.events)} knocks again, and was {came}", "left out"
+    return f"C sent A's {len(found.knocked.events)} knocks again, and was {came}", "not in the source text"
 
 
 def _cure() -> tuple[str, str]:
@@ -46,12 +46,13 @@ def _cure() -> tuple[str, str]:
         found = knocking.cure(lab)
     first, again = found.asked[:2]
     others = sum(not one.opened for one in found.asked[2:])
-    return f"A's request: {first.verdict}; sent again: {again.verdict}; {others} bad ones refused", "left out"
+    text = f"A's request: {first.verdict}; sent again: {again.verdict}; {others} bad ones rejected"
+    return text, "not in the source text"
 
 
 CLAIMS = (
     Claim("The right series of knocks at closed ports opens the real port, for your address.", _opens, "knockd(1)"),
-    Claim("Nobody uses it in the real world.", _nobody, "Debian; jvinet/knock issue 88"),
-    Claim("(The text leaves out:) who overhears the knocks can repeat them.", _replay, "jvinet/knock issue 88"),
-    Claim("(The text leaves out:) one authenticated datagram cannot be repeated.", _cure, "RFC 2104, fwknop(8)"),
+    Claim("No one uses it in the real world.", _nobody, "Debian; jvinet/knock issue 88"),
+    Claim("(Not in the text:) a host that captures the knocks can repeat them.", _replay, "jvinet/knock issue 88"),
+    Claim("(Not in the text:) one authenticated datagram cannot be replayed.", _cure, "RFC 2104, fwknop(8)"),
 )

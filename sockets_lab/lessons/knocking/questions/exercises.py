@@ -22,8 +22,8 @@ SEQUENCE = " ".join(
     for place, (low, protocol) in enumerate([(7000, "tcp"), (5000, "udp"), (9000, "tcp"), (6000, "udp")])
 )
 KEY = sha256(f"{learner()}/11/key".encode()).digest()  # 32 bytes; for a lesson: a real key is random
-ENOUGH = 3.0  # seconds for a connection that should come about
-BRIEF = 0.5  # and for one that should not
+ENOUGH = 3.0  # seconds for a connection that should be made
+BRIEF = 0.5  # seconds for one that should not
 AGE = 3600.0  # seconds: a request may wait for its check for so long
 
 _knocked: weakref.WeakSet[Lab] = weakref.WeakSet()  # labs in which the check has opened the door for C
@@ -38,7 +38,7 @@ def _lab() -> Lab | Found:
 
 
 def _comes_in(lab: Lab, node: Node, wait: float) -> bool:
-    """Try the door until a node is let in, or the time is over: what was knocked a moment ago may not be heard yet."""
+    """Try the door until a node is let in, or the time is over: the last knock may not have been received yet."""
     door, end = Endpoint(lab["B"].address, DOOR), time.monotonic() + wait
     while True:
         if node.run(knocking.visit, door, node.address, max(end - time.monotonic(), 0.1)).answer == "let in":
@@ -51,7 +51,7 @@ def _comes_in(lab: Lab, node: Node, wait: float) -> bool:
 def _admits(lab: Lab, node: Node) -> bool | None:
     """Whether B's kernel has a rule that lets this node in at the door, and one that drops all others.
 
-    None: nobody can tell, because where the kernel does not filter, another gate keeps the door.
+    None: unknown, because where the kernel does not filter, a simulated firewall keeps the door.
     """
     held = firewall.held(lab["B"])
     if firewall.decides(lab["B"]) != "kernel" or isinstance(held, Refused):
@@ -71,7 +71,7 @@ def _check_door() -> Found:
     admitted = _admits(lab, lab["C"])
     if lab["C"].address != lab["A"].address and not (admitted and lab in _knocked):
         if admitted or _comes_in(lab, lab["C"], BRIEF):
-            return Found(False, f"C is let in at port {DOOR} too: put up a fresh door, and open it for A only.")
+            return Found(False, f"C is let in at port {DOOR} too: make a new door, and open it for A only.")
         lab["C"].run(knocking.knock, lab["B"].address, SEQUENCE, knocker.PACE, lab["C"].address)
         if not _comes_in(lab, lab["C"], ENOUGH):
             return Found(False, "A is let in; but C knocked your sequence too, and was not.")
@@ -95,41 +95,38 @@ def _check_request() -> Found:
         seen[-1] = "it asks for another port"
     if not seen:
         return Found(False, "no datagram waits at a socket that `lab.B.socket` gave.")
-    return Found(False, "what waits first at a socket in B is no good request of A's. The verifier says: "
+    return Found(False, "what waits first at a socket in B is not a good request of A's. The verifier says: "
                         f"{seen[-1]}. To try again, make a new socket.")  # fmt: skip
 
 
 EXERCISES = (
     Exercise(
         "door",
-        f"Your own door: at B's port **{DOOR}**, open to the sequence **{SEQUENCE}** (yours; others get others). Put "
-        "it up, keep it up, and knock it open for A. The check reads the rules of B's kernel and connects from A; then "
-        "it knocks from C, to see whether your sequence is what opens it.",
+        f"Make your own door at B's port **{DOOR}**, which opens to the sequence **{SEQUENCE}** (other learners get "
+        "different ones). Keep it running, and knock it open for A. The check reads the rules of B's kernel and "
+        "connects from A; then it knocks from C, to check that your sequence is what opens it.",
         _check_door,
         (
-            "`knocking.knock_daemon(place, sequence, port)` makes the daemon; `place` is "
-            "`knocking.place_of(lab, lab.B)`. It works for as long as a `with` lasts: do everything inside, the check "
-            "too. Or keep it: `daemon = knocking.knock_daemon(...).__enter__()`, and `daemon.close()` at the end.",
-            "A knocks in its own process: `lab.A.run(knocking.knock, lab.B.address, sequence)`.",
-            "`daemon.wait_for(\"opened\")` waits until the last knock was heard. The door shuts after 30 seconds, "
-            "unless `open_for` says otherwise.",
+            "Keep the daemon running while you check: inside a `with`, or by `daemon = knocking.knock_daemon(...)"
+            ".__enter__()` and `daemon.close()` at the end. The door shuts after 30 seconds, or after `open_for`.",
+            "Call `knocking.knock_daemon(place, sequence, port)` with `knocking.place_of(lab, lab.B)`. "
+            "`daemon.wait_for(\"opened\")` waits for the last knock.",
+            "Knock in A's process: `lab.A.run(knocking.knock, lab.B.address, ...)`.",
         ),
     ),
     Exercise(
         "request",
-        f"Write a request by hand, without `knocking.compose`: it asks B to open port **{SAFE}** (yours) for A, and is "
-        "signed with **your key**, `KEY` of `lessons.knocking.questions`. Make a datagram socket in B, send the "
-        "request to it from A, and let it wait there: do not receive it. The check gives it to a verifier that has "
+        f"Write a request by hand, without `knocking.compose`. It asks B to open port **{SAFE}** (other learners get a "
+        "different one) for A, signed with **your key**, `KEY` of `lessons.knocking.questions`. Send it from A to a "
+        "datagram socket in B, and let it wait there: do not receive it. The check gives it to a verifier that has "
         "your key.",
         _check_request,
         (
-            "The 31 bytes to sign are the version (1), the milliseconds since 1970, 16 random bytes, A's address and "
-            "the port: `struct.pack(\"!BQ16s4sH\", ...)`. Milliseconds: `int(time.time() * 1000)`; an address as 4 "
-            "bytes: `socket.inet_aton`.",
-            "The tag is `hmac.new(KEY, fields, hashlib.sha256).digest()`; it stands behind the fields.",
-            "`lab.B.socket(type=socket.SOCK_DGRAM)`, bound to `(lab.B.address, 0)`, is where it waits; "
-            "`lab.A.socket(type=socket.SOCK_DGRAM)`, bound to `(lab.A.address, 0)`, sends it. The verifier names what "
-            "it does not like.",
+            "Sign 31 bytes: the version (1), the milliseconds since 1970, 16 random bytes, A's address and the port. "
+            "The tag follows the fields.",
+            "Call `struct.pack(\"!BQ16s4sH\", ...)`, with `int(time.time() * 1000)` and `socket.inet_aton(...)`. "
+            "Bind `lab.B.socket(type=socket.SOCK_DGRAM)` to `(lab.B.address, 0)`, and A's likewise.",
+            "Fill the blanks: `tag = hmac.new(..., ..., hashlib.sha256).digest()`. The verifier says what is wrong.",
         ),
     ),
 )  # fmt: skip

@@ -49,30 +49,29 @@ EXERCISES = (
     Exercise(
         "by-hand",
         f"Make a datagram socket in B. Send to it, from A, a datagram whose **source port is 0** and which carries "
-        f"exactly **{LENGTH}** bytes (your number; others get other ones). Let it wait there: do not receive it. "
+        f"exactly **{LENGTH}** bytes (other learners get a different number). Let it wait there: do not receive it. "
         "(On loopback, without nodes, this cannot be done.)",
         _check_by_hand,
         (
-            "`lab.B.socket(type=socket.SOCK_DGRAM)`, bound to `lab.B.address` and any free port: `getsockname()` says "
-            "which.",
-            "`headers.compose` puts IPv4 and UDP together, sets the lengths and works out the checksums; the bytes to "
-            "carry are its `payload`.",
-            "`packets.send(lab, lab.A, packet)` sends it, or a raw socket of your own, as in the lesson.",
+            "Bind `lab.B.socket(type=socket.SOCK_DGRAM)` to `lab.B.address` and port 0; `getsockname()` says which "
+            "port it got.",
+            "Call `headers.compose`: it joins IPv4, UDP and the `payload`, and sets the lengths and checksums.",
+            "Send the packet with `packets.send(lab, ..., packet)`, or with your own raw socket as in the lesson.",
         ),
     ),
     Exercise(
         "goodbye",
-        f"Connect a socket in A, bound to port **{PORT}** (yours), to a listener in B. Then say goodbye in its name: "
-        "write a segment by hand with the flag FIN, such that B's kernel believes it, while A's kernel knows nothing "
-        "of it. B's table shall say `CLOSE_WAIT`, A's table still `ESTABLISHED`. (On loopback this cannot be done.)",
+        f"Connect a socket in A, bound to port **{PORT}** (other learners get a different one), to a listener in B. "
+        "Then close the connection in its name: write a segment by hand with the flag FIN that B's kernel accepts, "
+        "without A's kernel. B's table must say `CLOSE_WAIT` and A's table still `ESTABLISHED`. (On loopback this "
+        "cannot be done.)",
         _check_goodbye,
         (
-            "B believes a segment whose four names are those of the connection and whose sequence number is the one "
-            "that it expects next. Both stand in the segments that A really sends: capture one, with some data in it, "
-            "on B's cable.",
-            "The next number is that segment's `sequence` plus the number of bytes that it carried.",
-            "Take the captured packet, `change(headers.TCP, sequence=..., fin=1, psh=0)`, leave the payload out, "
-            "`headers.corrected`, and send it.",
+            "Use the connection's four-tuple and the sequence number that B expects next: B accepts only such a "
+            "segment. Capture a segment of A's with some data on B's cable: it has both.",
+            "Add to that segment's `sequence` the number of bytes that it carried.",
+            "Change the captured packet, leave the payload out, correct and send it: "
+            "`change(headers.TCP, sequence=..., fin=1, psh=0)`, `headers.corrected`.",
         ),
     ),
 )

@@ -8,8 +8,8 @@ from sockets_lab.lessons.packets import Outcome, Testbed
 from sockets_lab.lessons.packets.outcomes import names
 from sockets_lab.lessons.packets.questions.benches import bench
 
-WITHOUT = ("Packets made by hand are sent only between nodes with network stacks of their own, which this machine "
-           "refuses. On Linux, where they are allowed: **{}**.")  # fmt: skip
+WITHOUT = ("Packets made by hand are sent only between nodes with separate network stacks, which this machine does not "
+           "allow. On Linux, where they are allowed: **{}**.")  # fmt: skip
 
 
 def _asked(key: str, question: str, choices: tuple[Choice, ...], trial: Callable[[Testbed], str]) -> Prediction:
@@ -61,50 +61,49 @@ def _start(made: Testbed) -> str:
 PREDICTIONS = (
     _asked(
         "checksum",
-        "A datagram arrives at B. Everything in it is right but its checksum: one bit of that is wrong. What happens?",
-        (Choice("dropped", "it vanishes, and nobody is told", "A wrong checksum says that some bit was changed on "
-                "the way, and nobody can tell which: perhaps one of the addresses or ports. So whom should the "
-                "kernel tell? It throws the datagram away and counts it."),
-         Choice("sender-told", "the sender is told", "This system answers; RFC 1122 (section 4.1.3.4) asks to throw "
-                "it away in silence."),
-         Choice("received", "it is received like any other", "This system does not look, or a network card said that "
-                "it had looked already.")),
+        "A datagram arrives at B. Everything in it is right except its UDP checksum. What happens?",
+        (Choice("dropped", "it is dropped, and no program gets an error", "A wrong checksum says that some bit was "
+                "changed on the way: perhaps in an address or a port, so the kernel cannot know the sender. It drops "
+                "the datagram and counts it (RFC 1122 section 4.1.3.4)."),
+         Choice("sender-told", "it is dropped, and the sender gets an error", "This system answers; RFC 1122 section "
+                "4.1.3.4 says to drop it silently."),
+         Choice("received", "it is received like any other", "This system does not check, or a network card reported "
+                "that it had checked already.")),
         _checksum,
     ),
     _asked(
         "closed-port",
-        "Two packets go to ports of B at which nobody waits: a datagram, and the first segment of a connection, SYN. "
+        "Two packets go to closed ports of B: a datagram, and the first segment of a connection, SYN. "
         "What does B's kernel send back?",
-        (Choice("icmp-and-rst", "ICMP for the datagram, a segment with RST for the SYN", "TCP can say no by itself: "
-                "a segment with the flag RST. UDP's header has no place for an answer, so IP's messenger does it: "
-                "ICMP, type 3, code 3, port unreachable."),
-         Choice("same", "the same for both", "This system has one answer for both, or only one of them got an answer."),
-         Choice("silence", "nothing for either", "This system stays silent, as many firewalls do.")),
+        (Choice("icmp-and-rst", "ICMP for the datagram, a segment with RST for the SYN", "TCP can refuse by itself, "
+                "with a segment that has the flag RST. UDP has no such message, so the kernel sends an ICMP message: "
+                "type 3, code 3, port unreachable."),
+         Choice("same", "the same answer for both", "This system has one answer for both, or answered only one."),
+         Choice("silence", "no answer for either", "This system sends nothing, as many firewalls do.")),
         _closed_port,
     ),
     _asked(
         "source-zero",
-        "A datagram made by hand has source port 0. Does a program in B receive it, and which port does `recvfrom` "
-        "say?",
-        (Choice("zero", "yes, and it says port 0", "RFC 768 allows it: the source port is optional, and zero where "
-                "it is not used. The kernel hands on what stands in the header. To answer is another matter: there "
-                "is no port 0 to send to."),
-         Choice("another", "yes, and it says another port", "Somebody on the way wrote another number into the "
-                "header, as port forwarding does."),
-         Choice("no", "no", "This system takes no datagram from port 0.")),
+        "A datagram made by hand has source port 0. Does a program in B receive it, and with which source port?",
+        (Choice("zero", "yes, with source port 0", "RFC 768 allows it: the source port is optional, and zero if "
+                "unused. On Linux the kernel passes on what the header says. The program cannot answer, because "
+                "port 0 is not a destination."),
+         Choice("another", "yes, with another source port", "A device on the way changed the port, as port forwarding "
+                "does."),
+         Choice("no", "no, the kernel drops it", "This system does not accept a datagram from port 0.")),
         _source_zero,
     ),
     _asked(
         "start",
-        "You write a SYN by hand and send it from A to a listener in B. No socket of A knows of it. B should answer "
-        "with SYN ACK, as it does to any client. What happens then?",
-        (Choice("reset", "A's own kernel ends it with RST", "The answer reaches A's kernel, which looks for a socket "
-                "with these four names and finds none. So it does what B's kernel does for a closed port. Your raw "
-                "socket sends past the kernel, not instead of it."),
-         Choice("half-open", "nothing: the connection stays half open", "Something keeps A's kernel from answering, "
-                "such as a firewall in A."),
-         Choice("silence", "B does not answer at all", "The segment arrived, and B's kernel dropped it: its listener "
-                "was full, or a rule forbids it.")),
+        "You write a SYN by hand and send it from A to a listener in B. No socket of A belongs to it. B should answer "
+        "with SYN ACK, as for any client. What happens then?",
+        (Choice("reset", "A's own kernel answers with RST", "The SYN ACK reaches A's kernel, which finds no socket "
+                "with this four-tuple and resets the connection, as B's kernel does for a closed port. Your raw "
+                "socket bypasses the kernel's TCP; it does not replace it."),
+         Choice("half-open", "nothing more, and the connection stays half open", "Something keeps A's kernel from "
+                "answering, such as a firewall in A."),
+         Choice("silence", "nothing at all, because B does not answer", "The segment arrived, and B's kernel dropped "
+                "it: the listener's accept queue was full, or a firewall rule dropped it.")),
         _start,
     ),
 )  # fmt: skip

@@ -53,41 +53,46 @@ def _where_from() -> str:
 PREDICTIONS = (
     Prediction(
         "too-large",
-        "Your program binds to port 65536, one more than the largest. Who says no?",
-        (Choice("another", "nobody: the kernel gives another port", "This Python cut the number down to 16 bits."),
-         Choice("refused", "the kernel refuses", "This Python passed the number on."),
-         Choice("python-refuses", "Python refuses, and the kernel is never asked", "The structure that carries an "
-                "address to the kernel has 16 bits for the port. Python checks before it fills them in; a C program "
-                "that does not check asks for port 0 without knowing it.")),
+        "Your program binds to port 65536, one more than the largest port number. What happens?",
+        (Choice("another", "the kernel binds another port", "This Python cut the number down to 16 bits."),
+         Choice("refused", "the kernel returns an error", "This Python passed the number on to the kernel."),
+         Choice("python-refuses", "Python raises an error and never asks the kernel", "The structure that carries an "
+                "address to the kernel has 16 bits for the port, and Python checks the number first. A C program that "
+                "does not check asks for port 0 without noticing.")),
         _too_large,
     ),
     Prediction(
         "port-zero",
-        "For `bind`, port 0 means: kernel, choose one. What does `connect` to port 0 do?",
-        (Choice("answered", "somebody answers", "Something on this machine, such as a proxy, answers for port 0."),
-         Choice("refused", "it is refused at once", "No socket can be bound to port 0, so nobody can listen there: "
-                "zero is a wish that only `bind` understands."),
-         Choice("silence", "nobody answers, and it waits", "Something on this machine swallows what goes to port 0.")),
+        'For `bind`, port 0 means "choose a free port for me". What does `connect` to TCP port 0 do?',
+        (Choice("answered", "it connects", "Something on this machine, such as a proxy, answers for port 0."),
+         Choice("refused", "it fails at once", "No socket can be bound to port 0, so no program can listen there: "
+                "only `bind` gives port 0 a meaning. Linux sends the connection request and a reset comes back; BSD "
+                "and Windows return an error without sending."),
+         Choice("silence", "it waits for a response that never comes", "Something on this machine drops what is sent "
+                "to port 0.")),
         _connect_to_zero,
     ),
     Prediction(
         "foreign-number",
-        "A port from 1024 to 49151 is registered for somebody's service. Your program is another one. "
-        "What stops it from listening there?",
-        (Choice("refused", "the kernel, which refuses", "Every such port that was tried is held by somebody, or a "
-                "rule of this machine forbids it."),
-         Choice("granted", "nothing: it may listen there", "A registration is an agreement between people, and no "
-                "kernel reads that list. So the number of a port is no proof of the service behind it.")),
+        "A port from 1024 to 49151 is registered for another service than your program's. "
+        "What stops your program from listening there?",
+        (Choice("refused", "the kernel returns an error", "Every such port that was tried is in use, or a rule of "
+                "this machine forbids it."),
+         Choice("granted", "nothing stops it", "A registration at IANA, the Internet Assigned Numbers Authority, is "
+                "an agreement between people; no kernel reads that list. So a port number does not prove which "
+                "service uses it.")),
         _remote_number,
     ),
     Prediction(
         "where-from",
-        "You let this kernel choose 800 ports. Where will they come from?",
-        (Choice("dynamic", "only from 49152 up", "This system keeps to the range that RFC 6335 sets aside, as "
-                "Windows and macOS do."),
-         Choice("user", "also from 1024 to 49151", "The kernel has a range of its own, and it begins among the "
-                "registered ports. Linux starts at 32768 unless somebody has set it otherwise."),
-         Choice("system", "from below 1024, too", "Somebody has set this system's range so.")),
+        "You let this kernel choose 200 ports in each of four ways: for TCP and for UDP, by `bind` and by `connect`. "
+        "From which range do they come?",
+        (Choice("dynamic", "only from 49152 up", "This system keeps to the dynamic range of RFC 6335, as Windows and "
+                "macOS do by default."),
+         Choice("user", "also from 1024 to 49151", "The kernel has its own **ephemeral range**, and here it begins "
+                "among the registered ports. On Linux it is 32768 to 60999 unless `net.ipv4.ip_local_port_range` "
+                "says otherwise."),
+         Choice("system", "also from below 1024", "An administrator has set this system's range so.")),
         _where_from,
     ),
 )  # fmt: skip

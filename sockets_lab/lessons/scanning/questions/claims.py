@@ -12,14 +12,14 @@ Measured = tuple[str, str]
 def _sequence() -> Measured:
     found, seen, kind, _ = trials.watched_scan()
     evidence(found, "the scan")
-    require(kind == "capture", "in which order the ports are asked cannot be seen here: nothing can be captured")
+    require(kind == "capture", "the order of the probes cannot be seen here: nothing can be captured")
     asked = [one.port for one in seen]
     require(len(asked) > trials.HOW_MANY // 2, f"B saw only {len(asked)} of {trials.HOW_MANY} attempts")
     steps = sum(later == earlier + 1 for earlier, later in pairwise(asked))
     if steps > len(asked) // 2:
-        return f"of {len(asked)} ports, as B saw them come, {steps} came right after the next lower one", "so"
-    return (f"of {len(asked)} ports, as B saw them come, {steps} came right after the next lower one: the order is "
-            "shuffled, here and in nmap, where -r asks for sequence"), "not so, by default"  # fmt: skip
+        return f"of {len(asked)} ports, in B's order, {steps} came right after the next lower one", "true here"
+    return (f"of {len(asked)} ports, in B's order, {steps} came right after the next lower one: by default the order "
+            "is shuffled, here and in nmap, where -r asks for sequence"), "only in part"  # fmt: skip
 
 
 def _logged() -> Measured:
@@ -27,40 +27,40 @@ def _logged() -> Measured:
     found = evidence(result, "the scan")
     require(seen, "B saw not one attempt")
     who = "a watch on B's cable" if kind == "capture" else "a few listeners at B"
-    return (f"{who} kept {len(seen)} of {found.count} attempts; afterwards B's socket table has {rows} rows of them, "
-            "so whoever does not log as they come cannot tell later"), "so, where one watches"  # fmt: skip
+    return (f"{who} kept {len(seen)} of {found.count} attempts; afterwards B's socket table has {rows} rows of them: "
+            "only a computer that captures packets or logs connections knows"), "only in part"  # fmt: skip
 
 
 def _silence() -> Measured:
     outcome = trials.silent_port()
-    require(outcome == "filtered", f"a port whose packets were to be dropped was told as {outcome}")
-    return f"a port whose packets are dropped, so that none is answered, is told as: {outcome}", "left out"
+    require(outcome == "filtered", f"a port whose packets were to be dropped was reported as {outcome}")
+    return f"a port whose packets are dropped without an answer is reported as {outcome}", "not in the source text"
 
 
 def _itself() -> Measured:
     found = scanning.connect_to_itself()
-    require(found == "itself", f"a socket did not meet itself here: {found}")
-    return "a socket connected to its own port, where nobody listens: a false open", "left out"
+    require(found == "itself", f"a socket did not connect to itself here: {found}")
+    return "a socket connected to its own port, where no program listens: a false open", "not in the source text"
 
 
 def _slow() -> Measured:
     judged, seen = trials.two_paces()
     return (f"{trials.THRESHOLD} ports in {trials.WINDOW:g} second raise an alarm; of {len(seen.truth)} scans of the "
-            f"same {len(trials.FEW)} ports, fast and slow: {judged}"), "left out"  # fmt: skip
+            f"same {len(trials.FEW)} ports, fast and slow: {judged}"), "not in the source text"  # fmt: skip
 
 
 def _udp() -> Measured:
     told = trials.icmp_told()
-    require(told, f"ICMP told of none of {len(trials.CLOSED)} closed ports")
-    text = f"of {len(trials.CLOSED)} closed ports asked at once, {told} were told of by ICMP"
-    return text + ("; the others look as if they were open" if told < len(trials.CLOSED) else ""), "left out"
+    require(told, f"ICMP reported none of {len(trials.CLOSED)} closed ports")
+    text = f"of {len(trials.CLOSED)} closed ports probed at once, ICMP reported {told}"
+    return text + ("; the others look open" if told < len(trials.CLOSED) else ""), "not in the source text"
 
 
 CLAIMS = (
-    Claim("Scanning: asking for a range of ports of one computer, in sequence.", _sequence, "nmap(1), -r"),
+    Claim("Scanning: probing a range of ports of one computer, in sequence.", _sequence, "nmap(1), -r"),
     Claim("Computers frequently monitor and log attempts to connect.", _logged, "packet(7)"),
-    Claim("(The text leaves out:) a port may be neither open nor closed.", _silence, "nmap(1), port states"),
-    Claim("(The text leaves out:) an open port may be the scanner itself.", _itself, "RFC 9293, 3.5"),
-    Claim("(The text leaves out:) to be seen is not to be noticed.", _slow, "measured here"),
-    Claim("(The text leaves out:) UDP ports are told by ICMP, which is kept slow.", _udp, "icmp(7), RFC 1812"),
+    Claim("(Not in the text:) a port may be neither open nor closed.", _silence, "nmap(1), port states"),
+    Claim("(Not in the text:) an open port may be the scanner itself.", _itself, "RFC 9293 section 3.5"),
+    Claim("(Not in the text:) a scan can be logged without an alarm.", _slow, "measured here"),
+    Claim("(Not in the text:) ICMP reports closed UDP ports, at a limited rate.", _udp, "icmp(7), RFC 1812"),
 )

@@ -75,7 +75,7 @@ def _check_slow() -> Found:
     logs = [watch.attempts() for watch in scanning.watches(lab["B"])]
     attempts = sorted({one for log in logs for one in log})
     if not logs:
-        return Found(False, "nobody watches B: keep what `scanning.watch` returns.")
+        return Found(False, "there is no watch on B: keep what `scanning.watch` returns.")
     alarms = scanning.alarms(attempts, THRESHOLD, WINDOW)
     if not alarms:
         return Found(False, "the detector has raised no alarm: let it catch a fast scan first.")
@@ -84,39 +84,41 @@ def _check_slow() -> Found:
         return Found(False, f"the latest alarm was not for a fast scan of the ports from {FIRST} to {LAST}.")
     later = [one for one in attempts if one.time > alarms[-1].time + WINDOW]
     if scanning.alarms(later, THRESHOLD, WINDOW):  # by a detector that begins only now: one alarm is told once
-        return Found(False, "what came after that alarm was too fast as well: it went on, and so was not told again.")
+        return Found(False, "the scan after that alarm was too fast as well: the alarm went on without a new one.")
     if not set(PORTS) <= {one.port for one in later if one.source.address == alarms[-1].source}:
-        return Found(False, f"since that alarm, not all ports from {FIRST} to {LAST} were asked for without another.")
-    return Found(True, "the fast scan raised an alarm; the same source then asked for the same ports, and none came.")
+        return Found(False, f"since that alarm, not all ports from {FIRST} to {LAST} were probed without another.")
+    return Found(True, "the fast scan raised an alarm; the same source then probed the same ports without another.")
 
 
 EXERCISES = (
     Exercise(
         "hidden",
-        "`hide(lab.B)` has opened three TCP ports in B, at numbers of your own (others get others). Find them, and "
-        "let A hold **a connection to each of the three** open. The check looks for the connections in the tables of "
-        "B and of A.",
+        "`hide(lab.B)` has opened three TCP ports in B (other learners get different ones). Find them, and let A keep "
+        "**a connection to each of the three** open. The check looks for the connections in the socket tables of B "
+        "and of A.",
         _check_hidden,
         (
-            "What is open now and was not before? `scanning.scan_from(lab.A, lab.B.address)` finds all of them.",
-            "`set(later.open) - set(earlier.open)`, or look for whom you know already: 8080 and 8443 are yours.",
-            "`lab.A.socket()`, `connect((lab.B.address, port))`, and keep the sockets in a list: an object that nobody "
-            "holds is closed.",
+            "Compare what is open now with what was open before.",
+            "Call `scanning.scan_from(lab.A, lab.B.address)`: its `open` lists all open ports. 8080 and 8443 are not "
+            "hidden ones.",
+            "Connect to each, and keep the sockets: `kept.append(lab.A.socket())`, "
+            "`kept[-1].connect((lab.B.address, ...))`.",
         ),
     ),
     Exercise(
         "unheard",
         f"A detector raises an alarm at **{THRESHOLD}** different ports within {WINDOW:g} second. Keep a watch on B, "
         f"as `log`. Let A scan the ports **{FIRST} to {LAST}** so fast that there is an alarm. Then let A scan the "
-        "same ports again, so slowly that there is none. The check asks a detector about the attempts that your "
-        "watch has captured.",
+        "same ports again, so slowly that there is none. The check gives a detector the attempts that your watch has "
+        "captured.",
         _check_slow,
         (
-            "`log = scanning.watch(lab.B, range(FIRST, LAST + 1))`, after `from sockets_lab.lessons.scanning.questions "
-            "import FIRST, LAST`. The ports matter only where listeners stand in for a capture.",
-            "`scanning.scan_from` takes `rate=`, in ports a second. How many may come in a second, at most?",
-            "After the alarm the detector must first see the source below its threshold: wait two seconds between the "
-            "scans. If it went wrong, scan fast again and then slowly.",
+            "Wait two seconds between the scans: after an alarm the detector must see the source below its threshold. "
+            "If it went wrong, scan fast again and then slowly.",
+            "Call `log = scanning.watch(lab.B, range(FIRST, LAST + 1))`, after `from "
+            "sockets_lab.lessons.scanning.questions import FIRST, LAST`.",
+            "Choose the ports in a second: `scanning.scan_from(lab.A, lab.B.address, range(FIRST, LAST + 1), "
+            "rate=...)`.",
         ),
     ),
 )

@@ -24,7 +24,7 @@ def _check_numbers() -> Found:
     ours, theirs = a.row_at(AT_A), b.row_at(AT_B)
     for name, number, row in (("A", AT_A, ours), ("B", AT_B, theirs)):
         if row is None or row.state != "ESTABLISHED":
-            return Found(False, f"descriptor {number} at {name} stands for no connection.")
+            return Found(False, f"descriptor {number} at {name} does not refer to a connection.")
     if not ours or not theirs or ours.four_tuple != theirs.four_tuple.reversed():
         return Found(False, f"{AT_A} at A and {AT_B} at B are not the two ends of one connection.")
     if ours.local.port != PORT:
@@ -39,38 +39,36 @@ def _check_common() -> Found:
     a, b = two_nodes.look(lab["A"]), two_nodes.look(lab["B"])
     row = a.row_at(COMMON)
     if row is None or row.state != "LISTEN":
-        return Found(False, f"descriptor {COMMON} at A does not stand for a TCP socket that listens.")
+        return Found(False, f"descriptor {COMMON} at A does not refer to a TCP socket that listens.")
     if (COMMON, "UDP") not in [(entry.number, entry.type) for entry in b.entries]:
-        return Found(False, f"descriptor {COMMON} at B does not stand for a UDP socket.")
+        return Found(False, f"descriptor {COMMON} at B does not refer to a UDP socket.")
     return Found(True, f"{COMMON} is a TCP socket that listens at A, and a UDP socket at B.")
 
 
 EXERCISES = (
     Exercise(
         "numbers",
-        f"Connect A and B in your own way: A's end at port **{PORT}**, under the descriptor **{AT_A}** in A's process; "
-        f"B's end at a port of your choice, under the descriptor **{AT_B}** in B's process (your numbers; others get "
-        "others). Keep it open.",
+        f"Connect A and B in your own way: A's end at port **{PORT}**, with the descriptor **{AT_A}** in A's process; "
+        f"B's end at a port of your choice, with the descriptor **{AT_B}** in B's process (other learners get "
+        "different numbers). Keep it open.",
         _check_numbers,
         (
-            "Three cells as at the beginning of the lesson: `%%node B` binds and listens, `%%node A` binds and "
+            "Use three cells as at the beginning of the lesson: `%%node B` binds and listens, `%%node A` binds and "
             "connects, `%%node B` accepts.",
-            "`bind((ME, port))` before `connect` gives A's end its port. A port that is taken already cannot be B's.",
-            f"`fcntl.fcntl(sock, fcntl.F_DUPFD_CLOEXEC, {AT_A})` at A, the same with {AT_B} at B for what `accept` "
-            "returned.",
+            "Call `bind((ME, port))` before `connect`: it gives A's end its port.",
+            "Duplicate the descriptor at A with `fcntl.fcntl(sock, fcntl.F_DUPFD_CLOEXEC, ...)`, and likewise at B "
+            "for the accepted socket.",
         ),
     ),
     Exercise(
         "common",
-        f"Let the descriptor **{COMMON}** stand for a TCP socket that listens at A, and at the same time for a UDP "
+        f"Let the descriptor **{COMMON}** refer to a TCP socket that listens at A, and at the same time to a UDP "
         "socket at B.",
         _check_common,
         (
-            "`lab.A.socket()` will not do: that socket lives in A's network, but its number is one of your notebook's "
-            "process. Use `%%node A` and `%%node B`.",
-            "In the node's process: `descriptors.at_number(sock, number)`, after "
-            "`from sockets_lab import descriptors`.",
-            "Keep what it returns in a variable: an object that nobody holds is closed by Python.",
+            "Use `%%node A` and `%%node B`. `lab.A.socket()` will not do: its descriptor is one of your notebook's.",
+            "Call `descriptors.at_number` in the node's process, after `from sockets_lab import descriptors`.",
+            "Keep the result, because Python closes what no variable holds: `kept = descriptors.at_number(sock, ...)`.",
         ),
     ),
 )

@@ -44,48 +44,51 @@ def _third_node() -> str:
 PREDICTIONS = (
     Prediction(
         "foreign-number",
-        "922 is the number of the socket at B. A process at A, which has opened no such number, writes to "
-        "descriptor 922. What happens?",
-        (Choice("received", "B receives it", "On this system a number reaches another node."),
-         Choice("refused", "A's kernel refuses", "EBADF, bad file descriptor. A's kernel looks 922 up in the table "
-                "of A's process, and there is nothing. No packet was sent, and nothing at B was even asked."),
-         Choice("lost", "it is taken, and nobody receives it", "Something at A had that number already.")),
+        "922 is the descriptor of a socket at B. A process at A has no descriptor 922 and writes to descriptor 922. "
+        "What happens?",
+        (Choice("received", "B receives the data", "On this system a descriptor reaches another node."),
+         Choice("refused", "A's kernel returns an error", "A's kernel looks up 922 in the descriptor table of A's "
+                "process and finds nothing: EBADF, bad file descriptor. It sent no packet, and B's kernel was not "
+                "involved."),
+         Choice("lost", "the data is accepted and lost", "A process at A used that descriptor already.")),
         _remote_number,
     ),
     Prediction(
         "same-number",
-        "Now a process at A makes another connection, to C, and gives it the number 922. B's socket is still "
-        "open under its 922. A writes to descriptor 922. Who receives it?",
-        (Choice("B", "B", "On this system numbers are shared between nodes."),
-         Choice("C", "C", "In A's process 922 is the connection to C. That a process at B has this number too, for "
-                "another thing, is no contradiction: they are two tables."),
-         Choice("both", "both", "On this system numbers are shared between nodes."),
-         Choice("refused", "nobody: the kernel refuses", "The second connection could not be made here.")),
+        "Now a process at A makes another connection, to C, and gives it the descriptor 922. B's socket is still "
+        "open with its own descriptor 922. A writes to descriptor 922. Which node receives the data?",
+        (Choice("B", "B receives it", "On this system the nodes share their descriptors."),
+         Choice("C", "C receives it", "In A's process 922 refers to the connection to C. Each process has its own "
+                "descriptor table, so a process at B can use the same number for another socket."),
+         Choice("both", "B and C receive it", "On this system the nodes share their descriptors."),
+         Choice("refused", "neither, A's kernel returns an error", "The second connection could not be made here.")),
         _same_number,
     ),
     Prediction(
         "unplugged",
-        "The connection is open, and nobody says anything. Somebody pulls B's cable out of the switch. "
-        "What do the socket tables of A and B say of the connection then?",
-        (Choice("both", "both say ESTABLISHED", "A connection is two entries, one in each table, and nothing in "
-                "between. As long as nobody sends, no kernel can notice."),
-         Choice("one", "only one says ESTABLISHED", "One kernel was told that its cable is out, and gave up."),
-         Choice("neither", "neither has it", "Both kernels gave the connection up at once.")),
+        "The connection is open, and no data is sent. You pull B's cable out of the switch. "
+        "What do the socket tables of A and B say about the connection?",
+        (Choice("both", "both say ESTABLISHED", "B's kernel sees at once that the link is down, but TCP is not "
+                "informed: a connection is one entry in each of the two tables. TCP notices when data or a keepalive "
+                "gets no answer (RFC 9293 section 3.8.4); keepalive is off by default."),
+         Choice("one", "only one says ESTABLISHED", "One kernel ended the connection because its link is down."),
+         Choice("neither", "neither says ESTABLISHED", "Both kernels ended the connection at once.")),
         _unplugged,
-        (impossible("there is no cable here", "The nodes share this machine's own network stack, so nothing can be "
-                    "pulled out. With a cable, both tables go on to say ESTABLISHED: nobody has noticed yet."),),
+        (impossible("there is no cable here", "The nodes share this machine's own network stack, so there is no cable "
+                    "to pull. With a cable, both tables still say ESTABLISHED: TCP has not noticed."),),
     ),
     Prediction(
         "third-node",
-        "A and B connect, and talk. C's cable ends in the same switch. What comes along C's cable of that?",
-        (Choice("nothing", "nothing of it", "A knew already where B is, so it had nothing to ask."),
-         Choice("arp", "a question to all: who B's address belongs to", "Before A can send to B it asks everybody on "
-                "the switch which of them has B's address (ARP). After the answer the switch knows at which cable "
-                "each of them is, and sends on only there."),
-         Choice("everything", "every word", "This switch sends everything to everybody, as a hub does.")),
+        "A and B connect and exchange data. C's cable ends in the same switch. What arrives on C's cable?",
+        (Choice("nothing", "nothing arrives", "A already knew B's MAC address, so it did not need to ask for it."),
+         Choice("arp", "only a broadcast arrives, asking who has B's address", "The lab puts A and B on one link, so "
+                "A asks every host on the link for B's MAC address (ARP). The switch then forwards frames only to the "
+                "right cable. For an address outside its link, a host asks for its gateway's MAC address instead."),
+         Choice("everything", "all of their packets arrive", "This switch forwards every frame on every cable, as a "
+                "hub does.")),
         _third_node,
         (impossible("there is no cable here", "The nodes share this machine's own network stack, so C has no cable "
-                    "to listen on. With a switch, C hears the question who has B's address, which goes to all, and "
+                    "to capture on. With a switch, C sees the ARP broadcast that asks who has B's address, and "
                     "nothing else."),),
     ),
 )  # fmt: skip

@@ -23,7 +23,7 @@ LOOPBACK = "127.0.0.1"
 MINE = home_address()  # this learner's own; 127.0.0.1 again where no other loopback address can be bound
 BOTH = tuple(dict.fromkeys((LOOPBACK, MINE)))
 ACCEPT = (("accepted", "accept"), ("server", "accept"))
-TRIES = 5  # a stranger may hold the same port number on the other address: then another port is tried
+TRIES = 5  # another program may use the same port on the other address: then another port is tried
 
 
 def _other_loopback() -> str:
@@ -42,7 +42,7 @@ def _other_loopback() -> str:
 
 
 def _names(talk: binding.Conversation, who: str, after: str) -> binding.Names:
-    """Return a socket's names after a call. Raises: NotMeasured, where the conversation ended before that."""
+    """Return a socket's addresses after a call. Raises: NotMeasured, where the conversation ended before that."""
     found = [step for step in talk.names if (step.who, step.after) == (who, after)]
     require(found, f"the conversation ended before {after} ({talk.refused})")
     return found[0]
@@ -163,7 +163,7 @@ EXERCISES = (
     ),
     Exercise(
         "two-ways",
-        "Make *one* TCP listener that clients reach at every IPv4 address of this machine, and connect a client to it "
+        "Make *one* TCP listener that clients reach at every IPv4 address of this machine. Connect a client to it "
         f"at each of these: **{'** and **'.join(BOTH)}**. Keep them open and check.",
         _check_two_ways,
         (

@@ -15,7 +15,7 @@ def _mine() -> list[SocketRow]:
 
 
 def _my_listeners() -> list[SocketRow]:
-    """This process's listeners with the backlog asked for; where the table does not tell it, all of them."""
+    """This process's listeners with the backlog asked for; where the table does not show it, all of them."""
     return [row for row in _mine() if row.state == "LISTEN" and row.send_queue in (None, BACKLOG)]
 
 

@@ -98,9 +98,9 @@ PREDICTIONS = (
         "A server closes its last connection, then its listener, and ends. It is started again at once, without any "
         "option. What happens to the new server?",
         (YES("On this system a connection in TIME_WAIT does not keep the port in use."),
-         NO("No process uses the port, but the closed connection is in **TIME_WAIT** for twice the maximum segment "
-            "lifetime (2MSL), and that keeps the port in use. TCP waits for late segments, and because the last ACK "
-            "may have to be sent again (RFC 9293 sections 3.3.2 and 3.6.1)."),
+         NO("The closed connection is in **TIME_WAIT** and keeps the port in use: for twice the maximum segment "
+            "lifetime (2MSL), on Linux 60 seconds. TCP waits for late segments, and because the last ACK may have "
+            "to be sent again (RFC 9293 sections 3.3.2 and 3.6.1)."),
          LATE),
         lambda: _restart(new_reuse_address=False),
         STRANGE,

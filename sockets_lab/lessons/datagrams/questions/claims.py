@@ -37,7 +37,7 @@ def _many_receivers() -> tuple[str, str]:
 def _port_zero() -> tuple[str, str]:
     found = evidence(datagrams.source_port(), "a datagram from an unbound socket")
     zero = found.to_zero.name if isinstance(found.to_zero, Refused) else "accepted"
-    text = "only in the header: an unbound socket got a port at its first sendto, and the receiver saw it"
+    text = "in the header (lesson 08); an unbound socket got a port at its first sendto, which the receiver saw"
     seen = text if found.seen == found.after != 0 else "the receiver saw another source port than the sender has"
     return f"{seen}; to port 0: {zero}", "only in part"
 
@@ -47,7 +47,8 @@ def _silent_loss() -> tuple[str, str]:
     sent = sum(found.rounds)
     require(found.received, f"none of {sent} datagrams came, so it was not for want of room")
     text = f"{found.taken} of {sent} sends succeeded, {len(found.received)} datagrams came"
-    return f"{text}, in the order sent: {'yes' if found.in_order else 'no'}", "not in the source text"
+    text += f", in the order sent: {'yes' if found.in_order else 'no'}; UDP may also deliver one twice"
+    return text, "not in the source text"
 
 
 def _largest() -> tuple[str, str]:

@@ -56,8 +56,8 @@ EXERCISES = (
     ),
     Exercise(
         "members",
-        f"Let exactly **{JOINED}** sockets of yours be members of the group **{GROUP}** (other learners get a "
-        "different number and group), on the loopback interface, all bound to one port. Keep them open. "
+        f"Let exactly **{JOINED}** sockets of yours be members of the group **{GROUP}** (other learners get "
+        "different ones). All must be bound to one port, and join on the loopback interface. Keep them open. "
         "(Where the loopback interface has no groups, this cannot be done.)",
         _check_members,
         (

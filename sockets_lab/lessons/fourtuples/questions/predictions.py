@@ -80,8 +80,9 @@ PREDICTIONS = (
         "local-ports",
         "Three clients are connected to one listener, and the server has accepted all three: it has three new sockets. "
         "How many different local ports do these sockets have?",
-        (Choice("one", "they have one port", "Each accepted socket keeps the listener's port; the four-tuple tells "
-                "the sockets apart. Accepting uses up no port: a server with ten thousand clients still has one."),
+        (Choice("one", "they have one port", "Each accepted socket keeps the listener's port; the "
+                "four-tuple distinguishes the sockets. Accepting uses up no port: a server with ten thousand clients "
+                "still has one."),
          Choice("three", "they have three ports", "This system gave each accepted socket its own port, which TCP does "
                 "not do."),
          Choice("another", "they have another number of ports", "A client was refused, or this system has its own "

@@ -65,7 +65,7 @@ def _check_door() -> Found:
     if isinstance(lab, Found):
         return lab
     if _admits(lab, lab["A"]) is False:
-        return Found(False, f"B's kernel has no rules that let A, and nobody else, in at port {DOOR}.")
+        return Found(False, f"B's kernel has no rules that let in A alone at port {DOOR}.")
     if not _comes_in(lab, lab["A"], ENOUGH if _admits(lab, lab["A"]) else BRIEF):
         return Found(False, f"A is not let in at B's port {DOOR}.")
     admitted = _admits(lab, lab["C"])
@@ -104,7 +104,7 @@ EXERCISES = (
         "door",
         f"Make your own door at B's port **{DOOR}**, which opens to the sequence **{SEQUENCE}** (other learners get "
         "different ones). Keep it running, and knock it open for A. The check reads the rules of B's kernel and "
-        "connects from A; then it knocks from C, to check that your sequence is what opens it.",
+        "connects from A. Then it knocks from C, to check that your sequence opens it.",
         _check_door,
         (
             "Keep the daemon running while you check: inside a `with`, or by `daemon = knocking.knock_daemon(...)"

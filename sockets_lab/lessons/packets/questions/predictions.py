@@ -63,7 +63,7 @@ PREDICTIONS = (
         "checksum",
         "A datagram arrives at B. Everything in it is right except its UDP checksum. What happens?",
         (Choice("dropped", "it is dropped, and no program gets an error", "A wrong checksum says that some bit was "
-                "changed on the way: perhaps in an address or a port, so the kernel cannot know the sender. It drops "
+                "changed on the way, perhaps in an address or a port. So the kernel cannot know the sender. It drops "
                 "the datagram and counts it (RFC 1122 section 4.1.3.4)."),
          Choice("sender-told", "it is dropped, and the sender gets an error", "This system answers; RFC 1122 section "
                 "4.1.3.4 says to drop it silently."),

@@ -31,7 +31,7 @@ def _zero_for_udp() -> tuple[str, str]:
         receiver.settimeout(5)
         nameless.sendto(b"", receiver.getsockname())
         port = receiver.recvfrom(1)[1][1]
-    return f"only in the header: the kernel gave a socket that was never bound port {port} to send from", "only in part"
+    return f"in the header (lesson 08); the kernel gave a socket that was never bound port {port}", "only in part"
 
 
 def _misplaced() -> tuple[str, str]:
@@ -78,7 +78,7 @@ def _registered() -> tuple[str, str]:
 CLAIMS = (
     Claim("A port number has 16 bits: 0 to 65535.", _sixteen_bits, "RFC 9293 section 3.1; RFC 768"),
     Claim("TCP port 0 is reserved and cannot be used.", _zero_for_tcp, "IANA registry; RFC 6335 section 6; ip(7)"),
-    Claim("A UDP source port of zero means that there is none.", _zero_for_udp, "RFC 768; packets: lesson 08"),
+    Claim("A UDP source port of zero means that there is none.", _zero_for_udp, "RFC 768"),
     Claim("3389, remote desktops, is one of the ports 0-1023.", _misplaced, "IANA registry; RFC 6335 section 6"),
     Claim("DNS uses TCP to copy zones, and UDP for the rest.", _dns, "RFC 7766 section 5"),
     Claim("443 is HTTP over TLS.", _https, "IANA registry; RFC 9114"),

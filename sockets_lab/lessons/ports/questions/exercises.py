@@ -45,7 +45,7 @@ EXERCISES = (
     Exercise(
         "column",
         f"Bind a UDP socket on 127.0.0.1 to a port in **column {COLUMN}** of the map (other learners get a different "
-        f"one): the low byte of the port is {COLUMN}. Take a User port that this kernel never assigns by itself.",
+        f"one). The low byte of the port is {COLUMN}. Take a User port that this kernel never assigns by itself.",
         _check_column,
         (
             "Choose a row first: a port is row x 256 + column.",

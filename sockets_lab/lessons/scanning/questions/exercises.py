@@ -13,7 +13,7 @@ WINDOW = 1.0  # seconds
 FIRST = personal_number("10/first", 7000, 7900)
 LAST = FIRST + THRESHOLD + 3
 PORTS = range(FIRST, LAST + 1)
-QUEUE = 1024  # connections: whoever scans leaves some in a listener's queue
+QUEUE = 1024  # connections: a scanner leaves some in a listener's queue
 NO_LAB = Found(False, "no lab with nodes A and B is open.")
 
 _listeners: list[socket.socket] = []  # in B's process
@@ -58,7 +58,7 @@ def _check_hidden() -> Found:
 
 
 def _connections(node: Node) -> set[tuple[Endpoint, Endpoint]]:
-    """Return the names of a node's connections; where nodes share one table, of all that there are."""
+    """Return the addresses of a node's connections; where nodes share one table, of all connections."""
     if node.address.startswith("127."):
         from sockets_lab.kernel import table
 

@@ -48,9 +48,9 @@ def _check_common() -> Found:
 EXERCISES = (
     Exercise(
         "numbers",
-        f"Connect A and B in your own way: A's end at port **{PORT}**, with the descriptor **{AT_A}** in A's process; "
-        f"B's end at a port of your choice, with the descriptor **{AT_B}** in B's process (other learners get "
-        "different numbers). Keep it open.",
+        f"Connect A and B. A's end has port **{PORT}** and the descriptor **{AT_A}** in A's process. "
+        f"B's end has a port of your choice and the descriptor **{AT_B}** in B's process. Keep the connection open. "
+        "(Other learners get different numbers.)",
         _check_numbers,
         (
             "Use three cells as at the beginning of the lesson: `%%node B` binds and listens, `%%node A` binds and "

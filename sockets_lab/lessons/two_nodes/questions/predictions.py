@@ -69,7 +69,7 @@ PREDICTIONS = (
         "The connection is open, and no data is sent. You pull B's cable out of the switch. "
         "What do the socket tables of A and B say about the connection?",
         (Choice("both", "both say ESTABLISHED", "B's kernel sees at once that the link is down, but TCP is not "
-                "informed: a connection is one entry in each of the two tables. TCP notices when data or a keepalive "
+                "informed. A connection is one entry in each of the two tables. TCP notices when data or a keepalive "
                 "gets no answer (RFC 9293 section 3.8.4); keepalive is off by default."),
          Choice("one", "only one says ESTABLISHED", "One kernel ended the connection because its link is down."),
          Choice("neither", "neither says ESTABLISHED", "Both kernels ended the connection at once.")),

@@ -116,7 +116,8 @@ class Exercise:
 class Claim:
     """A sentence of the source text in the course's words.
 
-    measure: returns (what this machine says, the verdict), or raises NotMeasured.
+    measure: returns (what this machine says, the verdict), or raises NotMeasured. Verdicts: true here, false, only in
+    part, not in the source text, differs (of another system).
     """
 
     text: str

@@ -102,15 +102,15 @@ PREDICTIONS = (
     ),
     Prediction(
         "stranger",
-        "A receiver calls `connect` with the address of one sender. Then an unknown host, whose socket is connected to "
+        "A receiver calls `connect` with the address of one sender. Then another sender, whose socket is connected to "
         "the receiver, sends a datagram to it too. What happens to that datagram?",
         (Choice("received", "it is received like any other", "On this system `connect` does not filter incoming "
                 "datagrams."),
          Choice("dropped", "it is dropped, and its sender gets no error", "The kernel filtered it, and sent no "
-                "answer to the unknown host."),
+                "answer to that sender."),
          Choice("sender-told", "it is dropped, and its sender gets an error", "A connected UDP socket accepts only "
-                "datagrams from its peer, so the kernel found no socket for this one. To the unknown host the port "
-                "looks closed, so it gets ECONNREFUSED.")),
+                "datagrams from its peer, so the kernel found no socket for this one. To that sender the port looks "
+                "closed, so it gets ECONNREFUSED.")),
         _stranger,
     ),
     Prediction(

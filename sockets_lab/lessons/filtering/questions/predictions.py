@@ -103,7 +103,7 @@ PREDICTIONS = (
                 "differ here."),
          Choice("nothing", "it cannot tell", "Both end with ECONNREFUSED, after a segment with RST, where a cable lets "
                 "you capture it. The filter sends what B's kernel sends for a closed port. A rule that rejects with "
-                "ICMP instead looks different.")),
+                "ICMP sends another packet.")),
         _reject,
         (NO_FILTER,),
     ),

@@ -85,7 +85,7 @@ def mended(data: bytes) -> bytes:
 
 
 def test_random_frames_are_read_as_the_long_way():
-    assert agree(random_frames(600, PACKETS)) >= {"right", "wrong", "none", "untold"}
+    assert agree(random_frames(600, max(PACKETS, 300))) >= {"right", "wrong", "none", "untold"}
 
 
 def test_mutated_frames_are_read_as_the_long_way():

@@ -185,6 +185,8 @@ def test_no_target_leads_out_of_this_machine(way, deaf):
 def test_no_address_of_another_machine_is_taken_by_any_way(deaf):
     taken = []
     for way, call in WAYS.items():
+        if way == "doctor":
+            continue  # it answers for any address, and visits loopback only: see the test of random targets
         for address in ELSEWHERE:
             try:
                 call(address, 80)

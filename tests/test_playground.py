@@ -20,6 +20,7 @@ from sockets_lab.kernel import table
 from sockets_lab.kernel.machine import descriptor_limits, has_ipv6
 from sockets_lab.lab import NodeError
 from sockets_lab.playground import HERE, OPTIONS, RECIPES, Playground, Replay
+from sockets_lab.playground import panel as panels  # noqa: F401  for the fixture `panel`
 from sockets_lab.playground.figure import playground as diagram
 from sockets_lab.playground.figure import table as table_picture
 from sockets_lab.playground.panel_view import Follower, fitting

@@ -232,7 +232,8 @@ def asked_as_nobody(code):
             exec(code, names)
             report = names["report"]
             processes = report.holders[0].processes if report.holders else ()
-            os.write(writing, json.dumps([report.cause, processes, json.dumps(doctor.sections(report))]).encode())
+            seen = None if processes is None else len(processes)
+            os.write(writing, json.dumps([report.cause, seen, json.dumps(doctor.sections(report))]).encode())
         except BaseException as error:  # noqa: BLE001
             os.write(writing, json.dumps([repr(error)]).encode())
         finally:

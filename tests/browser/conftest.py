@@ -85,7 +85,7 @@ class Lab:
         page.evaluate("document.querySelectorAll('.sockets-lab-panel').forEach(one => { one.dataset.old = 'yes' })")
         page.evaluate("""() => { const book = jupyterapp.shell.currentWidget.content;
             book.activeCellIndex = book.widgets.findIndex(
-                one => /(lesson\\.panel|bench\\.make)\\(/.test(one.model.sharedModel.getSource())); }""")
+                one => /(lesson\\.panel|panel\\.make)\\(/.test(one.model.sharedModel.getSource())); }""")
         page.evaluate("jupyterapp.commands.execute('notebook:run-cell')")
         page.wait_for_function("document.querySelector('.sockets-lab-panel:not([data-old])')", timeout=PATIENCE)
         page.wait_for_function(IDLE, timeout=PATIENCE)

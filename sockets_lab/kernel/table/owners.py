@@ -72,9 +72,12 @@ def _apart(pid: str, ended: bool) -> Iterator[str]:
 
 @cache
 def _system_calls() -> Callable[..., int]:
-    from ctypes import CDLL  # needed only for a socket that no process seems to hold
-
-    return CDLL(None).syscall
+    try:
+        from ctypes import CDLL  # needed only for a socket that no process seems to hold
+    except ImportError:  # a Python without it compares no tables, and takes each thread's for its process's
+        return lambda *_: 0
+    call: Callable[..., int] = CDLL(None).syscall
+    return call
 
 
 def _held(folder: str, wanted: Mapping[str, int]) -> list[tuple[int, int]] | None:

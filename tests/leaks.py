@@ -1,5 +1,6 @@
 """Count what a test holds: afterwards there are as many descriptors, threads and child processes as before."""
 
+import gc
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ def held() -> tuple[int, int, int]:
 @contextmanager
 def nothing_left() -> Iterator[None]:
     """Fail where more is held afterwards, or less, and say how much."""
+    gc.collect()  # what earlier tests have dropped is not to go meanwhile
     before = held()
     yield
     after = held()

@@ -1,6 +1,7 @@
 """Lesson 04 in a browser: two programs meet, with every option, and the whole matrix is measured."""
 
 from answering import answers_and_keeps_its_keys
+from looking import press
 
 
 def test_two_programs_meet_and_the_matrix_is_measured(lab):
@@ -8,8 +9,7 @@ def test_two_programs_meet_and_the_matrix_is_measured(lab):
         lab.whole(page, "04_conflicts")
         panel = lab.panel(page)
         panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end let go of it
-        panel.get_by_role("button", name="Let them meet").click()
-        panel.get_by_text("bind 2 is refused").wait_for()
+        press(panel, "Let them meet", shows="bind 2 is refused")
         lab.shot(panel, "04_panel")
         for number in (0, 1):
             panel.get_by_label("SO_REUSEPORT").nth(number).check()
@@ -22,25 +22,15 @@ def test_two_programs_meet_and_the_matrix_is_measured(lab):
         panel.get_by_label("SO_REUSEPORT").nth(0).press("Space")
         lab.says(panel, "SO_REUSEPORT counts only where both sockets set it")
         assert "bind 0.0.0.0:" in panel.get_by_role("img").get_attribute("aria-label")
-        panel.get_by_role("button", name="Swap the programs").click()
+        press(panel, "Swap the programs")
         panel.locator('svg[aria-label^="The first program claims tcp 0.0.0.0 SO_REUSEPORT"]').wait_for()
-        panel.get_by_role("button", name="Measure the whole matrix").click()
-        panel.get_by_text("784 real trials").wait_for()
+        press(panel, "Measure the whole matrix", shows="784 real trials")
         panel.locator('svg[aria-label^="Of 16 choices"]').wait_for()
         lab.shot(panel, "04_panel_matrix")
-        panel.get_by_role("button", name="Let them meet").click()
+        press(panel, "Let them meet")
         panel.locator('svg[aria-label^="The first program claims"]').wait_for()
         lab.run_all(page)  # a second time in the same kernel: the earlier panel's program is ended, a new one begins
         page.get_by_text("Everything is closed").wait_for()
-
-
-def test_the_dark_theme(lab):
-    with lab.lesson("04_conflicts", dark=True, width=1024, again=True) as page:
-        lab.whole(page, "04_conflicts_dark")
-        panel = lab.panel(page)
-        panel.get_by_label("SO_REUSEADDR").nth(0).check()
-        panel.get_by_text("counts only where both sockets set it").wait_for()
-        lab.shot(panel, "04_panel_dark")
 
 
 def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):

@@ -1,14 +1,6 @@
-"""Port conflicts: who may share a port with whom, tried for real; what sharing does; and the way back to a port."""
+"""Port conflicts: who may share a port with whom, tried for real; and what sharing does."""
 
 from sockets_lab.lessons.conflicts.bind_requests import BindRequest, Requester
-from sockets_lab.lessons.conflicts.closing import (
-    CLOSES_FIRST,
-    AfterClose,
-    Defaults,
-    after_close,
-    rebinding,
-    server_defaults,
-)
 from sockets_lab.lessons.conflicts.pairs import (
     LISTENING,
     PAIRS,

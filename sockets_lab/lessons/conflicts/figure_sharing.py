@@ -1,14 +1,12 @@
-"""Pictures of lesson 04: who gets what at a shared port, one socket in two programs, the way back to a port."""
+"""Pictures of lesson 04: who gets what at a shared port, and one socket in two programs."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from sockets_lab.errors import describe
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.marks import ROLES
 from sockets_lab.figures.plot import plot
-from sockets_lab.figures.tables import Table
-from sockets_lab.lessons.conflicts import AfterClose, Inherited, Shared
+from sockets_lab.lessons.conflicts import Inherited, Shared
 
 STEP = 30  # pixels from one client to the next
 
@@ -57,23 +55,3 @@ def one_socket_two_programs(result: Inherited) -> Drawing:
     drawing.alt = (f"Processes {result.first_pid} and {result.second_pid} hold one listener at port {result.port}. "
                    f"Accepted: {', '.join(said)}.")  # fmt: skip
     return drawing
-
-
-def way_back(results: Iterable[AfterClose]) -> Table:
-    """Show what each order of closing left in the kernel's table, and whether the next server got the port."""
-    rows = tuple(
-        (
-            result.closes_first, *_ends(result), "yes" if result.old_reuse_address else "no",
-            "yes" if result.new_reuse_address else "no",
-            "gets the port" if result.refused is None else f"{result.refused.call} refused",
-        )
-        for result in results
-    )  # fmt: skip
-    headings = ("closes first", "server's end", "client's end", "SO_REUSEADDR, old", "SO_REUSEADDR, new", "next server")
-    return Table("What a closed connection leaves, and the next server.", headings, rows, (13, 14, 14, 18, 18, 14))
-
-
-def _ends(result: AfterClose) -> tuple[str, str]:
-    ends = (result.server_end, result.client_end)
-    server, client = ("not shown here" if not result.shown else row.state if row else "gone" for row in ends)
-    return server, client

@@ -1,4 +1,4 @@
-"""Back to the same port: what a closed connection leaves in the kernel, and whether the next server gets the port.
+"""Restart a server: what a closed connection leaves in the kernel, and whether the next server gets the port.
 
 The end that closes first keeps the connection's four-tuple in TIME_WAIT, a minute on Linux, with no process behind it.
 Source: RFC 9293 section 3.6.1 (there 2 MSL); tcp(7).
@@ -55,16 +55,6 @@ class AfterClose(Trial):
         return "the socket table of this system does not show whether a connection is in TIME_WAIT"
 
 
-@dataclass(frozen=True)
-class Defaults:
-    """What a listening socket has without being told; backlog: None where the table does not tell it."""
-
-    made_by: str
-    reuse_address: bool
-    reuse_port: bool | None
-    backlog: int | None
-
-
 def after_close(
     closes_first: str = "server", old_reuse_address: bool = False, new_reuse_address: bool = False
 ) -> AfterClose:
@@ -85,26 +75,6 @@ def after_close(
 def rebinding() -> tuple[AfterClose, ...]:
     """Try every order of closing with every choice of SO_REUSEADDR: 12 trials."""
     return tuple(after_close(*case) for case in product(CLOSES_FIRST, (False, True), (False, True)))
-
-
-def server_defaults() -> tuple[Defaults, ...]:
-    """Measure what `socket.socket` and `socket.create_server` set by themselves; on POSIX these differ.
-
-    Source: Python docs, socket.create_server.
-    """
-    with socket.socket() as plain, socket.create_server(("127.0.0.1", 0)) as made:
-        plain.bind(("127.0.0.1", 0))
-        plain.listen()
-        return (_defaults("socket.socket", plain), _defaults("socket.create_server", made))
-
-
-def _defaults(made_by: str, listener: socket.socket) -> Defaults:
-    def is_set(name: str) -> bool | None:
-        number = getattr(socket, name, None)
-        return None if number is None else bool(listener.getsockopt(socket.SOL_SOCKET, number))
-
-    row = table.row_of(listener)
-    return Defaults(made_by, bool(is_set("SO_REUSEADDR")), is_set("SO_REUSEPORT"), row.send_queue if row else None)
 
 
 def _serve_and_return(plan: AfterClose) -> AfterClose:

@@ -1,10 +1,9 @@
-"""Lesson 06's experiments against witnesses of their own: ss, psutil, /proc/net, captured packets, child processes."""
+"""Lesson 08's experiments against witnesses of their own: ss, psutil, /proc/net, captured packets, child processes."""
 
 import os
 import re
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 from contextlib import ExitStack, suppress
@@ -14,21 +13,18 @@ import psutil
 import pytest
 from rules import each
 
-from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel import machine, table
 from sockets_lab.lessons import datagrams
-from sockets_lab.lessons.datagrams import Datagram, DatagramModel, copies
-from sockets_lab.lessons.datagrams.groups import send_to_group
-from sockets_lab.lessons.datagrams.model import GROUP, MEMBERS, NOBODY, RECEIVER, SENDERS
+from sockets_lab.lessons.datagrams import Datagram, DatagramModel
+from sockets_lab.lessons.datagrams.model import NOBODY, RECEIVER, SENDERS
 from sockets_lab.lessons.datagrams.peers import dissolve
-from sockets_lab.lessons.datagrams.sending import arrivals, vacant
+from sockets_lab.lessons.datagrams.sending import vacant
 from sockets_lab.model import Endpoint
 
 SOON = 10.0  # seconds; a deadline for what is otherwise done at once
 netlink = pytest.mark.skipif(table.source() != "netlink", reason="only netlink tells inodes and queues")
 with_ss = pytest.mark.skipif(shutil.which("ss") is None, reason="ss is not installed")
-with_groups = pytest.mark.skipif(isinstance(datagrams.group_run(), Refused), reason="no groups on loopback here")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what Linux does")
 RECEIVE = """
 import socket, sys
@@ -39,28 +35,9 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
     for _ in range(int(sys.argv[1])):
         print(sock.recvfrom(65535), flush=True)
 """
-JOIN = """
-import socket, sys
-group, port = sys.argv[1], int(sys.argv[2])
-with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((group, port))
-    member = socket.inet_aton(group) + socket.inet_aton("127.0.0.1")
-    sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
-    sock.settimeout(10)
-    print("joined", flush=True)
-    print(sock.recvfrom(99), flush=True)
-"""
 
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
-
-
-@pytest.fixture
-def own_group(monkeypatch: pytest.MonkeyPatch) -> str:
-    """A group that no other test has, also where ten of them run at once."""
-    monkeypatch.setenv("SOCKETS_LAB_LEARNER", str(os.getpid()))
-    return machine.home_group()
 
 
 def name_of(sock: socket.socket) -> Endpoint:
@@ -213,117 +190,6 @@ def test_an_ordinary_socket_always_has_a_source_port() -> None:
     assert found.after == found.seen != 0
 
 
-# Groups
-
-
-@with_groups
-def test_members_get_a_copy_each_and_others_none() -> None:
-    run = datagrams.group_run()
-    assert [one.what for one in run.trials] == list(copies.TRIALS)
-    assert run.trial(copies.ALL_MEMBERS).copies == (1, 1, 1, 0)
-    assert run.trial(copies.LEFT).copies == (1, 1, 0, 0)
-    assert run.trial(copies.OTHER_GROUP).copies == (0, 0, 0, 0)
-    assert run.trial(copies.ALL_MEMBERS).ttl in (1, None)
-    if sys.platform == "linux":
-        assert run.trial(copies.ALL_GROUPS).copies == (1, 1, 0, 1)
-        assert run.trial(copies.NEAR).ttl == 0
-        assert datagrams.bystander_hears() is True
-    with pytest.raises(BadInput, match="was not tried"):
-        run.trial("no such thing")
-
-
-def users_on_loopback(group: str) -> int:
-    """Read how many memberships /proc/net/igmp shows for a group on lo."""
-    packed = f"{struct.unpack('=I', socket.inet_aton(group))[0]:08X}"
-    users, interface = 0, ""
-    for line in Path("/proc/net/igmp").read_text().splitlines()[1:]:
-        parts = line.split()
-        if not line.startswith("\t"):
-            interface = parts[1]
-        elif parts[0] == packed:
-            assert interface == "lo", "a membership on another interface"
-            users = int(parts[1])
-    return users
-
-
-@with_groups
-@linux
-def test_proc_shows_who_joined_and_only_on_loopback(own_group: str, stack: ExitStack) -> None:
-    assert users_on_loopback(own_group) == 0
-    first = stack.enter_context(datagrams.member(own_group))
-    others = [stack.enter_context(datagrams.member(own_group, name_of(first).port)) for _ in range(3)]
-    assert users_on_loopback(own_group) == 4
-    datagrams.leave_group(others[0], own_group)
-    assert users_on_loopback(own_group) == 3
-    assert [datagrams.is_member(sock, own_group) for sock in (first, *others)] == [True, False, True, True]
-    assert users_on_loopback(own_group) == 3  # asking has changed nothing
-
-
-@with_groups
-def test_a_member_in_another_process_gets_its_copy_too(own_group: str, stack: ExitStack) -> None:
-    ours, sender = stack.enter_context(datagrams.member(own_group)), stack.enter_context(datagrams.bound())
-    command = [sys.executable, "-c", JOIN, own_group, str(name_of(ours).port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
-        assert child.stdout.readline() == "joined\n"
-        send_to_group(sender, b"to both", name_of(ours))
-        assert child.stdout.readline().strip() == repr((b"to both", sender.getsockname()))
-    assert datagrams.receive(ours, wait=SOON).data == b"to both"
-
-
-@with_groups
-def test_a_learners_datagram_reaches_no_other_learners_group(monkeypatch: pytest.MonkeyPatch, stack: ExitStack) -> None:
-    groups = {}
-    for who in ("1000", "1001", "1002", "ada"):
-        monkeypatch.setenv("SOCKETS_LAB_LEARNER", who)
-        groups[who] = [machine.home_group(which) for which in range(machine.OWN_GROUPS)]
-    first = stack.enter_context(datagrams.member(groups["1000"][0]))
-    port = name_of(first).port
-    strangers = [
-        stack.enter_context(datagrams.member(group, port)) for who in ("1001", "1002", "ada") for group in groups[who]
-    ]
-    sender = stack.enter_context(datagrams.bound())
-    for _ in range(5):
-        send_to_group(sender, b"mine", Endpoint(groups["1000"][0], port))
-    assert arrivals([first, *strangers], wait=SOON) == (first.fileno(),)
-    assert len(datagrams.receive_all(first)) == 5
-
-
-@with_groups
-@linux
-def test_what_goes_to_a_group_is_seen_on_loopback_and_nowhere_else(own_group: str, stack: ExitStack) -> None:
-    try:
-        wire = stack.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)))
-    except OSError:
-        pytest.skip("packets can be watched with privileges only")
-    wire.settimeout(0.5)
-    member, sender = stack.enter_context(datagrams.member(own_group)), stack.enter_context(datagrams.bound())
-    for _ in range(3):
-        send_to_group(sender, b"watched", name_of(member))
-    seen = set()
-    with suppress(TimeoutError):
-        for _ in range(10_000):
-            packet, place = wire.recvfrom(2048)
-            if packet[16:20] == socket.inet_aton(own_group):
-                seen.add(place[0])
-                if len(datagrams.receive_all(member)) == 3:
-                    wire.settimeout(0.2)
-    assert seen == {"lo"}
-
-
-# Everyone
-
-
-def test_broadcast_needs_a_permission_and_reaches_who_is_bound_to_it() -> None:
-    found = datagrams.everyone()
-    if isinstance(found, Refused):
-        pytest.skip(f"no broadcast on loopback here: {found.name}")
-    if sys.platform == "linux":
-        assert found.without.name == "EACCES"
-        assert found.allowed == 11
-        assert found.heard == (str(guard.EVERYONE),)
-        assert found.came.data == b"to everyone"
-
-
 # The bench
 
 
@@ -332,12 +198,6 @@ def test_the_bench_says_who_was_reached() -> None:
         assert bench.send(SENDERS[0], RECEIVER, b"hello").reached == (RECEIVER,)
         silent = bench.send(SENDERS[1], NOBODY, b"hello")
         assert (silent.taken, silent.reached) == (1, ())
-        if isinstance(bench.group, Endpoint):
-            assert bench.send(SENDERS[2], GROUP, b"all").reached == MEMBERS
-            assert bench.set_membership(MEMBERS[1], False) is None
-            assert bench.send(SENDERS[2], GROUP, b"all").reached == (MEMBERS[0], MEMBERS[2])
-            again = bench.set_membership(MEMBERS[1], False)
-            assert isinstance(again, Refused)
         came = bench.read()
         assert [one.data for one in came[RECEIVER]] == [b"hello"]
         seats = {seat.name: seat for seat in bench.seats()}
@@ -394,7 +254,6 @@ def test_a_callers_mistake_says_what_to_pass_instead() -> None:
         for call in (
             lambda: bench.send("nobody", RECEIVER, b"x"), lambda: bench.send(SENDERS[0], "nowhere", b"x"),
             lambda: bench.send(SENDERS[0], RECEIVER, b"x", times=0), lambda: bench.connect("member 1", RECEIVER),
-            lambda: bench.set_membership(RECEIVER, True),
         ):  # fmt: skip
             with pytest.raises(BadInput, match="pass"):
                 call()
@@ -406,21 +265,6 @@ def test_nothing_leaves_the_loopback(address: str) -> None:
         datagrams.bound(address)
     with datagrams.bound() as sock, pytest.raises(BadInput, match="loopback"):
         datagrams.send(sock, b"x", Endpoint(address, 9))
-
-
-def test_without_groups_on_loopback_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object, **__: object) -> None:
-        raise OSError(19, "No such device")
-
-    monkeypatch.setattr(copies, "member", refuse)
-    monkeypatch.setattr("sockets_lab.lessons.datagrams.model.member", refuse)
-    assert isinstance(datagrams.group_run(), Refused)
-    assert isinstance(datagrams.bystander_hears(), Refused)
-    with DatagramModel() as bench:
-        assert isinstance(bench.group, Refused)
-        assert bench.send(SENDERS[0], RECEIVER, b"x").reached == (RECEIVER,)
-        with pytest.raises(BadInput, match="no groups"):
-            bench.send(SENDERS[0], GROUP, b"x")
 
 
 def test_where_only_psutil_tells_the_same_lesson_runs(monkeypatch: pytest.MonkeyPatch) -> None:

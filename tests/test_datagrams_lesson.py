@@ -1,7 +1,6 @@
-"""Lesson 06 as a learner meets it: pictures that say what they show, a panel that the kernel feels, exercises."""
+"""Lesson 08 as a learner meets it: pictures that say what they show, a panel that the kernel feels, exercises."""
 
 import re
-import socket
 import sys
 from contextlib import ExitStack
 from io import BytesIO
@@ -9,22 +8,20 @@ from io import BytesIO
 import psutil
 import pytest
 from matplotlib.image import imread
-from using import click, picture, told
+from using import click, picture
 
-from sockets_lab.course.questions import IMPOSSIBLE, Found, pick
+from sockets_lab.course.questions import Found, pick
 from sockets_lab.errors import Refused
 from sockets_lab.lessons import datagrams
-from sockets_lab.lessons.datagrams import BetweenNodes, Datagram, GroupRun, Loss, Round
+from sockets_lab.lessons.datagrams import Datagram, Loss
 from sockets_lab.lessons.datagrams import figure as figures
 from sockets_lab.lessons.datagrams import panel as panels
-from sockets_lab.lessons.datagrams.copies import ALL_GROUPS, GroupTrial
 from sockets_lab.lessons.datagrams.delivery import Boundaries
-from sockets_lab.lessons.datagrams.questions import CLAIMS, EXERCISES, GROUP, JOINED, PREDICTIONS
+from sockets_lab.lessons.datagrams.questions import DROPPED, EXERCISES
 from sockets_lab.model import Endpoint
 
 HOME = "127.0.0.1"
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what Linux does")
-with_groups = pytest.mark.skipif(isinstance(datagrams.group_run(), Refused), reason="no groups on loopback here")
 
 
 # Pictures
@@ -45,11 +42,11 @@ def test_the_picture_of_the_bench_says_who_was_reached_and_what_waits(panel: pan
     panel.held.connect("receiver", "sender 2")
     panel.held.connect("sender 1", "closed port")
     sent = panel.held.send("sender 2", "receiver", b"x" * 100, 60)
-    drawing = figures.bench(panel.held.seats(), panel.held.nobody, sent)
+    drawing = figures.bench(panel.held.seats(), panel.held.places["closed port"], sent)
     picture(drawing)
     assert "Sender 2 sent 60 datagrams to receiver; something reached receiver." in drawing.alt
     assert f"Sender 1 is descriptor {panel.held.seats()[0].descriptor}" in drawing.alt
-    assert f"connected to {panel.held.nobody}" in drawing.alt
+    assert f"connected to {panel.held.places['closed port']}" in drawing.alt
     empty = figures.bench((), None)
     picture(empty)
     assert empty.alt == "No socket is open."
@@ -61,29 +58,7 @@ def test_tables_say_what_was_measured_and_what_is_not_there() -> None:
     assert cut.alt.count("the rest is lost") == 2
     assert "ECONNREFUSED" in figures.silence(datagrams.closed_port(True)).alt
     assert "it hears: peer." in figures.hearing(datagrams.one_peer()).alt
-    assert "EADDRNOTAVAIL" in figures.copies(Refused("EADDRNOTAVAIL", "no such address")).alt
-    refused = GroupTrial(ALL_GROUPS, refused=Refused("ENOPROTOOPT", ""))
-    partly = figures.copies(GroupRun(Endpoint("239.255.1.1", 1), (GroupTrial("x", (1, 1, 1, 0), 1), refused)))
-    assert "ENOPROTOOPT" in partly.alt
-    said = figures.loud(datagrams.everyone()).alt
-    assert "EACCES" in said or sys.platform != "linux"
-    assert "ENETUNREACH" in figures.loud(Refused("ENETUNREACH", "")).alt
-    for table in (cut, partly):
-        assert imread(BytesIO(table.png())).size
-
-
-def test_the_table_of_nodes_fits_the_page_and_says_what_was_refused() -> None:
-    names, numbers = ("A", "B", "C", "D"), tuple(range(40))
-    everywhere = dict.fromkeys(names, numbers)
-    row = Round("again with time to live 0", numbers, None, names, everywhere, everywhere)
-    group = Endpoint("239.255.1.1", 1)
-    full = figures.between(BetweenNodes(group, names, (row,), 1, names, ""))
-    assert imread(BytesIO(full.png())).shape[1] <= 2 * 760
-    assert full.alt.endswith("came to D: 40, member; D's cable: 40.")
-    lost = Round("x", (1,), Refused("ENOBUFS", ""), names, {"A": (), "B": (1,)}, None)
-    some = figures.between(BetweenNodes(group, ("A", "B"), (lost,), None, None, "here all is one stack"))
-    assert some.alt.endswith("sent: ENOBUFS; came to A: 0; came to B: 1.")
-    assert "EADDRNOTAVAIL" in figures.between(Refused("EADDRNOTAVAIL", "no such address")).alt
+    assert imread(BytesIO(cut.png())).size
 
 
 # The panel
@@ -135,26 +110,6 @@ def test_connect_and_disconnect_are_felt_by_the_kernel(panel: panels.DatagramPan
         assert said == "No peer any more: sender 1, receiver."
         assert set(peers_seen(panel).values()) == {()}
         assert "No socket here is connected" in click(panel, "Disconnect both")
-    panel.target.value = "group"
-    assert "needs no peer" in click(panel, "Connect sender")
-
-
-@with_groups
-def test_members_join_and_leave(panel: panels.DatagramPanel) -> None:
-    panel.target.value, panel.chosen.value = "group", "member 2"
-    assert "member 1 and member 2 and member 3" in click(panel, "Send")
-    assert "left the group" in click(panel, "Leave")
-    assert "has left already" in click(panel, "Leave")
-    assert "member 1 and member 3" in click(panel, "Send")
-    assert "joined the group" in click(panel, "Join")
-    assert "is in the group already" in click(panel, "Join")
-
-
-def test_without_groups_the_panel_says_so(panel: panels.DatagramPanel) -> None:
-    panel.held.group = Refused("EADDRNOTAVAIL", "no such address")
-    panel.target.value = "group"
-    for label in ("Send", "Join", "Leave"):
-        assert "There are no groups" in click(panel, label)
 
 
 def test_release_closes_all_and_the_next_click_begins_anew(panel: panels.DatagramPanel) -> None:
@@ -167,13 +122,6 @@ def test_release_closes_all_and_the_next_click_begins_anew(panel: panels.Datagra
 
 
 # The questions
-
-
-def test_without_groups_every_question_still_has_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("group_run", "bystander_hears"):
-        monkeypatch.setattr(datagrams, name, lambda: Refused("EADDRNOTAVAIL", "no such address"))
-    assert pick(PREDICTIONS, "bystander").experiment() == IMPOSSIBLE
-    assert sum("no groups (EADDRNOTAVAIL)" in told(claim)[0] for claim in CLAIMS) == 1
 
 
 def check(key: str) -> Found:
@@ -193,28 +141,13 @@ def test_a_pair_must_be_connected_both_ways(stack: ExitStack) -> None:
     assert check("pair") == undone
 
 
-@with_groups
-def test_the_members_must_be_exactly_as_many_as_asked_for_in_the_right_group(stack: ExitStack) -> None:
-    undone = check("members")
-    assert not undone.done
-    with ExitStack() as wrong:
-        first = wrong.enter_context(datagrams.member("239.255.255.254"))
-        for _ in range(JOINED - 1):
-            wrong.enter_context(datagrams.member("239.255.255.254", first.getsockname()[1]))
-        assert check("members") == undone  # another group
-    first = stack.enter_context(datagrams.member(GROUP))
-    port = first.getsockname()[1]
-    others = [stack.enter_context(datagrams.member(GROUP, port, join=False)) for _ in range(JOINED - 1)]
-    stack.enter_context(first.dup())
-    assert check("members") == undone  # bound there, and not joined; one of them open twice
-    for sock in others:
-        datagrams.join_group(sock, GROUP)
-    assert check("members").done
-    more = stack.enter_context(datagrams.member(GROUP, port))
-    assert check("members") == undone
-    more.close()
-    assert check("members").done
-    others[0].setsockopt(
-        socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, socket.inet_aton(GROUP) + socket.inet_aton(HOME)
-    )
-    assert check("members") == undone
+@linux
+def test_exactly_as_many_datagrams_must_be_dropped_as_asked_for(stack: ExitStack) -> None:
+    receiver, sender = stack.enter_context(datagrams.bound(buffer=4096)), stack.enter_context(datagrams.bound())
+    while datagrams.drops(receiver) != DROPPED - 1:
+        sender.sendto(b"x" * 100, receiver.getsockname())
+    assert not check("dropped").done
+    sender.sendto(b"x" * 100, receiver.getsockname())
+    assert check("dropped").done
+    sender.sendto(b"x" * 100, receiver.getsockname())
+    assert not check("dropped").done

@@ -1,4 +1,4 @@
-"""Lesson 06 in a browser: datagrams to one, to a group, to nobody; a buffer that overflows; peers."""
+"""Lessons 08 and 09 in a browser: datagrams to one, to nobody, to a group; a buffer that overflows; peers."""
 
 import re
 
@@ -6,9 +6,9 @@ from answering import answers_and_keeps_its_keys
 from looking import fits, press
 
 
-def test_panel_sends_loses_connects_and_joins(lab):
-    with lab.lesson("06_datagrams") as page:
-        lab.whole(page, "06_datagrams")
+def test_panel_sends_loses_and_connects(lab):
+    with lab.lesson("08_datagrams") as page:
+        lab.whole(page, "08_datagrams")
         panel = lab.panel(page)
         panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
         press(panel, "Send")
@@ -23,15 +23,7 @@ def test_panel_sends_loses_connects_and_joins(lab):
         panel.get_by_text("took 50 datagrams").wait_for()
         assert re.search(r"Receiver is [^;]*; \d+ of \d+ bytes in use, [1-9]\d* dropped",
                          panel.get_by_role("img").get_attribute("aria-label"))  # fmt: skip
-        lab.shot(panel, "06_panel_full")
-        panel.get_by_label("To", exact=True).select_option("group")
-        panel.get_by_label("Member", exact=True).select_option("member 3")
-        press(panel, "Leave")
-        panel.get_by_text("left the group").wait_for()
-        panel.get_by_role("button", name="Send", exact=True).focus()
-        page.keyboard.press("Enter")
-        panel.get_by_text("Something waits at member 1 and member 2").wait_for()
-        lab.shot(panel, "06_panel_group")
+        lab.shot(panel, "08_panel_full")
         panel.get_by_label("To", exact=True).select_option("closed port")
         press(panel, "Send")
         panel.get_by_text("nobody is told").wait_for()
@@ -39,20 +31,38 @@ def test_panel_sends_loses_connects_and_joins(lab):
         panel.get_by_text("sender 2 is connected to closed port").wait_for()
         press(panel, "Send")
         panel.get_by_text("ECONNREFUSED").wait_for()
-        lab.shot(panel, "06_panel_closed")
+        lab.shot(panel, "08_panel_closed")
         press(panel, "Disconnect both")
         panel.get_by_text("No peer any more: sender 2").wait_for()
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("06_datagrams", dark=True, width=1024, again=True) as page:
+    with lab.lesson("08_datagrams", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         press(panel, "Send 50", "Connect receiver")
         panel.get_by_text("is connected to sender 1").wait_for()
         fits(panel)
-        lab.shot(panel, "06_panel_dark")
-        lab.whole(page, "06_datagrams_dark")
+        lab.shot(panel, "08_panel_dark")
+        lab.whole(page, "08_datagrams_dark")
 
 
 def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
-    answers_and_keeps_its_keys(lab, "06_datagrams", ["Send", "Read all"])
+    answers_and_keeps_its_keys(lab, "08_datagrams", ["Send", "Read all"])
+
+
+def test_members_join_and_leave(lab):
+    with lab.lesson("09_groups") as page:
+        lab.whole(page, "09_groups")
+        panel = lab.panel(page)
+        panel.get_by_label("Member", exact=True).select_option("member 3")
+        press(panel, "Leave")
+        panel.get_by_text("left the group").wait_for()
+        panel.get_by_role("button", name="Send", exact=True).focus()
+        page.keyboard.press("Enter")
+        panel.get_by_text("Something waits at member 1 and member 2 and bystander").wait_for()
+        fits(panel)
+        lab.shot(panel, "09_panel_group")
+
+
+def test_the_panel_of_groups_answers_at_once_and_by_the_keyboard_alone(lab):
+    answers_and_keeps_its_keys(lab, "09_groups", ["Send", "Read all"])

@@ -1,4 +1,4 @@
-"""The pictures of lesson 06: a bench of datagram sockets, what was lost, who heard whom, who got a copy."""
+"""The pictures of lesson 08: a bench of datagram sockets, what was lost, and who heard whom."""
 
 from collections.abc import Sequence
 
@@ -7,11 +7,10 @@ from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.tables import Table
 from sockets_lab.lessons import datagrams
 from sockets_lab.lessons.datagrams import Seat, Sending
-from sockets_lab.lessons.datagrams.copies import MEMBERS
 from sockets_lab.model import Endpoint
 
-ROW, TOP = 72, 40  # pixels from one socket to the next; where the first one stands
-BOX, NUMBER = 50, 50  # a box's height; the width of a descriptor's box
+ROW, TOP = 98, 52  # pixels from one socket to the next; where the first one stands
+BOX, NUMBER, BAR = 50, 50, 14  # a box's height; the width of a descriptor's box; a buffer's height
 LEFT, RIGHT, WIDTH = 64, 474, 222  # where the boxes of senders and receivers begin, and how wide they are
 ACROSS, CELL = 20, 37.5  # numbered datagrams in one line, and the width of each
 
@@ -19,26 +18,27 @@ ACROSS, CELL = 20, 37.5  # numbered datagrams in one line, and the width of each
 def bench(seats: Sequence[Seat], nobody: Endpoint | None, sending: Sending | None = None) -> Drawing:
     """Draw the senders on the left, the receivers on the right, and where the last datagrams went.
 
-    Args: nobody: the closed port; sending: the last click, if any.
+    Args: nobody: the closed port, where there is one; sending: the last click, if any.
     """
     left = [seat for seat in seats if seat.name.startswith("sender")]
     right = [seat for seat in seats if seat not in left]
-    height = TOP + max(len(left), len(right) + 1, 1) * ROW
+    height = TOP + max(len(left), len(right) + bool(nobody), 1) * ROW
     drawing = Drawing("Datagram sockets: who sends, who receives, what waits.", "", 760, height)
     if not seats:
         drawing.text(380, height / 2, "no socket is open", "muted", anchor="middle")
         drawing.alt = "No socket is open."
         return drawing
     drawing.text(LEFT + WIDTH / 2, 16, "senders", bold=True, anchor="middle")
-    drawing.text(RIGHT + WIDTH / 2, 16, "receivers, and what waits in their buffers", bold=True, anchor="middle")
+    drawing.text(RIGHT + WIDTH / 2, 16, "receivers, each with its buffer", bold=True, anchor="middle")
     places = {seat.name: TOP + row * ROW for row, seat in enumerate(right)}
     said = []
     for row, seat in enumerate(left):
         said.append(_sender(drawing, TOP + row * ROW, seat, sending))
     for seat in right:
         said.append(_receiver(drawing, places[seat.name], seat, sending))
-    places["closed port"] = TOP + len(right) * ROW
-    drawing.box(RIGHT, places["closed port"], WIDTH, BOX, "quiet", f"{nobody}", "nobody is here", dashed=True)
+    if nobody:
+        places["closed port"] = TOP + len(right) * ROW
+        drawing.box(RIGHT, places["closed port"], WIDTH, BOX, "quiet", f"{nobody}", "nobody is here", dashed=True)
     if sending is not None:
         said.append(_arrows(drawing, [seat.name for seat in left], places, right, sending))
     drawing.alt = " ".join(said)
@@ -61,20 +61,20 @@ def _receiver(drawing: Drawing, y: float, seat: Seat, sending: Sending | None) -
     role = "packet" if reached else "quiet" if seat.joined is False else "connection" if seat.peer else "endpoint"
     drawing.box(RIGHT, y, WIDTH, BOX, role, dashed=seat.joined is False)
     drawing.box(704, y, NUMBER, BOX, "descriptor", str(seat.descriptor))
-    about = f"{seat.name}{', has left' if seat.joined is False else ''}"
-    drawing.text(RIGHT + 10, y + 13, about, bold=True)
-    drawing.text(RIGHT + 10, y + 32, str(seat.endpoint), size=12, mono=True)
+    about = f"{seat.name}{', not a member' if seat.joined is False else ''}"
+    drawing.text(RIGHT + 10, y + 15, about, bold=True)
+    drawing.text(RIGHT + 10, y + 35, str(seat.endpoint), size=12, mono=True)
     full = 0.0 if seat.waiting is None else min(seat.waiting / seat.limit, 1)
-    drawing.box(RIGHT + WIDTH - 62, y + 7, 54, 12, "quiet")
+    drawing.box(RIGHT, y + BOX + 4, WIDTH, BAR, "quiet")
     if full:
-        drawing.box(RIGHT + WIDTH - 62, y + 7, max(54 * full, 3), 12, "refused" if full > 0.9 else "packet")
+        drawing.box(RIGHT, y + BOX + 4, max(WIDTH * full, 12), BAR, "refused" if full > 0.9 else "packet")
     waiting = "what waits is not told here" if seat.waiting is None else f"{seat.waiting} of {seat.limit} bytes in use"
     dropped = "" if seat.dropped is None else f", {seat.dropped} dropped"
-    drawing.text(RIGHT + WIDTH / 2, y + BOX + 8, f"{waiting}{dropped}", "refused" if seat.dropped else "muted", 11,
-                 "middle")  # fmt: skip
+    color = "refused" if seat.dropped else "muted"
+    drawing.text(RIGHT + WIDTH / 2, y + BOX + BAR + 14, f"{waiting}{dropped}", color, 12, "middle")
     peer = f", connected to {seat.peer}" if seat.peer else ""
     if seat.peer:
-        drawing.text(RIGHT + WIDTH - 8, y + 32, f"peer :{seat.peer.port}", size=11, anchor="end", mono=True)
+        drawing.text(RIGHT + WIDTH - 8, y + 35, f"peer :{seat.peer.port}", size=11, anchor="end", mono=True)
     return f"{about.capitalize()} is descriptor {seat.descriptor}, {seat.endpoint}{peer}; {waiting}{dropped}."
 
 
@@ -89,7 +89,7 @@ def _arrows(drawing: Drawing, senders: list[str], places: dict[str, int], right:
     reached = " and ".join(sending.reached) or "nobody"
     told = f" The kernel then had an error for the sender: {sending.told.name}." if sending.told else ""
     refused = f" The next was refused: {sending.refused.name}." if sending.refused else ""
-    drawing.text((LEFT + WIDTH + RIGHT) / 2, TOP - 10, f"{many}, {sending.size} bytes each", "muted", 12, "middle")
+    drawing.text((LEFT + WIDTH + RIGHT) / 2, TOP - 14, f"{many}, {sending.size} bytes each", "muted", 12, "middle")
     return f"{sending.sender.capitalize()} sent {many} to {sending.to}; something reached {reached}.{told}{refused}"
 
 
@@ -162,55 +162,13 @@ def hearing(found: datagrams.OnePeer) -> Table:
 def silence(*found: datagrams.ClosedPort) -> Table:
     """Show what a closed port answers, for a socket without a peer and for a connected one."""
     rows = tuple(
-        ("connected" if one.connected else "not connected", _answer(one.first), "yes" if one.told else "no",
-         _answer(one.second)) for one in found
+        ("connected" if one.connected else "not connected", answer(one.first), "yes" if one.told else "no",
+         answer(one.second)) for one in found
     )  # fmt: skip
     title = "Sending twice to a port that nobody has."
     return Table(title, ("the sender is", "first call", "an error waits", "next call"), rows, (16, 18, 16, 22))
 
 
-def _answer(answer: int | Refused) -> str:
-    return answer.name if isinstance(answer, Refused) else f"{answer} bytes taken"
-
-
-def copies(found: datagrams.GroupRun | Refused) -> Table:
-    """Show how many copies of one datagram came to each member of a group, and to a bystander that is none."""
-    headings = ("one datagram to the group", *(f"member {n + 1}" for n in range(MEMBERS)), "bystander", "its TTL")
-    title = "One datagram to a group, and how many copies came to each socket."
-    if isinstance(found, Refused):
-        return Table(title, ("", ""), (("groups on this system's loopback", f"{found}"),), (34, 60))
-    rows = []
-    for one in found.trials:
-        counts = (one.refused.name, *[""] * MEMBERS) if one.refused else tuple(map(str, one.copies))
-        rows.append((one.what, *counts, "-" if one.ttl is None else str(one.ttl)))
-    return Table(title, headings, tuple(rows), (40, 9, 9, 9, 10, 8))
-
-
-def between(found: datagrams.BetweenNodes | Refused) -> Table:
-    """Show how many of one node's datagrams came to each node, and how many passed along the last one's cable."""
-    title = "Datagrams from one node to a group: how many came to each node."
-    if isinstance(found, Refused):
-        return Table(title, ("", ""), (("groups between nodes", f"{found}"),), (34, 60))
-    own_stacks = not found.differs
-    last = found.names[-1]
-    headings = ("datagrams to the group", "sent", *(f"came to {name}" for name in found.names))
-    rows = []
-    for one in found.rounds:
-        came = one.came or {}
-        known = one.members if own_stacks else ()  # one common stack has one list for all of them
-        counts = (f"{len(came[name])}{', member' * (name in (known or ()))}" for name in found.names)
-        sent = one.refused.name if one.refused else str(len(one.sent))
-        rows.append((one.what, sent, *counts, *([str(len(one.carried[last]))] if one.carried else [])))
-    watched = (f"{last}'s cable",) if own_stacks else ()
-    widths = (26, 4, *[10] * len(found.names), *[9] * len(watched))
-    return Table(title, (*headings, *watched), tuple(rows), widths)
-
-
-def loud(found: datagrams.Everyone | Refused) -> Table:
-    """Show who may broadcast, and who hears it."""
-    title = "One datagram to everyone on the loopback network."
-    if isinstance(found, Refused):
-        return Table(title, ("", ""), (("broadcast on this system's loopback", f"{found}"),), (36, 58))
-    heard = ((f"came to the socket bound to {name}", "yes" if name in found.heard else "no") for name in found.watched)
-    rows = (("sendto without SO_BROADCAST", _answer(found.without)), ("sendto with it", _answer(found.allowed)), *heard)
-    return Table(title, ("", ""), rows, (46, 24))
+def answer(given: int | Refused) -> str:
+    """Say what a call answered: bytes taken, or the refusal's name."""
+    return given.name if isinstance(given, Refused) else f"{given} bytes taken"

@@ -1,4 +1,4 @@
-"""A bench of live datagram sockets: senders, a receiver with a small buffer, the members of a group."""
+"""A bench of live datagram sockets: senders, a receiver with a small buffer, and a port that nobody has."""
 
 import os
 import selectors
@@ -7,17 +7,15 @@ from dataclasses import dataclass
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
-from sockets_lab.kernel import machine, table
+from sockets_lab.kernel import table
 from sockets_lab.kernel.connecting import Owner, closed_on_failure, ready, until
 from sockets_lab.lessons.datagrams.delivery import SMALL
-from sockets_lab.lessons.datagrams.groups import is_member, join_group, leave_group, member, send_to_group
 from sockets_lab.lessons.datagrams.peers import dissolve
 from sockets_lab.lessons.datagrams.sending import Datagram, bound, drops, receive_all, send, vacant
 from sockets_lab.model import Endpoint, SocketRow, whole_number
 
 SENDERS = ("sender 1", "sender 2", "sender 3")
-MEMBERS = ("member 1", "member 2", "member 3")
-RECEIVER, GROUP, NOBODY = "receiver", "group", "closed port"
+RECEIVER, NOBODY = "receiver", "closed port"
 MOST = 500  # datagrams at once
 SHORT = 0.05  # seconds; what comes, comes at once
 
@@ -64,21 +62,23 @@ class Sending:
 
 
 class DatagramModel(Owner):
-    """Three senders, a receiver, and three sockets that are members of a group of this learner's own.
+    """Three senders, and a receiver.
 
     Nothing is received before `read` is called, so what was sent lies in the receivers' buffers, or was dropped.
-    Raises: OSError, where not even the senders can be had. `group` is Refused where this system's loopback has none.
+    Raises: OSError, where not even the senders can be had.
     """
 
     def __init__(self, buffer: int = SMALL) -> None:
         self._socks: dict[str, socket.socket] = {}
-        self.group: Endpoint | Refused
         with closed_on_failure(self):
             for name in SENDERS:
                 self._socks[name] = bound(guard.interface())
-            self._socks[RECEIVER] = bound(buffer=buffer)
-            self.group = attempt(self._open_group, machine.home_group(0))
-            self.nobody = vacant()
+            self.places = self._open_receivers(buffer)
+
+    def _open_receivers(self, buffer: int) -> dict[str, Endpoint]:
+        """Open the sockets that receive. Returns: where one can send to, by name."""
+        self._socks[RECEIVER] = bound(buffer=buffer)
+        return {RECEIVER: self._name(RECEIVER), NOBODY: vacant()}
 
     def close(self) -> None:
         """Close every socket of the bench. Calling it again does no harm."""
@@ -92,14 +92,14 @@ class DatagramModel(Owner):
     def send(self, sender: str, to: str, data: bytes, times: int = 1) -> Sending:
         """Send some datagrams, and see where something came.
 
-        Args: sender: one of SENDERS; to: RECEIVER, GROUP or NOBODY; data: bytes of one; times: 1-500.
+        Args: sender: one of SENDERS; to: one of `places`; data: bytes of one; times: 1-500.
         """
         whole_number(times, 1, MOST, "a number of datagrams")
         sock, target = self._one_of(sender, SENDERS), self._target(to)
         before = self._filled()
         taken, refused = 0, None
         for _ in range(times):
-            answer = attempt(send_to_group if to == GROUP else send, sock, data, target)
+            answer = attempt(self._send_one, sock, data, target)
             if isinstance(answer, Refused):
                 refused = answer
                 break
@@ -109,8 +109,11 @@ class DatagramModel(Owner):
         reached = tuple(name for name in after if after[name] != before.get(name))
         return Sending(sender, to, target, taken, len(data), refused, reached, _error(sock))
 
+    def _send_one(self, sock: socket.socket, data: bytes, to: Endpoint) -> int:
+        return send(sock, data, to)
+
     def read(self) -> dict[str, tuple[Datagram, ...]]:
-        """Receive all that waits at the receiver and the members. Returns: name -> datagrams as they came out."""
+        """Receive all that waits. Returns: name -> datagrams as they came out."""
         return {name: receive_all(sock) for name, sock in self._socks.items() if name not in SENDERS}
 
     def connect(self, name: str, peer: str) -> Refused | None:
@@ -118,7 +121,7 @@ class DatagramModel(Owner):
 
         Args: name: a sender or the receiver; peer: a sender, the receiver or NOBODY. Returns: what refused it.
         """
-        there = self.nobody if peer == NOBODY else self._name(peer)
+        there = self.places[NOBODY] if peer == NOBODY else self._name(peer)
         return attempt(self._one_of(name, (*SENDERS, RECEIVER)).connect, there.sockaddr)
 
     def disconnect(self, name: str) -> Refused | None:
@@ -130,26 +133,10 @@ class DatagramModel(Owner):
             answer = attempt(sock.bind, before)
         return answer
 
-    def set_membership(self, name: str, joined: bool) -> Refused | None:
-        """Let one of MEMBERS join the group, or leave it. Returns: what refused it (it is one already, or none)."""
-        sock = self._one_of(name, MEMBERS)
-        return attempt(join_group if joined else leave_group, sock, self._target(GROUP).address)
-
-    def _open_group(self, address: str) -> Endpoint:
-        port = 0
-        for name in MEMBERS:
-            self._socks[name] = member(address, port)
-            port = self._socks[name].getsockname()[1]
-        return Endpoint(address, port)
-
     def _target(self, to: str) -> Endpoint:
-        if to == GROUP and isinstance(self.group, Refused):
-            raise BadInput(f"There are no groups on this system's loopback. {self.group}.")
-        places = {RECEIVER: self._name(RECEIVER), GROUP: self.group, NOBODY: self.nobody}
-        target = places.get(to)
-        if not isinstance(target, Endpoint):
-            raise BadInput(f"{to!r} is nobody on this bench: pass one of {', '.join(places)}.")
-        return target
+        if to not in self.places:
+            raise BadInput(f"{to!r} is nobody on this bench: pass one of {', '.join(self.places)}.")
+        return self.places[to]
 
     def _name(self, name: str) -> Endpoint:
         return Endpoint.of(self._one_of(name, tuple(self._socks)).getsockname())
@@ -158,6 +145,9 @@ class DatagramModel(Owner):
         if name not in names or name not in self._socks:
             raise BadInput(f"{name!r} is not on this bench: pass one of {', '.join(names) or 'none, it is closed'}.")
         return self._socks[name]
+
+    def _joined(self, name: str) -> bool | None:
+        return None
 
     def _filled(self) -> dict[str, tuple]:
         """How full each receiver is, as far as the kernel tells: bytes, and whether there is something to read."""
@@ -168,13 +158,10 @@ class DatagramModel(Owner):
 
     def _seat(self, name: str, sock: socket.socket) -> Seat:
         peer = attempt(sock.getpeername)
-        joined = None
-        if name in MEMBERS and isinstance(self.group, Endpoint):
-            joined = is_member(sock, self.group.address)
         return Seat(
             name, sock.fileno(), Endpoint.of(sock.getsockname()), table.row_of(sock),
             None if isinstance(peer, Refused) else Endpoint.of(peer),
-            sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF), drops(sock), joined,
+            sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF), drops(sock), self._joined(name),
         )  # fmt: skip
 
 

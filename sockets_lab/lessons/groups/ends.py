@@ -12,8 +12,8 @@ from pathlib import Path
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
-from sockets_lab.lessons.datagrams.groups import join_group, leave_group, member, send_to_group, share
 from sockets_lab.lessons.datagrams.sending import FIELD, WAIT, Datagram, bound, receive
+from sockets_lab.lessons.groups.membership import join_group, leave_group, member, send_to_group, share
 from sockets_lab.model import Endpoint
 
 KERNEL_GROUPS = Path("/proc/net/igmp")  # Linux: the groups of each interface of the reader's own network stack

@@ -70,6 +70,13 @@ def is_member(sock: socket.socket, group: str) -> bool:
     return isinstance(answer, Refused) and answer.name == "EADDRINUSE"
 
 
+def gets_all_groups(sock: socket.socket) -> bool | None:
+    """Tell whether a socket gets what others on this machine joined; None where the kernel has no such option."""
+    if IP_MULTICAST_ALL is None:
+        return None
+    return bool(sock.getsockopt(socket.IPPROTO_IP, IP_MULTICAST_ALL))
+
+
 def send_to_group(sender: socket.socket, data: bytes, to: Endpoint) -> int:
     """Send one datagram to a group, on the loopback interface. Raises: OSError; BadInput (see `guard.to_group`)."""
     return sender.sendto(data, guard.to_group(sender, to).sockaddr)

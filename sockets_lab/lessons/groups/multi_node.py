@@ -12,9 +12,9 @@ from sockets_lab.errors import BadInput, Refused, refusal
 from sockets_lab.headers import UDP, Ethernet, IPv4, Packet, dissect
 from sockets_lab.kernel import machine
 from sockets_lab.lab import Lab, Node
-from sockets_lab.lessons.datagrams import ends, rounds
-from sockets_lab.lessons.datagrams.rounds import BetweenNodes, Round
 from sockets_lab.lessons.datagrams.sending import QUIET, Datagram
+from sockets_lab.lessons.groups import ends, rounds
+from sockets_lab.lessons.groups.rounds import BetweenNodes, Round
 from sockets_lab.model import Endpoint, whole_number
 
 COUNT, FEW, MOST = 40, 5, 100  # datagrams in the first round, in each later one, and at most in the first

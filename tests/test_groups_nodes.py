@@ -1,4 +1,4 @@
-"""Lesson 06 between nodes, against other witnesses: the kernels' own counters and lists, and scapy on the cables."""
+"""Lesson 09 between nodes, against other witnesses: the kernels' own counters and lists, and scapy on the cables."""
 
 import os
 import socket
@@ -12,10 +12,10 @@ from labs import open_lab
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.kernel import machine
 from sockets_lab.lab import Lab, Node
-from sockets_lab.lessons import datagrams
-from sockets_lab.lessons.datagrams import BetweenNodes, rounds
-from sockets_lab.lessons.datagrams import figure as figures
-from sockets_lab.lessons.datagrams import questions as course
+from sockets_lab.lessons import groups as lesson
+from sockets_lab.lessons.groups import BetweenNodes, ends, rounds
+from sockets_lab.lessons.groups import figure as figures
+from sockets_lab.lessons.groups import questions as course
 
 PLAN = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120", "D": "130.140.150.160"}
 SOON = 10.0  # seconds; a deadline for what is otherwise done at once
@@ -24,7 +24,7 @@ CAME = {
     rounds.JOINED: "BC", rounds.LEFT: "B", rounds.NEAR: "B", rounds.OWN: "AB", rounds.OWN_NEAR: "A",
     rounds.NO_LOOP: "B", rounds.EVERYONE: "ABCD",
 }  # fmt: skip
-with_groups = pytest.mark.skipif(isinstance(datagrams.group_run(), Refused), reason="no groups on loopback here")
+with_groups = pytest.mark.skipif(isinstance(lesson.group_run(), Refused), reason="no groups on loopback here")
 
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
@@ -42,7 +42,7 @@ def loopback(stack: ExitStack, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
 
 def played(lab: Lab, **how: Any) -> BetweenNodes:
-    found = datagrams.between(lab, **how)
+    found = lesson.between(lab, **how)
     assert isinstance(found, BetweenNodes), found
     return found
 
@@ -130,10 +130,10 @@ def test_each_kernel_lists_the_group_just_as_long_as_a_socket_is_a_member(lab: L
     assert group not in groups_of(lab.B)
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, packed)
     assert group in groups_of(lab.B)
-    assert lab.B.run(datagrams.ends.in_group, group) is True
+    assert lab.B.run(ends.in_group, group) is True
     for node in (lab.A, lab.C, lab.D):
         assert group not in groups_of(node)
-        assert node.run(datagrams.ends.in_group, group) is False
+        assert node.run(ends.in_group, group) is False
     sock.setsockopt(socket.IPPROTO_IP, socket.IP_DROP_MEMBERSHIP, packed)
     assert group not in groups_of(lab.B)
 
@@ -157,7 +157,7 @@ def test_no_datagram_of_one_lab_reaches_another_labs_group(
         monkeypatch.setenv("SOCKETS_LAB_LEARNER", learner)
         groups.append(machine.home_group())
     assert len(set(groups)) == len(set(learners))
-    number, port = there.B.run(datagrams.ends.open_member, groups[1], 0, True, None)
+    number, port = there.B.run(ends.open_member, groups[1], 0, True, None)
     cables = [stack.enter_context(node.capture()) for node in there.nodes]
     listening = Thread(target=lambda: got.append(played(there, group=groups[1], port=port)))
     got: list[BetweenNodes] = []
@@ -169,9 +169,9 @@ def test_no_datagram_of_one_lab_reaches_another_labs_group(
         assert sorted((one.round(rounds.JOINED).came or {})["C"]) == list(range(1, MANY + 1))
     for cable in cables:
         cable.packets()
-    mine = here.A.run(datagrams.ends.send_to_members, here.A.address, found.group, range(1000, 1040), 1, True)
+    mine = here.A.run(ends.send_to_members, here.A.address, found.group, range(1000, 1040), 1, True)
     assert mine == (tuple(range(1000, 1040)), None)
-    came = there.B.run(datagrams.ends.collect, number, None, 0.3)
+    came = there.B.run(ends.collect, number, None, 0.3)
     assert not [one for one in came if len(one.data) == 4]
     assert len(came) >= MANY, "it heard its own lab"
     for cable in cables:
@@ -187,11 +187,11 @@ def test_on_loopback_a_learners_datagram_never_reaches_another_learners_group(
     for learner in ("a", str(os.getpid())):
         monkeypatch.setenv("SOCKETS_LAB_LEARNER", learner)
         groups.append(machine.home_group())
-    number, port = other.B.run(datagrams.ends.open_member, groups[0], 0, True, None)
-    stack.callback(other.B.run, datagrams.ends.close, number)
+    number, port = other.B.run(ends.open_member, groups[0], 0, True, None)
+    stack.callback(other.B.run, ends.close, number)
     found = played(loopback, group=groups[1], port=port)
     assert sorted((found.round(rounds.JOINED).came or {})["B"]) == list(range(1, MANY + 1))
-    assert other.B.run(datagrams.ends.collect, number, None, 0.2) == ()
+    assert other.B.run(ends.collect, number, None, 0.2) == ()
 
 
 @with_groups
@@ -203,17 +203,17 @@ def test_on_loopback_the_nodes_share_one_stack_and_say_so(loopback: Lab) -> None
     assert found.announced is None
     assert found.round(rounds.JOINED).carried is None
     assert "share its one stack" in found.differs
-    hears = datagrams.bystander_hears()
+    hears = lesson.bystander_hears()
     assert (len(came["D"]) == MANY) is hears  # as any other socket of this machine
 
 
 def test_the_experiments_of_one_machine_work_in_a_node_too(lab: Lab) -> None:
-    found = lab.A.run(datagrams.group_run)
+    found = lab.A.run(lesson.group_run)
     assert [one.copies for one in found.trials] == [
         (1, 1, 1, 0), (1, 1, 0, 0), (0, 0, 0, 0), (1, 1, 0, 1), (1, 1, 0, 0), (0, 0, 0, 0),
     ]  # fmt: skip
-    assert lab.A.run(datagrams.bystander_hears) is True
-    assert lab.A.run(datagrams.everyone).heard == ("127.255.255.255",)
+    assert lab.A.run(lesson.bystander_hears) is True
+    assert lab.A.run(lesson.everyone).heard == ("127.255.255.255",)
 
 
 def test_the_table_has_every_count_and_who_was_a_member(lab: Lab) -> None:
@@ -235,7 +235,7 @@ def test_the_question_and_the_claim_are_measured_between_nodes(lab: Lab) -> None
 @with_groups
 def test_the_question_and_the_claim_on_loopback_say_what_holds_there(loopback: Lab) -> None:
     question = next(one for one in course.PREDICTIONS if one.key == "elsewhere")
-    assert question.experiment() == ("yes" if datagrams.bystander_hears() else "no")
+    assert question.experiment() == ("yes" if lesson.bystander_hears() else "no")
     claim = next(one for one in course.CLAIMS if "several nodes" in one.text)
     assert "here two addresses of one machine" in claim.measure()[0]
 
@@ -243,11 +243,11 @@ def test_the_question_and_the_claim_on_loopback_say_what_holds_there(loopback: L
 def test_too_few_nodes_and_too_many_datagrams_are_refused(lab: Lab, stack: ExitStack) -> None:
     for count in (0, 101, True, 1.5):
         with pytest.raises(BadInput, match="from 1 to 100"):
-            datagrams.between(lab, count)  # type: ignore[arg-type]
+            lesson.between(lab, count)  # type: ignore[arg-type]
     two = stack.enter_context(Lab(A="10.20.30.40", B="50.60.70.80"))
     with pytest.raises(BadInput, match="three or more"):
-        datagrams.between(two)
+        lesson.between(two)
     with pytest.raises(BadInput, match=r"239\.255"):
-        datagrams.between(lab, group="224.0.0.1")
+        lesson.between(lab, group="224.0.0.1")
     with pytest.raises(BadInput, match="was not tried"):
         played(lab, count=1).round("a seventh")

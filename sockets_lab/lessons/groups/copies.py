@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.kernel import machine
-from sockets_lab.lessons.datagrams.groups import IP_MULTICAST_ALL, leave_group, member, send_to_group
 from sockets_lab.lessons.datagrams.sending import QUIET, arrivals, bound, receive_all
+from sockets_lab.lessons.groups.membership import IP_MULTICAST_ALL, leave_group, member, send_to_group
 from sockets_lab.model import Endpoint
 
 MEMBERS = 3

@@ -40,8 +40,8 @@ def overview(done: handing_in.HandedIn) -> Table:
     """Show what was written of each lesson."""
     rows = []
     for one in LESSONS:
-        part = done.content.parts.get(one.name)
-        if part:
+        part = done.content.of(one)
+        if part.predictions or part.results:
             made = sum(predicted is not None for predicted, _ in part.predictions.values())
             results = [f"{key}: {SAYS[result.live]}" for key, result in part.results.items()]
             asked = len(one.questions().PREDICTIONS)

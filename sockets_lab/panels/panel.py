@@ -156,6 +156,30 @@ class Panel(widgets.VBox):
         return forms(self, f"Panel: {self.purpose}. Run this cell to use it.", self.picture)
 
 
+class BenchPanel(Panel):
+    """A panel with live sockets, `held` by a model that is made when it is first needed, and closed with the panel."""
+
+    model: Callable[[], Any]
+    held: Any = None
+
+    @property
+    def bench(self) -> Any:
+        """The model that is held; a new one where there is none."""
+        self.held = self.held or type(self).model()
+        return self.held
+
+    def refresh(self) -> Any:
+        """Ask the kernel anew, and draw what it says. Returns: what was seen."""
+        raise NotImplementedError
+
+    def release(self) -> bool:
+        held, self.held = self.held, None
+        if held:
+            held.close()
+        self.refresh()
+        return held is not None
+
+
 def within(box: widgets.Box) -> Iterator[widgets.Widget]:
     """Go through all widgets in a box, and in the boxes within it."""
     for child in box.children:

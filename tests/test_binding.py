@@ -1,8 +1,6 @@
 """Binding, held against psutil, ss, the kernel's settings and a plain client in a child process."""
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -10,9 +8,8 @@ from contextlib import ExitStack
 
 import psutil
 import pytest
-from rules import each
 
-from sockets_lab.errors import BadInput, Refused
+from sockets_lab.errors import BadInput
 from sockets_lab.kernel import machine
 from sockets_lab.lessons import binding
 from sockets_lab.model import Endpoint
@@ -87,15 +84,6 @@ def test_a_bound_socket_has_the_name_that_others_see_too(place, protocol):
 
 
 @PROTOCOLS
-@pytest.mark.skipif(not shutil.which("ss"), reason="ss is not installed")
-def test_ss_shows_the_same_row(protocol):
-    with binding.bound(Endpoint(LOOPBACK, 0), protocol, listening=True) as (_, trial):
-        lines = subprocess.run(["ss", "-Hna", f"--{protocol}", f"sport = :{trial.name.port}", "and", "src", LOOPBACK],
-                               capture_output=True, text=True, check=True, timeout=30).stdout.split("\n")  # fmt: skip
-        assert any(str(trial.name) in line.split() for line in lines)
-
-
-@PROTOCOLS
 def test_before_the_bind_there_is_no_name_and_after_the_with_no_socket(protocol):
     with binding.bound(protocol=protocol) as (sock, trial):
         unbound, bound = trial.names
@@ -108,39 +96,11 @@ def test_before_the_bind_there_is_no_name_and_after_the_with_no_socket(protocol)
     assert trial.refused is None
 
 
-def test_port_0_never_gives_the_same_port_to_two_sockets():
-    with ExitStack() as stack:
-        trials = [stack.enter_context(binding.bound())[1] for _ in range(20)]
-        assert len({trial.name for trial in trials}) == 20
-
-
 @PROTOCOLS
 def test_a_port_asked_for_by_number_is_given_or_in_use(protocol):
     with binding.bound(protocol=protocol) as (_, first):
         again = binding.try_bind(first.name, protocol)
     assert (again.refused.name, again.call, again.name, again.row) == ("EADDRINUSE", "bind", None, None)
-
-
-@PROTOCOLS
-@pytest.mark.parametrize("kind", [4, 6])
-def test_an_address_of_another_machine_is_refused(kind, protocol):
-    remote = [place.address for place in binding.places() if "another machine" in place.kind]
-    address = remote[kind == 6]
-    assert address not in [entry.address for entries in psutil.net_if_addrs().values() for entry in entries]
-    trial = binding.try_bind(Endpoint(address, 0), protocol)
-    if _setting(f"ipv{kind}/ip_nonlocal_bind") == 1:
-        assert trial.refused is None
-    else:
-        assert trial.refused.name in ("EADDRNOTAVAIL", *(() if machine.has_ipv6() or kind == 4 else ("EAFNOSUPPORT",)))
-        assert trial.name is None
-
-
-def _setting(name):
-    try:
-        with open(f"/proc/sys/net/{name}") as file:
-            return int(file.read())
-    except OSError:
-        return None
 
 
 def test_own_addresses_are_this_machines_and_nobody_elses():
@@ -171,52 +131,6 @@ def _in_use():
         return binding.try_bind(trial.name).refused
 
 
-@pytest.mark.skipif(not hasattr(os, "fork") or os.geteuid() != 0, reason="only root can become somebody without rights")
-def test_somebody_without_rights_meets_the_kernels_own_limit():
-    limit = _setting("ipv4/ip_unprivileged_port_start")
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-            low = binding.low_port()
-            names = [trial.refused.name if trial.refused else None for trial in (low.specific, low.wildcard)]
-            os.write(writer, json.dumps([low.lowest, low.specific.asked.port, *names]).encode())
-        finally:
-            os._exit(0)
-    os.close(writer)
-    with open(reader) as file:
-        lowest, tried, *names = json.loads(file.read())
-    os.waitpid(child, 0)
-    if limit is not None:
-        assert lowest == max(limit, 1)
-        assert (tried, names) == (limit - 1, ["EACCES", "EACCES"]) if limit > 1 else names == [None, None]
-
-
-@PROTOCOLS
-def test_a_socket_takes_only_one_name(protocol):
-    twice = binding.bind_twice(protocol=protocol)
-    assert (twice.refused.name, twice.call) == ("EINVAL", "second bind")
-    assert twice.names[1].local == twice.names[2].local == twice.name
-
-
-@DUAL_STACK
-@PROTOCOLS
-@pytest.mark.parametrize("v6only", [False, True])
-def test_a_plain_ipv4_client_reaches_a_dual_stack_socket_and_only_that(v6only, protocol):
-    with binding.bound(Endpoint("::", 0), protocol, v6only, listening=True) as (sock, trial):
-        assert trial.v6only is v6only
-        (client,) = knocks((protocol, LOOPBACK, trial.name.port))
-        assert (client in arrivals(sock)) is not v6only
-        if not v6only:
-            own = binding.reach(sock, LOOPBACK)
-            assert own.seen_as.address == "::ffff:127.0.0.1"
-            assert own.mapped
-            assert own.seen_as.unmapped == own.client
-
-
 @IPV6
 def test_without_a_wish_the_system_decides_about_dual_stack():
     trial = binding.try_bind(Endpoint("::", 0))
@@ -242,24 +156,6 @@ def test_the_matrix_is_what_a_plain_client_finds_too(protocol):
         came = {sock: arrivals(sock) for sock in dict.fromkeys(socks)}
         found = [client in came[sock] for sock, client in zip(socks, clients, strict=True)]
         assert found == [reach.reached for audience in measured for reach in audience.reaches]
-
-
-@PROTOCOLS
-def test_the_wildcard_answers_everywhere_and_a_specific_address_only_there(protocol):
-    for audience in binding.reachability(protocol):
-        at, v6only = audience.place.address, audience.place.v6only
-        for reach in audience.reaches:
-            to = reach.destination.address
-            expected = at == to or (at == "0.0.0.0" and ":" not in to) or (at == "::" and (":" in to or not v6only))
-            assert reach.reached is expected, reach
-            assert reach.reached or reach.refused or reach.client, reach
-
-
-def test_only_destinations_of_this_machine_are_tried():
-    tried = {reach.destination.address for audience in binding.reachability() for reach in audience.reaches}
-    assert {LOOPBACK} <= tried <= set(binding.DESTINATIONS)
-    assert ("::1" in tried) == machine.has_ipv6()
-    assert ("127.0.0.2" in tried) >= machine.loopback_addresses()
 
 
 @PROTOCOLS
@@ -308,14 +204,6 @@ def test_names_through_a_conversation_fit_at_both_ends(protocol):
         assert sent.remote.name == "ENOTCONN"
 
 
-def test_connect_turns_a_wildcard_into_an_address_and_accept_does_too():
-    talk = binding.conversation("tcp", "0.0.0.0", Endpoint("0.0.0.0", 0))
-    assert talk.of("client", "bind").local.is_wildcard
-    assert talk.of("client", "connect").local == Endpoint(LOOPBACK, talk.of("client", "bind").local.port)
-    assert talk.of("server", "accept").local.is_wildcard
-    assert talk.of("accepted", "accept").local == Endpoint(LOOPBACK, talk.of("server", "bind").local.port)
-
-
 @MORE_LOOPBACK
 def test_a_client_may_choose_its_own_name():
     talk = binding.conversation(client_at=Endpoint("127.0.0.2", 0))
@@ -331,18 +219,6 @@ def test_a_conversation_ends_where_the_kernel_refuses():
     assert talk.names[-1].after == "socket"
     with pytest.raises(BadInput, match="'client'"):
         talk.of("client", "connect")
-
-
-@each(binding.BINDING_CALLS)
-def test_calls_that_bind_by_the_way(call):
-    talk = binding.bind_by(call)
-    if talk.refused:
-        assert (call, talk.refused.name, sys.platform) == ("listen", "EINVAL", "win32")
-        return
-    after = talk.of("socket", call)
-    assert after.local.port > 0
-    assert after.local.address == (LOOPBACK if call == "connect" else "0.0.0.0")
-    assert isinstance(after.remote, Endpoint if call == "connect" else Refused)
 
 
 @pytest.mark.parametrize("wrong", [

@@ -7,10 +7,12 @@ import threading
 
 import pytest
 from rules import each
+from using import click
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.kernel.machine import descriptor_limits
 from sockets_lab.lessons import descriptors
+from sockets_lab.lessons.descriptors import panel as panels
 
 proc = pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="this system has no /proc to compare with")
 
@@ -96,24 +98,6 @@ def test_rows_behind_finds_the_row_of_a_named_socket_only():
         assert entries[1].inode not in rows
 
 
-def test_a_child_holds_the_same_socket():
-    shared = descriptors.share_with_child()
-    assert shared.parent == os.getpid() != shared.child
-    assert shared.parent_inode == shared.child_inode
-    assert shared.received == b"from the child"
-
-
-def test_a_number_means_nothing_to_another_process():
-    with socket.socket() as sock:
-        assert descriptors.number_elsewhere(sock.fileno()).name == "EBADF"
-    assert descriptors.number_elsewhere(1) == "something else"
-
-
-def test_a_stale_number_leads_to_whoever_has_it_now():
-    result = descriptors.use_stale_number()
-    assert (result.while_free.name, result.reached) == ("EBADF", "the second peer")
-
-
 @each([16, 64])
 def test_a_full_table_refuses_by_name(limit):
     full = descriptors.fill_table(limit)
@@ -142,3 +126,11 @@ def test_reading_the_table_while_others_open_and_close():
     finally:
         stop.set()
         thread.join(5)
+
+
+def test_clicking_close_twice_closes_the_chosen_socket_alone(panel: panels.DescriptorPanel):
+    number, before = panel.chosen.value, set(panel.sockets)
+    assert f"Descriptor {number} is free" in click(panel, "Close")
+    assert "Choose a descriptor" in click(panel, "Close")
+    assert set(panel.sockets) == before - {number}
+    assert all(os.fstat(other) for other in panel.sockets)

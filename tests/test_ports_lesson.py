@@ -18,7 +18,6 @@ from sockets_lab.lessons.ports import figure as figures
 from sockets_lab.lessons.ports import figure_portmap as portmap
 from sockets_lab.lessons.ports import questions
 from sockets_lab.lessons.ports.panel import PortPanel, make
-from sockets_lab.lessons.ports.questions.claims import client_port
 from sockets_lab.model import Endpoint, FourTuple
 
 HOME = "127.0.0.1"
@@ -74,6 +73,7 @@ def test_the_map_has_each_port_where_its_bytes_say() -> None:
              50000: portmap.TAKEN, 65535: portmap.TAKEN, 442: portmap.OPEN, 443 - 256: portmap.OPEN}  # fmt: skip
     for port, index in shown.items():
         assert color(port) == portmap.PALETTE[index], port
+    assert [color(40000 + way) for way in (-257, -1, 1, 257)] == [portmap.PALETTE[portmap.HANDED]] * 4, "one pixel"
 
 
 def test_the_map_says_in_words_what_it_shows() -> None:
@@ -90,18 +90,11 @@ def test_the_map_says_in_words_what_it_shows() -> None:
     assert any("not told by this system" in mark.text for mark in bare.marks if isinstance(mark, Text))
 
 
-@each([0, 255, 65280, 65535])
+@each([0, 65535])
 def test_nothing_is_drawn_outside_the_map(port: int) -> None:
     drawing = portmap.map_of_ports(a_map(), a_probe(port), [port])
     picture(drawing)
     assert "<image " in drawing.html()
-
-
-def test_sixteen_bits_are_those_of_the_number() -> None:
-    drawing = figures.sixteen_bits(443)
-    bits = [mark.text for mark in drawing.marks if isinstance(mark, Text) and mark.bold and mark.text in ("0", "1")]
-    assert int("".join(bits), 2) == 443
-    assert "1 x 256 + 187 = 443" in drawing.alt
 
 
 def test_tables_hold_what_was_measured() -> None:
@@ -113,15 +106,6 @@ def test_tables_hold_what_was_measured() -> None:
     assert "never asked" in numbers.alt
     probed = figures.probe_table([a_probe()])
     assert probed.rows[0] == ("443/tcp", "System", "https", "refused: EADDRINUSE", "open", "nobody")
-
-
-def test_the_plot_says_in_words_what_came_out() -> None:
-    measured = ports.measure_ephemeral(50)
-    plot = figures.handed_out(measured)
-    assert plot.alt == str(measured)
-    assert plot.png().startswith(b"\x89PNG")
-    empty = ports.Measured((ports.Handout("tcp", "bind", ()),), None)
-    assert "0 ports" in figures.handed_out(empty).alt
 
 
 # ---- the panel
@@ -149,7 +133,8 @@ def test_ports_are_opened_and_closed_in_the_kernel(panel: PortPanel) -> None:
     assert "is yours now" in click(panel, "Open it")
     port = panel.port.value
     assert {first, port} <= set(mine("tcp"))
-    assert "EADDRINUSE" in click(panel, "Open it")
+    assert "is yours already" in click(panel, "Open it")  # a double click
+    assert port in mine("tcp")
     assert "ECONNREFUSED: connection refused. No program listens on that port" in click(panel, "Close it")
     assert port not in mine("tcp")
     assert "holds no socket on that port" in click(panel, "Close it")
@@ -178,9 +163,8 @@ def test_without_service_names_the_panel_says_so(panel: PortPanel, monkeypatch: 
     assert "no list of service names" in click(panel, "Next named")
 
 
-@pytest.mark.parametrize("protocol", ["tcp", "udp"])
-@pytest.mark.parametrize("way", ["bind", "connect"])
-def test_ports_are_handed_out_and_told(panel: PortPanel, protocol: str, way: str) -> None:
+@each([("tcp", "connect"), ("udp", "bind")])
+def test_ports_are_handed_out_and_told(protocol: str, way: str, panel: PortPanel) -> None:
     panel.protocol.value, panel.way.value = protocol, way
     said = click(panel, "Hand out 200 ports")
     assert f"200 ports by {way}" in said
@@ -188,8 +172,8 @@ def test_ports_are_handed_out_and_told(panel: PortPanel, protocol: str, way: str
     assert f"from {min(panel.handed_out)} to {max(panel.handed_out)}" in panel.picture.alt
 
 
-@pytest.mark.parametrize("number", [-1, 65536, 10**12])
-def test_a_bad_number_is_told_in_the_panel_and_opens_nothing(panel: PortPanel, number: int) -> None:
+@each([-1, 65536, 10**12])
+def test_a_bad_number_is_told_in_the_panel_and_opens_nothing(number: int, panel: PortPanel) -> None:
     before = mine("tcp")
     panel.port.value = number
     assert "16 bits hold 0 to 65535" in panel.line.value
@@ -198,10 +182,10 @@ def test_a_bad_number_is_told_in_the_panel_and_opens_nothing(panel: PortPanel, n
 
 
 def test_many_probes_do_not_fill_the_queue_of_the_panels_own_listener(panel: PortPanel) -> None:
-    for _ in range(150):
-        found = ports.probe(panel.port.value)
-        panel.take_calls()
-    assert found.outcome == "open"
+    click(panel, "Probe")
+    (listener,) = panel.held.values()
+    with pytest.raises(BlockingIOError):
+        listener.accept()
 
 
 def test_there_is_an_end_to_opening(panel: PortPanel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,17 +237,6 @@ def test_one_number_in_both_protocols_counts_once_tcp_listens() -> None:
     assert not check().done
 
 
-def test_two_numbers_are_not_one() -> None:
-    with (
-        socket.create_server((HOME, 0)),
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM),
-    ):
-        udp.bind((HOME, 0))
-        if udp.getsockname()[1] not in mine("tcp"):
-            assert not exercise("both-protocols").check().done
-
-
 def bound_in(
     column: int, kind: socket.SocketKind, rows: range = range(4, 128), address: str = HOME
 ) -> socket.socket:
@@ -294,12 +267,3 @@ def test_the_column_counts_for_udp_outside_the_kernels_range() -> None:
         assert not found.done
         assert "not a User port" in found.because
     assert not check().done
-
-
-def test_clients_are_counted_over_many_destinations() -> None:
-    """To one destination some kernels hand out neighbors: then 200 clients would say little of the range."""
-    low, high = (int(word) for word in client_port()[0].split("from ")[1].split(",")[0].split(" to "))
-    stated = ports.measure_ephemeral(1).system
-    if stated:
-        assert stated[0] <= low < high <= stated[1]
-        assert high - low > (stated[1] - stated[0]) / 4

@@ -7,6 +7,5 @@ from sockets_lab.playground.live import Playground
 from sockets_lab.playground.log import Line
 from sockets_lab.playground.options import OPTIONS
 from sockets_lab.playground.places import HERE, NODES
-from sockets_lab.playground.recipes import RECIPES, Action, Recipe
-from sockets_lab.playground.replaying import Replay
+from sockets_lab.playground.recipes import RECIPES, Action, Recipe, Replay
 from sockets_lab.playground.views import SocketEnd, Unit, View

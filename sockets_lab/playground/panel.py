@@ -39,9 +39,9 @@ class PlaygroundPanel(PlaygroundView):
                 self.fit("send_to", "Send to", self.send_to, "A datagram to whom the field To names"),
                 self.fit("fill", "Send until full", act("fill"), "Until the kernel takes no more"),
                 of.size, self.fit("receive", "Receive", act("receive", of.size), "Take what has come")),
-            row(self.fit("shut_down", "Shut down sending", lambda: act("shut_down")(), "shutdown(SHUT_WR)"),
-                self.button("Shut down reading", lambda: self.shut("SHUT_RD"), "shutdown(SHUT_RD)"),
-                self.fit("close", "Close", act("close"), "Give its descriptor back"),
+            row(self.fit("shut_down", "Shut down sending", act("shut_down"), "shutdown(SHUT_WR)"),
+                self.button("Shut down reading", self.shut_reading, "shutdown(SHUT_RD)"),
+                self.fit("close", "Close", self.close_socket, "Give its descriptor back"),
                 self.button("Close with a reset", self.reset, "SO_LINGER of 0 seconds, then close"), of.written,
                 self.button("Clear the playground", self.clear, "Close everything, and begin a new log")),
             row(of.recipe, self.button("Next step", self.step, "The recipe's next action"),
@@ -96,12 +96,17 @@ class PlaygroundPanel(PlaygroundView):
         self.say(f"New sockets are made on {place.name} now, {place.address}. {lab.differs if lab else ''}")
         self.replay = None
 
-    def shut(self, direction: str) -> None:
-        self.done(self.playground.shut_down(self.name(), direction))
+    def close_socket(self) -> None:
+        answer = self.playground.close(self.name())
+        self.passed_on = self.playground.chosen
+        self.done(answer)
+
+    def shut_reading(self) -> None:
+        self.done(self.playground.shut_down(self.name(), "SHUT_RD"))
 
     def reset(self) -> None:
         self.playground.set_option(self.name(), "SO_LINGER", 0)
-        self.done(self.playground.close(self.name()))
+        self.close_socket()
 
     def begin_recipe(self, key: str = "") -> None:
         """Take another recipe, from its first step."""
@@ -111,23 +116,26 @@ class PlaygroundPanel(PlaygroundView):
         self.replay = Replay(self.playground, RECIPES[key], *where)
         self.say(f"{RECIPES[key].watch} Click Next step, {len(RECIPES[key].steps)} times, and look after each.")
 
-    def step(self) -> None:
+    def running(self) -> Replay:
+        """Return the recipe that goes on; begin it where there is none, or it is finished."""
         if self.replay is None or self.replay.finished:
             self.begin_recipe()
         assert self.replay is not None
-        step = self.replay.step()
+        return self.replay
+
+    def step(self) -> None:
+        replay = self.running()
+        step = replay.step()
         self.refresh()
-        count = f"Action {self.replay.done} of {len(self.replay.recipe.steps)}."
-        end = f" That was the last one. {self.replay.recipe.watch}" if self.replay.finished else ""
+        count = f"Action {replay.done} of {len(replay.recipe.steps)}."
+        end = f" That was the last one. {replay.recipe.watch}" if replay.finished else ""
         self.say(f"{count} {self.told()} {step.look if step else ''}{end}")
 
     def steps(self) -> None:
-        if self.replay is None or self.replay.finished:
-            self.begin_recipe()
-        assert self.replay is not None
-        looks = [step.look for step in self.replay.all()]
+        replay = self.running()
+        looks = [step.look for step in replay.all()]
         self.refresh()
-        self.say(f"{self.replay.recipe.watch} {looks[-1]} Each step stands in the log.")
+        self.say(f"{replay.recipe.watch} {looks[-1]} Each step stands in the log.")
 
     def clear(self) -> None:
         self.release()

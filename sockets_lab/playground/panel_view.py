@@ -76,6 +76,7 @@ class PlaygroundView(Panel):
         self.replay: Replay | None = None
         self.follower: Follower | None = None
         self.refreshing = False
+        self.passed_on: str | None = None  # shown after a close, and not chosen: a second click must not close it
         self.controls = controls = Controls()
         self.fits: dict[str, widgets.Button] = {}
         self.table, self.diary = widgets.HTML(), widgets.HTML()
@@ -94,6 +95,7 @@ class PlaygroundView(Panel):
             self.guarded(self.choose)()
 
     def choose(self) -> None:
+        self.passed_on = None
         self.playground.view(self.controls.chosen.value)
         self.refresh()
 
@@ -103,7 +105,7 @@ class PlaygroundView(Panel):
 
     def name(self) -> str:
         if self.controls.chosen.value is None:
-            raise BadInput("The playground is empty: create a socket first.")
+            raise BadInput("Choose a socket, or create a socket first.")
         return str(self.controls.chosen.value)
 
     def done(self, answer: Any) -> None:
@@ -121,9 +123,10 @@ class PlaygroundView(Panel):
         with self.playground.lock:
             view, of = self.playground.seen, self.controls
             self.draw(diagram(view))  # first of all, as each of these is a message of its own to the page
-            if list(of.chosen.options) != list(self.playground.seats) or of.chosen.value != view.chosen:
+            chosen = None if view.chosen == self.passed_on else view.chosen
+            if list(of.chosen.options) != list(self.playground.seats) or of.chosen.value != chosen:
                 self.refreshing = True
-                of.chosen.options, of.chosen.value = list(self.playground.seats), view.chosen
+                of.chosen.options, of.chosen.value = list(self.playground.seats), chosen
                 self.refreshing = False
             named = tuple(end.name for end in view.ends if end.name and end.local and end.descriptor is not None)
             if of.to.options != named:
@@ -148,7 +151,7 @@ class PlaygroundView(Panel):
     def release(self) -> bool:
         if self.follower is not None:
             self.follower.end()
-        self.follower, self.replay = None, None
+        self.follower, self.replay, self.passed_on = None, None, None
         held = self.playground.close_all()
         self.refresh()
         return held

@@ -34,8 +34,6 @@ IDLE = """() => { const book = window.jupyterapp?.shell.currentWidget;
     return book?.context?.isReady && book.sessionContext.session?.kernel?.status === 'idle'; }"""
 
 
-
-
 class Lab:
     """A running JupyterLab and a browser in front of it. The last lesson stays open until another one is opened."""
 

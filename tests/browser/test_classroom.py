@@ -15,7 +15,7 @@ mine.close()
 
 
 def test_the_class_is_shown_from_a_folder_of_files(lab):
-    with lab.lesson("instructor", width=1024) as page:
+    with lab.lesson("instructor", dark=True, width=1024) as page:
         lab.whole(page, "instructor")
         page.get_by_text("Merged: 180 learners").wait_for()
         page.get_by_text("Not merged: 20 files").wait_for()
@@ -23,12 +23,6 @@ def test_the_class_is_shown_from_a_folder_of_files(lab):
         for said in ("180 learners. 00:", "20 of 180 learners.", "network namespaces: yes, no"):
             page.locator(f'[aria-label*="{said}"], [alt*="{said}"]').first.wait_for()
         assert page.locator("b", has_text="Bold").count() == 0
-
-
-def test_the_class_in_the_dark_theme(lab):
-    with lab.lesson("instructor", dark=True, width=1024) as page:
-        lab.whole(page, "instructor_dark")
-        page.get_by_text("Merged: 180 learners").wait_for()
 
 
 def test_a_learner_solves_and_hands_in(lab, server):

@@ -1,4 +1,4 @@
-"""Lesson 09 in a browser: rules for a node, clients that ask, and the packets that crossed the cable."""
+"""Lesson 11 in a browser: rules for a node, clients that ask, and the packets that crossed the cable."""
 
 from answering import answers_and_keeps_its_keys
 from labs import needs_namespaces
@@ -20,7 +20,7 @@ def write(panel, label, value):
 
 
 def test_panel_drops_accepts_in_order_and_lets_answers_in(lab):
-    with lab.lesson("09_filtering_and_forwarding") as page:
+    with lab.lesson("11_filtering_and_forwarding") as page:
         lab.whole(page, "09_filtering")
         panel = lab.panel(page)
         lab.says(panel, "Use any control to begin again")  # the lesson's end has let go of everything
@@ -32,12 +32,12 @@ def test_panel_drops_accepts_in_order_and_lets_answers_in(lab):
         lab.says(panel, "A hears nothing for 1.3 seconds. Rule 1 met packets of it.")
         assert "tcp dport 80 counter drop" in panel.get_by_role("table").inner_text()
         assert "SYN" in panel.get_by_role("img").get_attribute("aria-label")
-        lab.shot(panel, "09_panel_dropped")
+        lab.shot(panel, "11_panel_dropped")
         choose(panel, "Rule", "accept")
         panel.get_by_label("Log", exact=True).check()
         press(panel, "Add rule", "Remove rule", "Ask")
         lab.says(panel, "A is connected and hears HTTP/1.1 200 OK. Rule 1 met packets of it. Logged:")
-        lab.shot(panel, "09_panel_accepted")
+        lab.shot(panel, "11_panel_accepted")
         choose(panel, "All else", "drop")
         choose(panel, "Question", "B asks at A, tcp 80: web")
         press(panel, "Ask")
@@ -50,18 +50,18 @@ def test_panel_drops_accepts_in_order_and_lets_answers_in(lab):
         panel.get_by_role("button", name="Ask", exact=True).focus()
         page.keyboard.press("Enter")
         lab.says(panel, "B is connected and hears HTTP/1.1 200 OK. Rule 2 met packets of it.")
-        lab.shot(panel, "09_panel_stateful")
+        lab.shot(panel, "11_panel_stateful")
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("09_filtering_and_forwarding", dark=True, width=1024) as page:
+    with lab.lesson("11_filtering_and_forwarding", dark=True, width=1024) as page:
         panel = lab.panel(page)
         press(panel, "Ask")
         lab.says(panel, "A is connected and hears HTTP/1.1 200 OK.")
         fits(panel)
-        lab.shot(panel, "09_panel_dark")
-        lab.whole(page, "09_filtering_dark")
+        lab.shot(panel, "11_panel_dark")
+        lab.whole(page, "11_filtering_dark")
 
 
 def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
-    answers_and_keeps_its_keys(lab, "09_filtering_and_forwarding", ["Add rule", "Remove rule"], again=False)
+    answers_and_keeps_its_keys(lab, "11_filtering_and_forwarding", ["Add rule", "Remove rule"], again=False)

@@ -9,14 +9,18 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 PLACES = {"lab": "doc/tree", "notebook7": "notebooks"}
-MAKES = """import socket, time
+MAKES = """import os, socket, time
+def told(word):
+    while not os.path.exists(word):
+        time.sleep(0.05)
+    os.remove(word)
 listener = socket.create_server(("127.0.0.1", 0))
-time.sleep(4)
+told("connect")
 client = socket.create_connection(listener.getsockname())
-time.sleep(4)
+told("accept")
 server, _ = listener.accept()
 client.close()
-time.sleep(4)"""
+told("end")"""
 CELLS = [
     "from sockets_lab import panels\nlesson = panels.lesson('01_descriptors')\npanels.inspector()",
     MAKES,
@@ -73,7 +77,10 @@ def inspector(page):
     return page.get_by_role("region", name="Socket inspector")
 
 
-def test_it_follows_a_cell_while_it_runs(lab, page):
+def test_it_follows_a_cell_while_it_runs(lab, page, server):
+    def tell(word):
+        Path(server["root_dir"], word).touch()
+
     dock = inspector(page)
     outputs = done(page, 0)
     dock.get_by_text("No socket is open").wait_for()
@@ -81,12 +88,18 @@ def test_it_follows_a_cell_while_it_runs(lab, page):
     assert re.search(r"Left out: \d+ of Jupyter's own", dock.inner_text())
     cell = run(page, 1)
     dock.get_by_role("row").filter(has_text="LISTEN").wait_for()
+    spoken = dock.get_by_role("status")  # of more than four changes at once it would only tell the number
+    spoken.filter(has_text="LISTEN").wait_for()
+    tell("connect")
     dock.get_by_role("row").filter(has_text=re.compile("none.*ESTABLISHED", re.DOTALL)).wait_for()
     lab.shot(page, f"inspector_{page.kind}_waiting")
+    spoken.filter(has_text="ESTABLISHED").wait_for()
+    tell("accept")
     dock.get_by_role("row").filter(has_text="CLOSE_WAIT").wait_for()
     assert cell.get_by_text("[*]:").is_visible()  # all this while the cell was running
-    dock.get_by_role("status").filter(has_text="CLOSE_WAIT").wait_for()
+    spoken.filter(has_text="CLOSE_WAIT").wait_for()
     assert cell.locator(".jp-OutputArea-output").count() == 0
+    tell("end")
     outputs = done(page, 2)
     assert "Everything is closed" in outputs.inner_text()  # the inspector is no leftover
     dock.get_by_role("row").filter(has_text="closed").first.wait_for()

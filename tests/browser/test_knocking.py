@@ -1,4 +1,4 @@
-"""Lesson 11 in a browser: knock a door open from A, see it stay shut for C, replay, and try the cure."""
+"""Lesson 13 in a browser: knock a door open from A, see it stay shut for C, replay, and try the cure."""
 
 from answering import answers_and_keeps_its_keys
 from labs import needs_namespaces
@@ -18,8 +18,8 @@ def shows(page, text):
 
 
 def test_panel_knocks_replays_and_asks(lab):
-    with lab.lesson("11_knocking") as page:
-        lab.whole(page, "11_knocking")
+    with lab.lesson("13_knocking") as page:
+        lab.whole(page, "13_knocking")
         panel = lab.panel(page)
         panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
         press(panel, "7000:udp")
@@ -44,10 +44,10 @@ def test_panel_knocks_replays_and_asks(lab):
         choose(panel, "C")
         press(panel, "Try the door")
         lab.says(panel, "silence")
-        lab.shot(panel, "11_panel_opened")
+        lab.shot(panel, "13_panel_opened")
         press(panel, "C replays it")
         shows(page, "ip saddr 90.100.110.120 tcp dport 2222 accept")
-        lab.shot(panel, "11_panel_replayed")
+        lab.shot(panel, "13_panel_replayed")
         panel.get_by_role("button", name="one signed request").click()
         lab.says(panel, "A fresh door")
         choose(panel, "A")
@@ -57,20 +57,20 @@ def test_panel_knocks_replays_and_asks(lab):
         lab.says(panel, "The door: replayed.")
         press(panel, "C replays it as A")
         shows(page, "A at 62201:udp: replayed")
-        lab.shot(panel, "11_panel_signed")
+        lab.shot(panel, "13_panel_signed")
         shows(page, "the door is shut for A")  # by itself, without a click
         assert panel.get_by_role("button", name="7000:udp").is_disabled()
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("11_knocking", dark=True, width=1024, again=True) as page:
+    with lab.lesson("13_knocking", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         press(panel, "7000:udp", "8000:tcp", "9000:tcp")
         shows(page, "A is 10.20.30.40, 0 of 3 right, open")
         fits(panel)
-        lab.shot(panel, "11_panel_dark")
-        lab.whole(page, "11_knocking_dark")
+        lab.shot(panel, "13_panel_dark")
+        lab.whole(page, "13_knocking_dark")
 
 
 def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
-    answers_and_keeps_its_keys(lab, "11_knocking", ["Knock"])
+    answers_and_keeps_its_keys(lab, "13_knocking", ["Knock"])

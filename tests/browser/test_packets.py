@@ -1,4 +1,4 @@
-"""Lesson 08 in a browser: light up a field, change it, send the packet, see what comes."""
+"""Lesson 10 in a browser: light up a field, change it, send the packet, see what comes."""
 
 from answering import answers_and_keeps_its_keys
 from labs import needs_namespaces
@@ -18,8 +18,8 @@ def write(panel, header, field, value):
 
 
 def test_panel_lights_changes_and_sends(lab):
-    with lab.lesson("08_headers") as page:
-        lab.whole(page, "08_headers")
+    with lab.lesson("10_headers") as page:
+        lab.whole(page, "10_headers")
         panel = lab.panel(page)
         panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
         press(panel, "Send it")
@@ -35,11 +35,11 @@ def test_panel_lights_changes_and_sends(lab):
         page.keyboard.press("Enter")
         panel.get_by_text("ICMP port unreachable").first.wait_for()
         assert "which is 9." in picture(panel)
-        lab.shot(panel, "08_panel_closed")
+        lab.shot(panel, "10_panel_closed")
         panel.get_by_label("checksums and lengths follow").uncheck()
         write(panel, "UDP", "checksum", "0xbad")
         panel.get_by_text("Wrong now: the checksum of UDP").wait_for()
-        lab.shot(panel, "08_panel_checksum")
+        lab.shot(panel, "10_panel_checksum")
         press(panel, "Send it")
         panel.get_by_text("Udp.InCsumErrors").wait_for()
         panel.get_by_label("Packet", exact=True).select_option("a first segment (SYN)")
@@ -47,22 +47,22 @@ def test_panel_lights_changes_and_sends(lab):
         page.wait_for_function("() => document.body.innerHTML.includes('Lit: TCP, SYN')")
         press(panel, "Send it")
         panel.get_by_text("said: RST").wait_for()
-        lab.shot(panel, "08_panel_segment")
+        lab.shot(panel, "10_panel_segment")
         write(panel, "TCP", "destination port", "70000")
         panel.get_by_text("16 bits, so it holds 0 to 65535").wait_for()
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):
-    with lab.lesson("08_headers", dark=True, width=1024, again=True) as page:
+    with lab.lesson("10_headers", dark=True, width=1024, again=True) as page:
         panel = lab.panel(page)
         panel.get_by_label("Header", exact=True).select_option("IPv4")
         page.wait_for_function("() => document.body.innerHTML.includes('Lit: IPv4, version')")
         press(panel, "Send it")
         panel.get_by_text("The first program received").wait_for()
         fits(panel)
-        lab.shot(panel, "08_panel_dark")
-        lab.whole(page, "08_headers_dark")
+        lab.shot(panel, "10_panel_dark")
+        lab.whole(page, "12_headers_dark")
 
 
 def test_the_panel_answers_at_once_and_by_the_keyboard_alone(lab):
-    answers_and_keeps_its_keys(lab, "08_headers", ["Send it*"])
+    answers_and_keeps_its_keys(lab, "10_headers", ["Send it*"])

@@ -1,6 +1,7 @@
 """Lesson 00 in a browser: the first thing that a learner sees, from the first cell to the last."""
 
 from answering import answers_and_keeps_its_keys
+from looking import press
 
 
 def test_the_passport_is_explained_line_by_line(lab):
@@ -14,8 +15,7 @@ def test_the_passport_is_explained_line_by_line(lab):
         assert "SO_REUSEPORT: " in said
         assert "network namespaces: " in said
         lab.shot(panel, "00_panel")
-        panel.get_by_role("button", name="Try everything again").click()
-        panel.get_by_text("Tried again").wait_for()
+        press(panel, "Try everything again", shows="Tried again")
         panel.get_by_label("Ability").select_option("more loopback addresses")
         panel.get_by_text("every learner and every client uses 127.0.0.1").wait_for()
 

@@ -3,6 +3,7 @@
 from sockets_lab.lessons.binding.naming import BINDING_CALLS, Conversation, bind_by, conversation
 from sockets_lab.lessons.binding.reaching import (
     DESTINATIONS,
+    NOT_TRIED,
     PLACES,
     Audience,
     Place,
@@ -19,7 +20,6 @@ from sockets_lab.lessons.binding.trials import (
     BindTrial,
     LowPort,
     Names,
-    bind_twice,
     bound,
     call_again,
     low_port,

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.tables import Table
-from sockets_lab.lessons.binding import Audience, BindTrial, Conversation, LowPort, Names, Place, Reach
+from sockets_lab.lessons.binding import NOT_TRIED, Audience, BindTrial, Conversation, LowPort, Names, Place, Reach
 from sockets_lab.model import Endpoint
 
 WIDTH = 760
@@ -92,7 +92,7 @@ def _socket_lines(trial: BindTrial) -> tuple[str, ...]:
 
 def _knock(drawing: Drawing, y: float, to_y: float, reach: Reach) -> None:
     center = y + BOX / 2
-    role = "connection" if reach.reached else "refused"
+    role = "connection" if reach.reached else "quiet" if reach.refused == NOT_TRIED else "refused"
     seen = [f"as {reach.seen_as.address}"] if reach.seen_as and reach.mapped else []
     drawing.box(10, y, 220, BOX, role, str(reach.destination), *seen, dashed=not reach.reached)
     if reach.reached:

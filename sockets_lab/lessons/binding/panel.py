@@ -11,19 +11,12 @@ from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lessons import binding
 from sockets_lab.lessons.binding.figure import bound_socket
+from sockets_lab.lessons.binding.trials import resolved
 from sockets_lab.model import Endpoint
 from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.panel import Panel
 
 WAIT = 0.2  # seconds that a knock may take; Linux needs microseconds
-
-
-def make() -> "BindingPanel":
-    """Make the panel, with a listener on 127.0.0.1 at which three clients have knocked."""
-    panel = BindingPanel()
-    panel.bind(listening=True)
-    panel.knock()
-    return panel
 
 
 class BindingPanel(Panel):
@@ -35,6 +28,7 @@ class BindingPanel(Panel):
         self.held = ExitStack()
         self.sock: socket.socket | None = None
         self.trial: binding.BindTrial | None = None
+        self.reaches: list[binding.Reach] = []  # the last knocks at this socket
         places = binding.places()
         here = [each for each in binding.DESTINATIONS if binding.try_bind(Endpoint(each, 0)).refused is None]
         self.destinations = tuple(here)
@@ -60,19 +54,23 @@ class BindingPanel(Panel):
         )
         super().__init__(*map(row, rows))
 
+    def begin(self) -> None:
+        """Open what the first picture shows: a listener on 127.0.0.1, and the clients that tried to reach it."""
+        self.bind(listening=True)
+        self.knock()
+
     def take_kind(self) -> None:
         self.address.value = self.kind.value.address
         self.v6only.value = bool(self.kind.value.v6only)
 
     def bind(self, listening: bool = False) -> None:
+        asked = Endpoint(self.address.value, self.port.value)
+        resolved(asked)  # a mistake must not cost the socket that is open
         self.let_socket_go()
-        try:
-            asked = Endpoint(self.address.value, self.port.value)
-            v6only = self.v6only.value if asked.address == "::" else None
-            bound = binding.bound(asked, self.protocol.value.lower(), v6only, listening)
-            self.sock, self.trial = self.held.enter_context(bound)
-        finally:
-            self.draw(bound_socket(self.trial, (), self.listening()))
+        v6only = self.v6only.value if asked.address == "::" else None
+        bound = binding.bound(asked, self.protocol.value.lower(), v6only, listening)
+        self.sock, self.trial = self.held.enter_context(bound)
+        self.show()
         if self.trial.refused:
             self.say(f"`{self.trial.call}` was refused. {self.trial.refused}.", trouble=True)
         elif asked.port == 0:
@@ -85,23 +83,22 @@ class BindingPanel(Panel):
         if refused:
             self.say(f"Refused. {refused}.", trouble=True)
         else:
-            self.say("It listens: now clients can connect.")
+            self.say("It listens: now clients can connect. Click Knock to try.")
 
     def knock(self) -> None:
         sock = self.opened()
-        reaches = [binding.reach(sock, address, WAIT) for address in self.worth_a_knock(sock)]
-        self.draw(bound_socket(self.trial, reaches, self.listening()))
+        own = Endpoint.of(sock.getsockname())
+        tried, untried = [*self.destinations], []
+        if not own.is_wildcard and own.address not in tried:
+            try:
+                tried.append(guard.destination(own).address)
+            except BadInput:  # it can be reached, and this course does not try it
+                untried = [binding.Reach(own, own, refused=binding.NOT_TRIED)]
+        reaches = [binding.reach(sock, address, WAIT) for address in tried]
+        self.reaches = [*reaches, *untried]
+        self.show()
         reached = sum(reach.reached for reach in reaches)
         self.say(f"{reached} of {len(reaches)} knocks came to this socket. {self.reason(sock, reached)}")
-
-    def worth_a_knock(self, sock: socket.socket) -> tuple[str, ...]:
-        """This machine's loopback addresses, and the socket's own where it is another one of them."""
-        own = Endpoint.of(sock.getsockname())
-        try:
-            guard.destination(own)
-        except BadInput:
-            return self.destinations
-        return tuple(dict.fromkeys((*self.destinations, own.address)))
 
     def reason(self, sock: socket.socket, reached: int) -> str:
         address = Endpoint.of(sock.getsockname()).address
@@ -112,7 +109,10 @@ class BindingPanel(Panel):
             return f"{address} stands for every {kinds} address of this machine."
         if reached:
             return f"It answers at {address} only: that is its name."
-        return f"Its address {address} is not on the loopback, and this course sends nothing anywhere else."
+        return f"Other programs can connect to {address}; this course sends nothing off the loopback, so it does not."
+
+    def show(self) -> None:
+        self.draw(bound_socket(self.trial, self.reaches, self.listening()))
 
     def listening(self) -> bool:
         return bool(self.trial and self.trial.row and self.trial.row.state == "LISTEN")
@@ -140,16 +140,20 @@ class BindingPanel(Panel):
         assert self.trial
         after = binding.call_again(self.opened(), self.trial, name, make)
         self.trial = replace(after, refused=None)
-        self.draw(bound_socket(self.trial, (), self.listening()))
+        self.show()
         return after.refused
 
     def let_socket_go(self) -> bool:
         held = self.sock is not None
         self.held.close()
         self.sock = self.trial = None
+        self.reaches = []
         return held
 
     def release(self) -> bool:
         held = self.let_socket_go()
-        self.draw(bound_socket(None))
+        self.show()
         return held
+
+
+make = BindingPanel.make

@@ -17,6 +17,7 @@ from sockets_lab.lessons.binding.trials import DEADLINE, BindTrial, bound, try_b
 from sockets_lab.model import Endpoint
 
 DESTINATIONS = ("127.0.0.1", "127.0.0.2", "::1")
+NOT_TRIED = Refused("not tried", "this course sends nothing off the loopback")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.kernel import machine, table
@@ -142,15 +141,6 @@ def try_bind(
     """Bind a new socket, report what came of it, and close it. Args and refusals: as `bound`."""
     with bound(asked, protocol, v6only, listening) as (_, trial):
         return trial
-
-
-def bind_twice(first: Endpoint = ANY_PORT, second: Endpoint = ANY_PORT, protocol: str = "tcp") -> BindTrial:
-    """Bind one socket, then ask for another name for it: EINVAL, and it keeps its name. Source: bind(2)."""
-    sockaddr = resolved(second)
-    with bound(first, protocol) as (sock, trial):
-        if sock is None:
-            return trial
-        return call_again(sock, replace(trial, asked=second), "second bind", partial(sock.bind, sockaddr))
 
 
 def low_port(protocol: str = "tcp") -> LowPort:

@@ -15,13 +15,6 @@ MOST = 10  # sockets: more would not fit on a screen
 TYPES = {PROTOCOLS[name].title: PROTOCOLS[name].type for name in TRANSPORTS}
 
 
-def make() -> "DescriptorPanel":
-    """Make the panel, with a listener under two numbers and a UDP socket without a name."""
-    panel = DescriptorPanel()
-    panel.begin()
-    return panel
-
-
 class DescriptorPanel(Panel):
     """Real sockets of this kernel, opened and closed by hand."""
 
@@ -44,7 +37,7 @@ class DescriptorPanel(Panel):
         self.refresh()
 
     def begin(self) -> None:
-        """Open what the first picture shows."""
+        """Open what the first picture shows: a listener under two numbers, and a UDP socket without a name."""
         listener = socket.create_server(("127.0.0.1", 0))
         self.add(socket.socket(socket.AF_INET, TYPES["UDP"]))
         self.add(listener)
@@ -80,9 +73,10 @@ class DescriptorPanel(Panel):
 
     def close_socket(self) -> None:
         self.selected()
-        self.sockets.pop(self.chosen.value).close()
-        self.refresh()
-        self.say("That number is free again. The socket itself goes when its last descriptor is closed.")
+        number = self.chosen.value
+        self.sockets.pop(number).close()
+        self.refresh()  # no other is chosen: a second click must not close it
+        self.say(f"Descriptor **{number}** is free again. The kernel closes the socket with its last descriptor.")
 
     def have_room(self) -> None:
         """Raises: BadInput, where the picture is full."""
@@ -91,7 +85,7 @@ class DescriptorPanel(Panel):
 
     def selected(self) -> socket.socket:
         if self.chosen.value is None:
-            raise BadInput("No socket is open: click Open first.")
+            raise BadInput("Choose a descriptor first." if self.sockets else "No socket is open: click Open first.")
         return self.sockets[self.chosen.value]
 
     def add(self, sock: socket.socket) -> None:
@@ -102,7 +96,7 @@ class DescriptorPanel(Panel):
         """Read both tables anew and draw them."""
         keep = self.chosen.value if choose is None else choose
         self.chosen.options = sorted(self.sockets)
-        self.chosen.value = keep if keep in self.sockets else next(iter(self.chosen.options), None)
+        self.chosen.value = keep if keep in self.sockets else None
         found = map(descriptors.entry, sorted(self.sockets))  # asking for these alone: the whole table takes longer
         entries = [entry for entry in found if isinstance(entry, descriptors.Entry)]
         self.draw(numbers_and_sockets(entries, descriptors.rows_behind(entries)))
@@ -114,3 +108,6 @@ class DescriptorPanel(Panel):
         self.sockets.clear()
         self.refresh()
         return held
+
+
+make = DescriptorPanel.make

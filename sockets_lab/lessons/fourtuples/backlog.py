@@ -64,16 +64,6 @@ class BacklogRun:
         """How many connections were made before a client found no room."""
         return sum(step.did == "connect" and step.outcome == "ESTABLISHED" for step in self.steps)
 
-    @property
-    def no_room(self) -> bool:
-        """Tell whether a client was left without an answer, or refused."""
-        return any(step.did == "connect" and step.outcome != "ESTABLISHED" for step in self.steps)
-
-    @property
-    def went_on(self) -> bool:
-        """Tell whether the client that found no room was connected after another connection was accepted."""
-        return self.steps[-1].did == "ask again" and self.steps[-1].outcome == "ESTABLISHED"
-
 
 def fill_queue(backlog: int = 2, wait: float = WAIT, patience: float = PATIENCE) -> BacklogRun | Refused:
     """Let clients connect and accept none until one finds no room; then accept one, and watch the other go on.

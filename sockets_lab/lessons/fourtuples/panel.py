@@ -16,13 +16,6 @@ SHOWN = 40  # characters of what was received
 SOURCES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 
 
-def make() -> "FourTuplePanel":
-    """Make the panel, with two accepted clients and one that waits."""
-    panel = FourTuplePanel()
-    panel.begin()
-    return panel
-
-
 class FourTuplePanel(Panel):
     """One real listener, and both ends of every connection to it."""
 
@@ -55,7 +48,7 @@ class FourTuplePanel(Panel):
         return self.held
 
     def begin(self) -> None:
-        """Open what the first picture shows."""
+        """Open what the first picture shows: two accepted clients, and one that waits."""
         for accepted in (True, True, False):
             self.listener.add_client(wait=SHORT)
             if accepted:
@@ -126,7 +119,7 @@ class FourTuplePanel(Panel):
 
     def number(self) -> int:
         if self.chosen.value is None:
-            raise BadInput("There is no connection: add a client first.")
+            raise BadInput("Choose a connection, or add a client first.")
         number: int = self.chosen.value
         return number
 
@@ -135,7 +128,7 @@ class FourTuplePanel(Panel):
         connections = self.held.connections() if self.held else ()
         keep = self.chosen.value if choose is None else choose
         self.chosen.options = numbers = [connection.number for connection in connections]
-        self.chosen.value = keep if keep in numbers else next(iter(numbers), None)
+        self.chosen.value = keep if keep in numbers else None  # a second click on Remove must not remove another
         row, number = (self.held.row(), self.held.descriptor) if self.held else (None, None)
         self.draw(both_ends(row, number, connections, delivery))
 
@@ -161,3 +154,6 @@ def _told(sent: Delivery) -> str:
         return f"{done} The other end was awake already. One `recv` there returned all that lay there: {text!r}"
     woken = " and ".join(f"**{descriptor}**" for descriptor in sent.woken)
     return f"{done} Of all other sockets only descriptor {woken} woke. `recv` there returned {text!r}"
+
+
+make = FourTuplePanel.make

@@ -32,7 +32,7 @@ class ConnectCost:
 
     ports: the size of the system's range; None where it does not tell. used: connections at the end of the batch.
     microseconds: the median of the batch's connects. even: the share, 0-1, of its ports that are even.
-    ended_early: why it stopped before half of the range was passed: "no more descriptors", "DEADLINE", or the errno
+    ended_early: why it stopped before half of the range was passed: "no more descriptors", "timed out", or the errno
     name of a refusal; None where it did not.
     """
 
@@ -50,7 +50,7 @@ class ConnectCost:
         return statistics.median(self.microseconds[-STEEP:]) / statistics.median(self.microseconds)
 
 
-def connect_cost(seconds: float = 2.0, most: int | None = None) -> ConnectCost:
+def connect_cost(seconds: float = 60.0, most: int | None = None) -> ConnectCost:
     """Start connections to one endpoint until half of the system's range is used, and time each `connect`.
 
     Args: seconds: stop after so long (the usual is 0.5); most: connects, None = just past half of the range.
@@ -125,6 +125,6 @@ def _measure(connects: Iterator[tuple[float, int]], ports: int | None, wanted: i
         medians.append(statistics.median(cost for cost, _ in batch))
         shares.append(sum(port % 2 == 0 for _, port in batch) / len(batch))
         if time.monotonic() > deadline:
-            ended = "DEADLINE"
+            ended = "timed out"
             break
     return ConnectCost(ports, tuple(used), tuple(medians), tuple(shares), ended)

@@ -7,13 +7,17 @@ from sockets_lab.lessons.ports.services import (
     DYNAMIC,
     RANGES,
     SYSTEM,
+    TEXT_TABLE,
     USER,
+    NameCheck,
     PortRange,
     Service,
+    TextRow,
+    compare_names,
+    misplaced,
     named_ports,
     names_known,
     range_of,
     service,
 )
 from sockets_lab.lessons.ports.sixteen_bits import NumberTrial, try_number
-from sockets_lab.lessons.ports.text import TEXT_TABLE, NameCheck, TextRow, compare_names, misplaced

@@ -8,7 +8,7 @@ from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.marks import ROLES
 from sockets_lab.figures.pixels import png, rgba
-from sockets_lab.lessons.ports import DYNAMIC, NAMED, OCCUPIED, RANGE, SIDE, WAITING, PortMap, Probe
+from sockets_lab.lessons.ports import DYNAMIC, NAMED, RANGE, SIDE, PortMap, Probe
 
 LEFT, TOP, SIZE = 52, 42, 384  # pixels: the map's place, and its width and height
 COLUMN = 478  # where the words begin
@@ -58,13 +58,10 @@ def _down(row: int) -> float:
 
 
 def _cells(drawn: PortMap, handed_out: Iterable[int]) -> bytes:
-    """Choose a color for each port; what is occupied covers its neighbors too, or nobody would see it."""
-    marks = drawn.marks()
-    cells = bytearray(marks.translate(BACKGROUND))
-    for port in handed_out:
-        cells[port] = HANDED
-    for color, bit in ((TAKEN, OCCUPIED), (OPEN, WAITING)):
-        for port in (port for port in drawn.occupied if marks[port] & bit):
+    """Choose a color for each port; what is occupied or handed out covers its neighbors too, to be seen."""
+    cells = bytearray(drawn.marks().translate(BACKGROUND))
+    for color, chosen in ((HANDED, handed_out), (TAKEN, drawn.occupied), (OPEN, drawn.waiting)):
+        for port in chosen:
             row, column = divmod(port, SIDE)
             for near in (row - 1, row, row + 1):
                 if 0 <= near < SIDE:

@@ -24,13 +24,6 @@ MEANING = {
 }
 
 
-def make() -> "PortPanel":
-    """Make the panel, with one listener of its own, and with ports that the kernel has just handed out."""
-    panel = PortPanel()
-    panel.begin()
-    return panel
-
-
 class PortPanel(Panel):
     """The ports of this machine as they are now; some of them held by this panel."""
 
@@ -56,7 +49,7 @@ class PortPanel(Panel):
         super().__init__(*map(row, (choose, acts, [self.way, ask])))
 
     def begin(self) -> None:
-        """Open what the first picture shows."""
+        """Open what the first picture shows: a listener of its own, and ports that the kernel has just assigned."""
         self.handed_out = ports.hand_out("tcp", "bind", COUNT).ports
         self.open_port()
 
@@ -101,6 +94,9 @@ class PortPanel(Panel):
         if len(self.held) >= MOST:
             raise BadInput(f"{MOST} sockets are enough for one panel: close one first.")
         protocol = self.protocol.value
+        if (protocol, self.port.value) in self.held:  # a second click on the same button
+            self.say(f"Port **{self.port.value}** is yours already: click Close it to close your socket there.")
+            return
         sock = socket.socket(socket.AF_INET, PROTOCOLS[protocol].type)
         try:
             sock.bind((HERE, checked_port(self.port.value)))
@@ -153,3 +149,6 @@ class PortPanel(Panel):
         if held:
             self.draw(map_of_ports(ports.port_map(self.protocol.value)))
         return held
+
+
+make = PortPanel.make

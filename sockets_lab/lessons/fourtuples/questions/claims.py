@@ -45,7 +45,7 @@ def _protocol_too() -> tuple[str, str]:
         protocols = [row.protocol for row in rows if row is not None and row.four_tuple == name]
     require(len(protocols) == 2, f"this system's table shows {len(protocols)} of the two sockets")
     text = f"one four-tuple is in the socket table for {' and for '.join(protocols)}: the protocol is a fifth part"
-    return f"{text}; and each network namespace has its own table (lesson 07)", "only in part"
+    return f"{text}; and each network namespace has its own table (lesson 06)", "only in part"
 
 
 def _one_wakes() -> tuple[str, str]:

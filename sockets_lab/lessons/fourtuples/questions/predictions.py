@@ -53,6 +53,12 @@ def _same_local_name() -> str:
     return answer(known, outcome.name if isinstance(outcome, Refused) else "")
 
 
+def _port_limit() -> str:
+    outcome = evidence(fourtuples.tuple_trials(), "the first connection").trial("local address").outcome
+    known = {"": "more", "EADDRINUSE": "ports", "EADDRNOTAVAIL": IMPOSSIBLE}
+    return answer(known, outcome.name if isinstance(outcome, Refused) else "")
+
+
 def _ninth() -> str:
     found = fourtuples.exhaust(8)
     if isinstance(found, Refused):  # no range for one socket alone here: then with one port, which one client has
@@ -126,6 +132,18 @@ PREDICTIONS = (
          Choice("refused", "the second connection fails", "On this system two sockets cannot share a local address "
                 "and port in the first place.")),
         _same_local_name,
+    ),
+    Prediction(
+        "port-limit",
+        "How many connections can one port of a server have at the same time?",
+        (Choice("ports", "65,535, because there are no more ports", "On this system a second client with the same "
+                "local port was refused, although its address is different."),
+         Choice("more", "far more: as many as memory and descriptors allow", "All connections of the server have one "
+                "local port. The clients' addresses *and* ports tell them apart, so two clients can even have the same "
+                "port. One client address has at most 65,535 ports for this server; each further address has as many "
+                "again.")),
+        _port_limit,
+        (impossible("it cannot be tried here", "This system has only one loopback address."),),
     ),
     Prediction(
         "ninth",

@@ -36,12 +36,17 @@ THOROUGH = {
     "tests/test_slides.py", "tests/test_unbreakable.py", "tests/test_evidence.py",
     "tests/test_fourtuples_crowd.py", "tests/test_history.py", "tests/test_scanning_witnesses.py",
 }  # fmt: skip
+# Files whose tests are long and share nothing, so that workers may divide them
+SPREAD = ("tests/test_notebooks.py", "tests/browser/test_notebook7.py")
 LEFT_OUT = (
     "crowds, want of descriptors and memory, kill -9, other programs as witnesses at length, many random cases,\n"
     "poorer machines, a class's hub, the browser, slides, the solutions. They take 20 minutes, with --everything:\n"
     ".venv/bin/python -m pytest --everything"
 )
 
+# The address of a Unix-domain socket has room for about 100 bytes: with a long TMPDIR no kernel would answer (unix(7))
+if os.name == "posix" and len(os.fsencode(tempfile.gettempdir())) > 50 and os.access("/tmp", os.W_OK):
+    os.environ["TMPDIR"] = tempfile.tempdir = "/tmp"
 _folder = tempfile.TemporaryDirectory(prefix="kernels-")
 atexit.register(_folder.cleanup)
 _plain_init = KernelManager.__init__
@@ -82,6 +87,18 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if named and len(config.args) < 3 else max(4, os.cpu_count() or 1)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a file's tests to one worker, as --dist loadscope does; but those of a file in SPREAD to whoever is free."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if nodeid.startswith(SPREAD) else super()._split_scope(nodeid)
+
+    return Scheduling(config, log)
+
+
 def is_thorough(path: Path) -> bool:
     """Whether a file, or a folder that it is in, takes long as a whole."""
     inside = path.relative_to(ROOT)
@@ -94,7 +111,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Choose what runs, notebooks first, because they take longest; do not compare what this machine cannot show.
+    """Choose what runs, first what takes longest; do not compare what this machine cannot show.
 
     Where nodes or their high descriptors are refused, notebooks name this machine's loopback addresses, and say what
     differs. The browser comes last: Playwright keeps an event loop running, in which others cannot start theirs.
@@ -104,7 +121,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [item for item in items if item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
-    items.sort(key=lambda item: (item.path.parent.name == "browser", item.path.suffix != ".ipynb"))
+    items.sort(key=lambda item: (item.path.parent.name == "browser", item.path.suffix != ".ipynb",
+                                 not item.nodeid.startswith(SPREAD)))  # fmt: skip
     differ = [] if try_namespaces() is True and descriptor_limits()[1] >= 1024 else [WITH_NODES]
     differ += [] if try_firewall() is True else [WITH_FILTER]
     for item in items:

@@ -1,4 +1,4 @@
-"""Let a class of thirty log in and run lessons 02, 04, 05 and 07 at the same time, and count what goes wrong.
+"""Let a class of thirty log in and run lessons 02, 04, 05 and 06 at the same time, and count what goes wrong.
 
 Usage: python benchmarks/classroom.py [learners]        (30)
 
@@ -20,7 +20,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from hub_class import Channels, Hub, Learner, missing  # noqa: E402
 
-LESSONS = ["02_binding", "04_conflicts", "05_fourtuples", "07_nodes"]
+LESSONS = ["02_binding", "04_conflicts", "05_fourtuples", "06_two_nodes"]
 
 
 def code(lesson: str) -> list[dict]:

@@ -1,6 +1,6 @@
 """Run lessons in kernels of their own, and tell how long each cell took; starting.py draws on this.
 
-Usage: python benchmarks/course.py [notebooks/10_scanning.ipynb ...]        (all lessons, four kernels at a time)
+Usage: python benchmarks/course.py [notebooks/12_scanning.ipynb ...]        (all lessons, four kernels at a time)
 """
 
 import os

@@ -16,8 +16,8 @@ The names below are loaded when they are first used: importing this package open
 from importlib import import_module
 from typing import Any
 
-_LESSONS = ("descriptors", "binding", "ports", "conflicts", "fourtuples", "datagrams", "two_nodes", "packets",
-            "filtering", "scanning", "knocking", "detective")  # fmt: skip
+_LESSONS = ("descriptors", "binding", "ports", "conflicts", "fourtuples", "two_nodes", "connection",
+            "datagrams", "groups", "packets", "filtering", "scanning", "knocking", "detective")  # fmt: skip
 _HOMES = {name: f"lessons.{name}" for name in _LESSONS} | {
     "forwarding": "lessons.filtering.forwarding", "table": "kernel.table", "machine": "kernel.machine",
     "firewall": "lab.firewall", "calls": "watch.calls",

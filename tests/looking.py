@@ -1,10 +1,19 @@
 """Use a panel on its page, and look at it, as its reader does."""
 
 
-def press(panel, *labels):
-    """Click buttons of the panel; it may take its time over each."""
+def press(panel, *labels, shows=""):
+    """Click buttons of the panel; it may take its time over each. Args: shows: words to wait for at the end."""
     for label in labels:
         panel.get_by_role("button", name=label, exact=True).click()
+    if shows:
+        panel.get_by_text(shows).first.wait_for()
+
+
+def write(panel, label, text, key="Tab"):
+    """Fill in a field of the panel, and leave it by a key."""
+    field = panel.get_by_label(label, exact=True)
+    field.fill(str(text))
+    field.press(key)
 
 
 def picture(panel):

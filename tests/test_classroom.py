@@ -333,7 +333,7 @@ def test_a_seal_of_one_exercise_fits_no_other(tmp_path):
 def test_counts_are_those_of_a_plain_count(made, merged):
     """Counted here again from the files themselves, by nothing of ours."""
     sound = [json.loads((made[0] / file_name(name)).read_text()) for name in made[1].learners]
-    counted = {(one.lesson.name, one.key): one for one in classroom.answers(merged.hand_ins)}
+    counted = {(one.lesson.table(one.key), one.key): one for one in classroom.answers(merged.hand_ins)}
     assert len(counted) == sum(len(one.questions().PREDICTIONS) for one in LESSONS)
     for (name, key), one in counted.items():
         pairs = [data["lessons"][name]["predictions"].get(key, [None, None]) for data in sound

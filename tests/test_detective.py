@@ -18,6 +18,7 @@ from trials import amount
 
 from sockets_lab.course.questions import pick
 from sockets_lab.errors import BadInput
+from sockets_lab.headers import TCP, dissect
 from sockets_lab.kernel import machine
 from sockets_lab.kernel.connecting import until
 from sockets_lab.lab import Lab, firewall
@@ -29,7 +30,7 @@ from sockets_lab.lessons.detective.questions import EXERCISES
 
 SEEDS = amount("SEEDS", 1, 2)  # learners; by hand: 20
 AT_ONCE = 3
-SOLUTIONS = Path(__file__).resolve().parents[1] / "notebooks" / "solutions" / "12_port_detective.ipynb"
+SOLUTIONS = Path(__file__).resolve().parents[1] / "notebooks" / "solutions" / "14_port_detective.ipynb"
 KEYS = [fault.key for fault in detective.FAULTS]
 FINDS = {  # what a bare client gets of the kernel; "" = a connection
     "taken": "", "address": "ECONNREFUSED", "protocol": "ECONNREFUSED", "time-wait": "ECONNREFUSED",
@@ -161,15 +162,22 @@ def test_a_hoarder_goes_on_where_one_connect_had_no_answer_in_time():
     with Lab(A="10.20.30.40", B="50.60.70.80") as lab, lab.B.socket() as listener, ExitStack() as held:
         listener.bind((lab.B.address, 0))
         listener.listen(0)
-        for _ in range(3):  # now its queue is full, and nobody gets an answer
+        full = set()  # the ports of those who fill its queue: from then on nobody gets an answer
+        for _ in range(3):
             client = held.enter_context(lab.A.socket())
             client.setblocking(False)
             client.connect_ex(listener.getsockname())
+            full.add(client.getsockname()[1])
+        cable = held.enter_context(lab.A.capture())
         settings = {"role": "visitor", "target": list(listener.getsockname()), "count": 2, "says": "", "source": None}
         hoarder = Program(lab.A, "hoarder", settings | {"tries": 9})
         with ThreadPoolExecutor(1) as thread:
             started = thread.submit(hoarder.start)
-            time.sleep(1.5)  # longer than it waits for an answer
+            tried = set()  # the ports of its attempts: with the second one, it has waited for the first in vain
+            while len(tried) < 2 and not started.done():
+                time.sleep(0.05)
+                segments = [dissect(one.octets).find(TCP) for one in cable.packets() if one.outgoing]
+                tried |= {segment.source_port for segment in segments if segment} - full
             while not started.done():
                 if select.select([listener], [], [], 0.05)[0]:
                     held.enter_context(listener.accept()[0])

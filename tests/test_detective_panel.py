@@ -1,4 +1,4 @@
-"""Lesson 12's pictures and panel: the machine as it is seen, and cases that are solved by clicking."""
+"""Lesson 14's pictures and panel: the machine as it is seen, and cases that are solved by clicking."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""Lesson 09 as a learner meets it: rules and what they do as pictures, a panel that B's kernel feels, exercises."""
+"""Lesson 11 as a learner meets it: rules and what they do as pictures, a panel that B's kernel feels, exercises."""
 
 import subprocess
 from collections.abc import Iterator

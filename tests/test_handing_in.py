@@ -89,7 +89,7 @@ def test_a_node_that_has_ended_keeps_nothing_from_being_handed_in(with_ticket, t
     with Lab(A="10.20.30.40", B="50.60.70.80") as lab:
         with pytest.raises(NodeError):
             lab.B.execute("import os; os._exit(3)")
-        done = handing_in.hand_in(tmp_path, "07_nodes")
+        done = handing_in.hand_in(tmp_path, "06_two_nodes")
     assert done.results(live=False) == ["01 chosen-number"]
     assert list(tmp_path.glob("*.part")) == []
     capsys.readouterr()

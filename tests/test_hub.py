@@ -21,7 +21,7 @@ from sockets_lab.kernel.machine import try_namespaces
 
 ENOUGH = min(30, os.cpu_count() or 1, psutil.virtual_memory().available // 2**29)
 NAMES = ["ada", "grace", "linus", *(f"learner{number:02}" for number in range(4, ENOUGH + 1))]
-LESSONS = ["02_binding", "04_conflicts", "05_fourtuples", "07_nodes"]
+LESSONS = ["02_binding", "04_conflicts", "05_fourtuples", "06_two_nodes"]
 COMPARED = LESSONS if try_namespaces() is True else LESSONS[:3]  # the last says what differs
 MISSING = hub_class.missing()
 

@@ -1,4 +1,4 @@
-"""Lesson 11 as a learner meets it: the pictures of a door, a panel whose gate the kernel keeps, exercises."""
+"""Lesson 13 as a learner meets it: the pictures of a door, a panel whose gate the kernel keeps, exercises."""
 
 import hashlib
 import hmac

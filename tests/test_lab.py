@@ -112,9 +112,12 @@ class TestStacks:
         for _ in range(20):
             with Lab(**TEXT) as made:
                 sender, receiver = datagrams(made)
-                receiver.settimeout(0.9)  # a lost ARP request would be repeated after a second
-                sender.sendto(b"first", receiver.getsockname())
-                assert receiver.recv(10) == b"first"
+                receiver.settimeout(DEADLINE)
+                with made.A.capture() as cable:
+                    sender.sendto(b"first", receiver.getsockname())
+                    assert receiver.recv(10) == b"first"
+                    asked = [one for one in cable.packets() if one.outgoing and one.octets[12:14] == b"\x08\x06"]
+                assert len(asked) == 1  # a lost ARP request would have been repeated after a second
 
     def test_ports_below_1024_and_raw_sockets_are_there_for_anybody(self, lab):
         with lab.B.socket() as web, lab.B.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP):

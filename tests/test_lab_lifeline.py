@@ -262,26 +262,6 @@ def test_a_fork_of_the_notebook_does_not_keep_the_lab_alive(marked):
         assert wait_until_gone(marked) == []
 
 
-@pytest.mark.thorough
-def test_a_lab_is_built_in_a_moment():
-    """Two nodes take less than five times as long as to start as many bare interpreters at once as they have processes.
-
-    In turns, the fast ones: a busy machine lets both wait alike.
-    """
-    bare, lab = [], []
-    for _ in range(30):
-        began = time.perf_counter()
-        for process in [subprocess.Popen([sys.executable, "-I", "-S", "-c", "pass"]) for _ in range(4)]:
-            process.wait()
-        between = time.perf_counter()
-        with Lab(**TEXT):
-            lab.append(time.perf_counter() - between)
-        bare.append(between - began)
-        if len(lab) >= 5 and sorted(lab)[2] < 5 * sorted(bare)[2]:
-            return
-    pytest.fail(f"a lab: {sorted(lab)[2]:.3f} s, four bare interpreters: {sorted(bare)[2]:.3f} s")
-
-
 def test_a_socket_is_no_more_after_its_lab_in_the_kernel_either():
     with Lab(**TEXT) as lab:
         listener = lab.B.socket()

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "sockets_lab").rglob("*.py"))
 FIGURES = [path for path in MODULES if path.parent.name == "figures" or path.stem.startswith("figure")]
 LOOKS = FIGURES + [path for path in MODULES if path.parent.name == "panels" or path.stem.startswith("panel")]
-LESSONS = sorted(path for path in (ROOT / "notebooks").glob("[0-9]*.ipynb") if path.stem < "12")  # 12 is made of cases
+LESSONS = sorted(path for path in (ROOT / "notebooks").glob("[0-9]*.ipynb") if path.stem < "14")  # 14 is made of cases
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
 PAPERS = {"light": ("#ffffff", "#212121"), "dark": ("#111111", "#ffffff")}  # JupyterLab's: behind an output, and ink
 SHAPE, WORDS = 3.0, 4.5  # contrast of what must be seen, of what must be read: WCAG 2.1, 1.4.11 and 1.4.3

@@ -18,12 +18,12 @@ from sockets_lab.kernel.doctor.trying import visits
 from sockets_lab.lab.firewall.reaching import reach
 from sockets_lab.lab.loopback import LoopbackNode
 from sockets_lab.lessons import binding, datagrams, fourtuples, ports, scanning
-from sockets_lab.lessons.datagrams.groups import send_to_group
 from sockets_lab.lessons.detective import customers
 from sockets_lab.lessons.detective.programs import checked
 from sockets_lab.lessons.filtering import forwarding
 from sockets_lab.lessons.fourtuples.load_roles import Guests
 from sockets_lab.lessons.fourtuples.trials import connect_to_itself, tuple_trials
+from sockets_lab.lessons.groups.membership import send_to_group
 from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.packets.sending import inside
 from sockets_lab.lessons.scanning import tcp

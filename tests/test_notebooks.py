@@ -22,7 +22,7 @@ from sockets_lab.kernel.machine import descriptor_limits, try_firewall, try_name
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 NODES = re.compile(r"\bLab\(|detective\.take\(")
-WITH_FILTER = [path for name in ("09", "11", "12") for path in sorted(NOTEBOOKS.rglob(f"{name}_*.ipynb"))]
+WITH_FILTER = [path for name in ("11", "13", "14") for path in sorted(NOTEBOOKS.rglob(f"{name}_*.ipynb"))]
 WITH_NODES = [path for path in LESSONS if NODES.search(path.read_text(encoding="utf-8"))]
 CLASS = sorted([*LESSONS, *LESSONS[2:6]])  # neighbours run at the same time: of lessons about ports there are two
 PROBE = """
@@ -64,8 +64,39 @@ def test_learners_at_once_and_each_lesson_run_twice_leave_nothing_more():
         assert second["children"] == 0, path.stem
 
 
+def sections(path: Path) -> list[nbformat.NotebookNode]:
+    """Return a lesson's code cells so that each section begins anew, with the first code cell and nothing else."""
+    first, begun, found = None, "", []
+    for cell in nbformat.read(path, as_version=4).cells:
+        if cell.cell_type == "markdown":
+            begun = next(reversed(re.findall(r"^## (.+)$", cell.source, re.MULTILINE)), begun)
+        elif first is None:
+            first = cell
+        else:
+            if not found or found[-1].metadata.section != begun:
+                again = nbformat.v4.new_code_cell(f"%reset -f\n{first.source}", metadata={"section": begun})
+                found.append(again)
+            cell.metadata.section = begun
+            found.append(cell)
+    for number, cell in enumerate(found):
+        cell.id = f"cell-{number}"
+    return found
+
+
+@each(LESSONS)
+def test_every_section_runs_after_the_first_code_cell_alone(path):
+    """A cell that is meant to fail may raise, but no name may be missing."""
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells = sections(path)
+    NotebookClient(notebook, timeout=120, allow_errors=True, resources={"metadata": {"path": str(NOTEBOOKS)}}).execute()
+    raised = [(cell.metadata.section, output.ename, output.evalue, cell.source) for cell in notebook.cells
+              for output in cell.get("outputs", ()) if output.output_type == "error"
+              and ("raises-exception" not in cell.metadata.get("tags", ()) or output.ename == "NameError")]  # fmt: skip
+    assert raised == []
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no kill -9")
-@each(["04_conflicts", "07_nodes", "12_port_detective"])
+@each(["04_conflicts", "06_two_nodes", "14_port_detective"])
 def test_kill_9_in_the_middle_of_a_lesson_leaves_no_process(name):
     with Kernel() as kernel:
         for source, _ in cells(NOTEBOOKS / f"{name}.ipynb"):

@@ -1,4 +1,4 @@
-"""Lesson 08 as a learner meets it: every field has its picture, the panel sends what it shows, the kernels check."""
+"""Lesson 10 as a learner meets it: every field has its picture, the panel sends what it shows, the kernels check."""
 
 import re
 import socket

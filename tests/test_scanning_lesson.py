@@ -1,4 +1,4 @@
-"""Lesson 10 as a learner meets it: a scene with a scanner, a client and a watch, pictures, a panel, exercises."""
+"""Lesson 12 as a learner meets it: a scene with a scanner, a client and a watch, pictures, a panel, exercises."""
 
 import socket
 import threading

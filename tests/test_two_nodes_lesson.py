@@ -1,4 +1,4 @@
-"""Lesson 07 as a learner meets it: the picture of the nodes, a panel that their kernels feel, exercises."""
+"""Lesson 06 as a learner meets it: the picture of the nodes, a panel that their kernels feel, exercises."""
 
 import os
 from collections.abc import Iterator

@@ -9,7 +9,7 @@ from kernels import LESSONS, NOTEBOOKS
 
 AT_ONCE = 8  # kernels; lessons mostly wait
 ALL = [*LESSONS, NOTEBOOKS / "playground.ipynb"]
-FEW = [path for path in ALL if path.stem in ("01_descriptors", "03_ports", "07_nodes", "playground")]
+FEW = [path for path in ALL if path.stem in ("01_descriptors", "03_ports", "06_two_nodes", "playground")]
 
 
 @dataclass(frozen=True)

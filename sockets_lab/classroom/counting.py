@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sockets_lab.course.handing_in.evidence import mark
-from sockets_lab.course.handing_in.schema import HandIn, Part
+from sockets_lab.course.handing_in.schema import HandIn
 from sockets_lab.course.lessons import LESSONS, Lesson
 
 NOTHING, BEGUN, WHOLE = range(3)
@@ -38,7 +38,7 @@ def places(one: HandIn) -> tuple[Place, ...]:
 
 def _place(one: HandIn, lesson: Lesson) -> Place:
     asked, tasks = len(lesson.questions().PREDICTIONS), len(lesson.questions().EXERCISES)
-    part = one.parts.get(lesson.name, Part({}, {}))
+    part = one.of(lesson)
     made = sum(predicted is not None for predicted, _ in part.predictions.values())
     results = part.results.values()
     return Place(lesson, made, asked, len(results), tasks, sum(one.live for one in results),
@@ -89,7 +89,7 @@ def answers(hand_ins: Iterable[HandIn]) -> tuple[Answers, ...]:
     found = []
     for lesson in LESSONS:
         for asked in lesson.questions().PREDICTIONS:
-            parts = [one.parts[lesson.name].predictions for one in everybody if lesson.name in one.parts]
+            parts = [one.of(lesson).predictions for one in everybody]
             pairs = [part[asked.key] for part in parts if asked.key in part]
             both = Counter(pair for pair in pairs if None not in pair)
             choices = {answer.key: answer.text for answer in asked.answers}

@@ -14,7 +14,7 @@ from sockets_lab.course.handing_in.evidence import kind, mark, numbers_of, writt
 from sockets_lab.course.handing_in.exporting import file_name
 from sockets_lab.course.handing_in.schema import KIND, VERSION
 from sockets_lab.course.handing_in.sealing import sealed, ticket_of
-from sockets_lab.course.lessons import LESSONS, Lesson
+from sockets_lab.course.lessons import LESSONS, Lesson, by_table
 from sockets_lab.kernel.machine import Ticket
 from sockets_lab.kernel.machine.passport import LINES
 
@@ -89,27 +89,29 @@ def hand_in(name: str, lot: random.Random, secret: str = SECRET) -> dict[str, An
     passport = [[line[0], *machine.get(line[0], UNKNOWN)] for line in LINES]
     here = mark((line[0], machine.get(line[0], UNKNOWN)[1]) for line in LINES)
     reach = min(len(LESSONS), 1 + int(lot.triangular(0, len(LESSONS), len(LESSONS) * 0.9)))
-    moment = BEGAN + timedelta(days=60, minutes=lot.randrange(20_000))
-    lessons = {}
+    moment = BEGAN + timedelta(days=90, minutes=lot.randrange(20_000))
+    lessons = []
     for number, lesson in enumerate(LESSONS[:reach]):
         diligent = 0.5 if number == reach - 1 else 0.93
-        results = {}
+        results: dict[str, Any] = {}
         for task in lesson.questions().EXERCISES:
             if lot.random() < diligent:
                 live = number == reach - 1 and lot.random() < 0.5
-                ago = timedelta(seconds=5) if live else timedelta(days=60 - 5 * number, minutes=lot.randrange(600))
+                days = 5 * (len(LESSONS) - number)
+                ago = timedelta(seconds=5) if live else timedelta(days=days, minutes=lot.randrange(600))
                 seen = moment - ago
                 results[task.key] = {"live": live, "evidence": _evidence(own, lesson, task.key, seen, here)}
-        lessons[lesson.name] = {"predictions": _predictions(lesson, lot, diligent), "exercises": results}
+        lessons.append((lesson, {"predictions": _predictions(lesson, lot, diligent), "exercises": results}))
     data = {"kind": KIND, "version": VERSION, "course": "sample", "learner": name, "passport": passport,
-            "lessons": lessons, "moment": written_moment(moment)}  # fmt: skip
+            "lessons": by_table(lessons), "moment": written_moment(moment)}  # fmt: skip
     return sealed(own, KIND, data)
 
 
 def _evidence(own: Ticket, lesson: Lesson, key: str, moment: datetime, here: str) -> dict[str, Any]:
-    return sealed(own, kind(lesson.name, key), {
+    table = lesson.table(key)
+    return sealed(own, kind(table, key), {
         "because": "sample", "learner": own.learner, "moment": written_moment(moment),
-        "numbers": numbers_of(own.learner, lesson.name), "passport": here,
+        "numbers": numbers_of(own.learner, table), "passport": here,
     })  # fmt: skip
 
 

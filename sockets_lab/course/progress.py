@@ -1,8 +1,8 @@
-"""What the learner has predicted and solved, one small JSON file a lesson in the user's data folder.
+"""What the learner has predicted and solved, one small JSON file for each table of a lesson (`Lesson.tables`).
 
-A file per lesson, replaced in one step, and by one kernel at a time, so that two notebooks open at once cannot spoil or
-undo each other's. Where nothing can be written, progress lasts as long as the kernel; a file that cannot be read is set
-aside, never thrown away.
+The files are in the user's data folder, each replaced in one step, and by one kernel at a time, so that two notebooks
+open at once cannot spoil or undo each other's. Where nothing can be written, progress lasts as long as the kernel; a
+file that cannot be read is set aside, never thrown away.
 """
 
 import json
@@ -26,7 +26,14 @@ _session: dict[str, Kept] = {}  # the entries that could not be written
 
 def load(name: str) -> Kept:
     """Read one lesson's progress. Raises: BadInput, for a lesson that there is not."""
-    kept, unwritten = _read(lesson(name).name), _session.get(name, {})
+    one = lesson(name)
+    tables = {table: _table(table) for table in one.tables()}
+    return {kind: {key: value for table, kept in tables.items() for key, value in kept[kind].items()
+                   if one.keeps(table, key)} for kind in KINDS}  # fmt: skip
+
+
+def _table(name: str) -> Kept:
+    kept, unwritten = _read(name), _session.get(name, {})
     return {kind: kept[kind] | unwritten.get(kind, {}) for kind in KINDS}
 
 
@@ -47,15 +54,16 @@ def _read(name: str) -> Kept:
 
 
 def remember(name: str, kind: str, key: str, value: Any) -> bool:
-    """Add one entry and write the lesson's file. Returns: whether it will be there after this kernel has ended."""
+    """Add one entry and write its table's file. Returns: whether it will be there after this kernel has ended."""
+    table = lesson(name).table(key)
     with _turn(folder()):
-        kept = load(name)
+        kept = _table(table)
         kept[kind][key] = value
-        written = _write(name, kept)
+        written = _write(table, kept)
     if written:
-        _session.pop(name, None)
+        _session.pop(table, None)
     else:
-        _session.setdefault(name, {kind: {} for kind in KINDS})[kind][key] = value
+        _session.setdefault(table, {kind: {} for kind in KINDS})[kind][key] = value
     return written
 
 

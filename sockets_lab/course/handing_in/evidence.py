@@ -11,25 +11,26 @@ from typing import Any
 
 from sockets_lab.course.handing_in.schema import TEXT
 from sockets_lab.course.handing_in.sealing import sealed
-from sockets_lab.course.lessons import lesson
+from sockets_lab.course.lessons import LESSONS, lesson
 from sockets_lab.course.questions import GIVEN, Found, number_of
 from sockets_lab.kernel.machine import Ability, learner, passport, ticket
 
 
 def evidence(name: str, key: str, found: Found) -> dict[str, Any]:
     """Keep what the kernel has just shown. Args: the lesson's name, the exercise's key, what its check found."""
-    return sealed(ticket(), kind(name, key), {
+    table = lesson(name).table(key)
+    return sealed(ticket(), kind(table, key), {
         "because": plain(found.because),
         "learner": learner(),
         "moment": now(),
-        "numbers": numbers_given(name),
+        "numbers": numbers_given(table),
         "passport": mark((one.name, one.present) for one in passport()),
     })  # fmt: skip
 
 
-def kind(name: str, key: str) -> str:
+def kind(table: str, key: str) -> str:
     """Name what the seal of an evidence is for, so that it fits no other exercise."""
-    return f"{name}/{key}"
+    return f"{table}/{key}"
 
 
 def now() -> str:
@@ -51,19 +52,21 @@ def plain(text: str) -> str:
     return "".join(one for one in " ".join(text.split()) if one.isprintable())[:TEXT]
 
 
-def numbers_given(name: str) -> dict[str, int]:
-    """Return the personal numbers that this lesson has given in this process."""
-    return {key: number for key, (_, _, number) in _of_lesson(name)}
+def numbers_given(table: str) -> dict[str, int]:
+    """Return the personal numbers of a table that were given in this process."""
+    return {key: number for key, (_, _, number) in _of_table(table)}
 
 
-def numbers_of(who: str, name: str) -> dict[str, int]:
-    """Return the personal numbers that a learner of this name has in a lesson."""
-    return {key: number_of(who, key, low, high) for key, (low, high, _) in _of_lesson(name)}
+def numbers_of(who: str, table: str) -> dict[str, int]:
+    """Return the personal numbers that a learner of this name has in a table."""
+    return {key: number_of(who, key, low, high) for key, (low, high, _) in _of_table(table)}
 
 
-def _of_lesson(name: str) -> list[tuple[str, tuple[int, int, int]]]:
-    lesson(name).questions()  # who imports a lesson's questions is given its numbers
-    return [(key, given) for key, given in GIVEN.items() if key.startswith(f"{name[:2]}/")]
+def _of_table(table: str) -> list[tuple[str, tuple[int, int, int]]]:
+    for one in LESSONS:
+        if table in one.tables():
+            one.questions()  # who imports a lesson's questions is given its numbers
+    return [(key, given) for key, given in GIVEN.items() if key.startswith(f"{table.split('_')[0]}/")]
 
 
 def passport_lines(abilities: Iterable[Ability]) -> list[list[Any]]:

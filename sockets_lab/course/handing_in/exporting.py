@@ -12,7 +12,7 @@ from sockets_lab.course import progress
 from sockets_lab.course.handing_in import schema
 from sockets_lab.course.handing_in.evidence import evidence, kind, now, numbers_of, passport_lines
 from sockets_lab.course.handing_in.sealing import fits, sealed
-from sockets_lab.course.lessons import LESSONS, Lesson
+from sockets_lab.course.lessons import LESSONS, Lesson, by_table
 from sockets_lab.course.questions import Exercise
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel.machine import Ticket, is_name, learner, passport, ticket
@@ -29,12 +29,8 @@ class HandedIn:
 
     def results(self, live: bool) -> list[str]:
         """Name the exercises that the kernel showed live, in this moment, or the others, which it showed earlier."""
-        return [
-            f"{name[:2]} {key}"
-            for name, part in self.content.parts.items()
-            for key, one in part.results.items()
-            if one.live == live
-        ]
+        return [f"{lesson.name[:2]} {key}" for lesson in LESSONS
+                for key, one in self.content.of(lesson).results.items() if one.live == live]  # fmt: skip
 
 
 def hand_in(folder: str | Path = ".", lesson: str = "") -> HandedIn:
@@ -50,14 +46,14 @@ def hand_in(folder: str | Path = ".", lesson: str = "") -> HandedIn:
     if own and own.learner != who:
         raise BadInput(f"Your ticket says {own.learner!r}, but SOCKETS_LAB_LEARNER says {who!r}: unset one of them.")
     left_out: list[str] = []
-    lessons = {one.name: _part(one, who, own, one.name == lesson, left_out) for one in LESSONS}
+    parts = by_table((one, _part(one, who, own, one.name == lesson, left_out)) for one in LESSONS)
     data = sealed(own, schema.KIND, {
         "kind": schema.KIND,
         "version": schema.VERSION,
         "course": course_version(),
         "learner": who,
         "passport": passport_lines(passport()),
-        "lessons": {name: part for name, part in lessons.items() if part["predictions"] or part["exercises"]},
+        "lessons": parts,
         "moment": now(),
     })  # fmt: skip
     path = Path(folder) / file_name(who)
@@ -96,7 +92,7 @@ def _part(one: Lesson, who: str, own: Ticket | None, is_open: bool, left_out: li
     predictions = {}
     for key, pair in progress.load(one.name)["predictions"].items():
         try:
-            predictions[key] = list(schema.prediction(one, key, pair))
+            predictions[key] = list(schema.prediction(one.table(key), key, pair))
         except schema.NotBelieved as fault:
             left_out.append(f"{one.name[:2]} {key}: {fault}.")
     return {"predictions": predictions, "exercises": results}
@@ -113,13 +109,13 @@ def _result(one: Lesson, task: Exercise, who: str, own: Ticket | None, left_out:
         progress.remember(one.name, "exercises", task.key, seen)
     else:
         seen = progress.load(one.name)["exercises"].get(task.key)
-    fault = _fault(one.name, task.key, seen, who, own) if seen else None
+    fault = _fault(one.table(task.key), task.key, seen, who, own) if seen else None
     if fault:
         left_out.append(f"{one.name[:2]} {task.key}: {fault}. Solve and check it again.")
     return None if fault or not seen else {"live": bool(found and found.done), "evidence": seen}
 
 
-def _fault(name: str, key: str, seen: Any, who: str, own: Ticket | None) -> str | None:
+def _fault(table: str, key: str, seen: Any, who: str, own: Ticket | None) -> str | None:
     """Say why a kept evidence cannot be handed in, or None."""
     if seen is True:
         return "it was solved before the course kept evidence"
@@ -127,8 +123,8 @@ def _fault(name: str, key: str, seen: Any, who: str, own: Ticket | None) -> str 
         result = schema.result(seen)
     except schema.NotBelieved as fault:
         return str(fault)
-    if result.learner != who or result.numbers != numbers_of(who, name):
+    if result.learner != who or result.numbers != numbers_of(who, table):
         return "it was solved under another name (after a new ticket, restart the kernel)"
-    if result.sealed and own and not fits(own.key, kind(name, key), seen):
+    if result.sealed and own and not fits(own.key, kind(table, key), seen):
         return "it was changed since, or sealed with another ticket"
     return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sockets_lab.course.lessons import LESSONS, Lesson
+from sockets_lab.course.lessons import LESSONS, TABLES, Lesson
 from sockets_lab.course.questions import OLD_ANSWERS
 from sockets_lab.kernel.machine import is_name
 from sockets_lab.kernel.machine.passport import LINES
@@ -42,7 +42,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Part:
-    """What was handed in of one lesson. Predictions: key to the keys of (predicted, measured), None where left out."""
+    """What was handed in of one table. Predictions: key to the keys of (predicted, measured), None where left out."""
 
     predictions: Mapping[str, tuple[str | None, str | None]]
     results: Mapping[str, Result]
@@ -50,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True)
 class HandIn:
-    """What one learner handed in. Passport: name of the ability to (value, present)."""
+    """What one learner handed in. Passport: name of the ability to (value, present). Parts: by table (`Lesson`)."""
 
     learner: str
     course: str
@@ -58,6 +58,14 @@ class HandIn:
     passport: Mapping[str, tuple[str, bool | None]]
     parts: Mapping[str, Part]
     sealed: bool
+
+    def of(self, lesson: Lesson) -> Part:
+        """Return what was handed in of one lesson, whichever tables have it."""
+        parts = [(table, self.parts[table]) for table in lesson.tables() if table in self.parts]
+        return Part({key: pair for table, part in parts for key, pair in part.predictions.items()
+                     if lesson.keeps(table, key)},
+                    {key: result for table, part in parts for key, result in part.results.items()
+                     if lesson.keeps(table, key)})  # fmt: skip
 
 
 def shaped(data: Any) -> HandIn:
@@ -67,11 +75,10 @@ def shaped(data: Any) -> HandIn:
     need(type(version) is int and 1 <= version <= VERSION, f"its format is none of the versions 1 to {VERSION}")
     _fields(data, {"kind", "version", "course", "learner", "moment", "passport", "lessons", "seal"}, "the file")
     need(is_name(data["learner"]), "the learner's name is none: 1 to 64 characters that can be seen")
-    lessons = {one.name: one for one in LESSONS}
     need(isinstance(data["lessons"], dict), "its lessons are no table of lessons")
     for name in data["lessons"]:
-        need(name in lessons, "it names a lesson that this course does not have")
-    parts = {name: _part(lessons[name], part) for name, part in data["lessons"].items()}
+        need(name in TABLES, "it names a lesson that this course does not have")
+    parts = {name: _part(name, part) for name, part in data["lessons"].items()}
     return HandIn(data["learner"], _text(data["course"], "course"), _moment(data["moment"]),
                   _passport(data["passport"]), parts, bool(_match(SEAL, data["seal"], "seal")))  # fmt: skip
 
@@ -95,30 +102,31 @@ def result(seen: Any, live: bool = False) -> Result:
                   bool(_match(SEAL, seen["seal"], "seal")))  # fmt: skip
 
 
-def prediction(lesson: Lesson, key: Any, pair: Any) -> tuple[str | None, str | None]:
-    """Read one prediction of a lesson. Raises: NotBelieved."""
-    known = {one.key: {answer.key for answer in one.answers} for one in lesson.questions().PREDICTIONS}
-    need(key in known, f"it answers a question that {lesson.name} does not ask")
+def prediction(table: str, key: Any, pair: Any) -> tuple[str | None, str | None]:
+    """Read one prediction out of a table. Raises: NotBelieved."""
+    known = {asked.key: {answer.key for answer in asked.answers} for lesson in LESSONS
+             for asked in lesson.questions().PREDICTIONS if lesson.table(asked.key) == table}  # fmt: skip
+    need(key in known, f"it answers a question that {table} does not ask")
     need(isinstance(pair, list | tuple) and len(pair) == 2, "a prediction is not a pair: predicted, measured")
     predicted, measured = (OLD_ANSWERS.get(one, one) if isinstance(one, str) else one for one in pair)
     for one in (predicted, measured):
         need(one is None or (isinstance(one, str) and one in known[key]),
-             f"an answer to {lesson.name}, {key}, is none of its choices")  # fmt: skip
+             f"an answer to {table}, {key}, is none of its choices")  # fmt: skip
     return predicted, measured
 
 
-def _part(lesson: Lesson, part: Any) -> Part:
-    _fields(part, {"predictions", "exercises"}, f"lesson {lesson.name}")
+def _part(table: str, part: Any) -> Part:
+    _fields(part, {"predictions", "exercises"}, f"lesson {table}")
     need(isinstance(part["predictions"], dict) and isinstance(part["exercises"], dict),
-         f"lesson {lesson.name} has no tables of predictions and exercises")  # fmt: skip
-    tasks = {one.key for one in lesson.questions().EXERCISES}
+         f"lesson {table} has no tables of predictions and exercises")  # fmt: skip
+    tasks = {task.key for lesson in LESSONS for task in lesson.questions().EXERCISES if lesson.table(task.key) == table}
     results = {}
     for key, entry in part["exercises"].items():
-        need(key in tasks, f"it solves an exercise that {lesson.name} does not have")
-        _fields(entry, {"live", "evidence"}, f"exercise {lesson.name}, {key},")
-        need(type(entry["live"]) is bool, f"exercise {lesson.name}, {key}, is live neither truly nor falsely")
+        need(key in tasks, f"it solves an exercise that {table} does not have")
+        _fields(entry, {"live", "evidence"}, f"exercise {table}, {key},")
+        need(type(entry["live"]) is bool, f"exercise {table}, {key}, is live neither truly nor falsely")
         results[key] = result(entry["evidence"], entry["live"])
-    return Part({key: prediction(lesson, key, pair) for key, pair in part["predictions"].items()}, results)
+    return Part({key: prediction(table, key, pair) for key, pair in part["predictions"].items()}, results)
 
 
 def _fields(data: Any, names: set[str], what: str) -> None:

@@ -107,7 +107,7 @@ LINES: tuple[tuple[str, Probe, str, str, str], ...] = (
     ("a port range per socket", _plain(probes.has_local_port_range, "obeyed", "not obeyed"),
      "set IP_LOCAL_PORT_RANGE, bound port 0", "05_fourtuples", "the limit of ports is reckoned, and not reached"),
     ("network namespaces", _tried(try_namespaces, "can be made"), "made one in a process that ended at once",
-     "07_nodes", "the nodes share this machine's loopback"),
+     "06_two_nodes", "the nodes share this machine's loopback"),
     ("packet filter", _tried(try_firewall, "takes rules"), "gave one rules that were gone at once",
-     "09_filtering_and_forwarding", "a simulated firewall decides over the course's clients"),
+     "11_filtering_and_forwarding", "a simulated firewall decides over the course's clients"),
 )  # fmt: skip

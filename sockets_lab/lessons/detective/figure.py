@@ -1,4 +1,4 @@
-"""The pictures of lesson 12: a broken machine, what it holds, what its faults look like, and whether it works."""
+"""The pictures of lesson 14: a broken machine, what it holds, what its faults look like, and whether it works."""
 
 import textwrap
 from collections.abc import Callable, Iterable, Sequence

@@ -1,4 +1,4 @@
-"""The panel of lesson 12: a broken machine of the learner's own, to look at, to repair, and to try."""
+"""The panel of lesson 14: a broken machine of the learner's own, to look at, to repair, and to try."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""The choices of lesson 12's panel: what it offers follows the machine as it was seen last."""
+"""The choices of lesson 14's panel: what it offers follows the machine as it was seen last."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Lesson 09: what a firewall's rules do to clients, and what port forwarding does to addresses.
+"""Lesson 11: what a firewall's rules do to clients, and what port forwarding does to addresses.
 
 Rules and rulesets are in `sockets_lab.lab.firewall`; these are the experiments with them.
 """

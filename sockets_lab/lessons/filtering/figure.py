@@ -1,4 +1,4 @@
-"""The pictures of lesson 09: rules and what they count, what they do to a client, and both sides of a forwarder."""
+"""The pictures of lesson 11: rules and what they count, what they do to a client, and both sides of a forwarder."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

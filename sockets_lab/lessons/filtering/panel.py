@@ -1,4 +1,4 @@
-"""The panel of lesson 09: a rule list that the learner edits, and clients that find out what it does to them."""
+"""The panel of lesson 11: a rule list that the learner edits, and clients that find out what it does to them."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""The pictures of lesson 11: each source's way through the knocks of a door, who came in, what a verifier said."""
+"""The pictures of lesson 13: each source's way through the knocks of a door, who came in, what a verifier said."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The panel of lesson 11: a live door, two who knock at it, one who sends again what the other has sent."""
+"""The panel of lesson 13: a live door, two who knock at it, one who sends again what the other has sent."""
 
 import threading
 from functools import partial

@@ -1,4 +1,4 @@
-"""The pictures of lesson 08: a packet under the microscope, a segment beside a datagram, who reads which field."""
+"""The pictures of lesson 10: a packet under the microscope, a segment beside a datagram, who reads which field."""
 
 from collections.abc import Sequence
 

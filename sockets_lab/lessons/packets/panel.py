@@ -1,4 +1,4 @@
-"""The panel of lesson 08: a packet of real sockets, byte by byte; change it, send it, see what comes."""
+"""The panel of lesson 10: a packet of real sockets, byte by byte; change it, send it, see what comes."""
 
 from contextlib import ExitStack
 

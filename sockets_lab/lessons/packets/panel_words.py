@@ -1,4 +1,4 @@
-"""The words of lesson 08's panel: what came of a packet, and what was typed into its fields."""
+"""The words of lesson 10's panel: what came of a packet, and what was typed into its fields."""
 
 from sockets_lab.errors import BadInput
 from sockets_lab.lessons.packets import Outcome

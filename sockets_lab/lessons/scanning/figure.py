@@ -1,4 +1,4 @@
-"""The pictures of lesson 10: what a scan found at every port, attempts as they came, and what a detector makes of them.
+"""The pictures of lesson 12: what a scan found at every port, attempts as they came, and what a detector makes of them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

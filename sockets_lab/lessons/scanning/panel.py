@@ -1,4 +1,4 @@
-"""The panel of lesson 10: A scans B, B watches, and a detector's threshold is tuned over what B has seen."""
+"""The panel of lesson 12: A scans B, B watches, and a detector's threshold is tuned over what B has seen."""
 
 import threading
 from contextlib import ExitStack

@@ -8,11 +8,6 @@ from sockets_lab.panels.panel import Panel
 STANDINGS = {True: "This machine can.", False: "This machine cannot.", None: "This could not be found out here."}
 
 
-def make() -> "PassportPanel":
-    """Make the panel, with everything tried once."""
-    return PassportPanel()
-
-
 class PassportPanel(Panel):
     """Everything that the lessons depend on, tried on this machine."""
 
@@ -42,3 +37,6 @@ class PassportPanel(Panel):
         self.abilities = {ability.name: ability for ability in machine.passport()}
         self.draw(passport_card(list(self.abilities.values()), self.choice.value or ""))
         self.say("Tried again: this is what your machine can do now.")
+
+
+make = PassportPanel.make

@@ -1,6 +1,6 @@
 """The classic example: 10.20.30.40:4444 talks to 50.60.70.80:8888, by descriptor 317 here and 922 there.
 
-The experiments of lesson 07. `ends` is what one node's process does, by bare numbers; `views` is what a node holds,
+The experiments of lesson 06. `ends` is what one node's process does, by bare numbers; `views` is what a node holds,
 seen from outside; `example` puts both together. They stand above `nodes`, whose lab they use: `nodes` itself knows
 neither `descriptors` nor `headers`, and these experiments need both.
 """

@@ -1,4 +1,4 @@
-"""The pictures of lesson 07: hosts with their numbers and their socket tables, and the cables between them."""
+"""The pictures of lesson 06: hosts with their numbers and their socket tables, and the cables between them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The panel of lesson 07: three live nodes, their numbers and tables, and the cables between them."""
+"""The panel of lesson 06: three live nodes, their numbers and tables, and the cables between them."""
 
 import ipywidgets as widgets
 

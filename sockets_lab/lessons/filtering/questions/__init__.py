@@ -1,4 +1,4 @@
-"""The questions of lesson 09."""
+"""The questions of lesson 11."""
 
 from sockets_lab.lessons.filtering.questions.claims import CLAIMS
 from sockets_lab.lessons.filtering.questions.exercises import ENTRANCE, EXERCISES, OPEN, REFUSED, SILENT, TARGET

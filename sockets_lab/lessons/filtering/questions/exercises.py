@@ -1,4 +1,4 @@
-"""What the learner builds in lesson 09: rules and a forwarding, which real clients then try."""
+"""What the learner builds in lesson 11: rules and a forwarding, which real clients then try."""
 
 from sockets_lab.course.questions import Exercise, Found, personal_number
 from sockets_lab.errors import BadInput, Refused

@@ -1,4 +1,4 @@
-"""What the learner predicts in lesson 09."""
+"""What the learner predicts in lesson 11."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""What the learner builds in lesson 11, and what B's kernel and real connections must then say."""
+"""What the learner builds in lesson 13, and what B's kernel and real connections must then say."""
 
 import time
 import weakref

@@ -1,4 +1,4 @@
-"""What the learner predicts in lesson 11."""
+"""What the learner predicts in lesson 13."""
 
 from sockets_lab.course.questions import Choice, Prediction, require
 from sockets_lab.lessons import knocking

@@ -1,4 +1,4 @@
-"""Where lesson 08 measures its questions: in a lab of their own, so that nothing of the learner's is in the way."""
+"""Where lesson 10 measures its questions: in a lab of their own, so that nothing of the learner's is in the way."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

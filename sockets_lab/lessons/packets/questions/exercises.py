@@ -1,4 +1,4 @@
-"""What the learner builds in lesson 08, and what the kernels of A and B must then say."""
+"""What the learner builds in lesson 10, and what the kernels of A and B must then say."""
 
 from sockets_lab.course.peek import peek
 from sockets_lab.course.questions import Exercise, Found, personal_number

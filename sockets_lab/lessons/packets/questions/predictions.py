@@ -1,4 +1,4 @@
-"""What the learner predicts in lesson 08."""
+"""What the learner predicts in lesson 10."""
 
 from collections.abc import Callable
 

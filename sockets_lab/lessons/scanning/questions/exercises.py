@@ -1,4 +1,4 @@
-"""What the learner finds and builds in lesson 10, and what the kernels of A and B must then say."""
+"""What the learner finds and builds in lesson 12, and what the kernels of A and B must then say."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""What the learner predicts in lesson 10."""
+"""What the learner predicts in lesson 12."""
 
 from sockets_lab.course.questions import OTHER, Choice, Prediction, answer, evidence, other, require
 from sockets_lab.lessons import scanning

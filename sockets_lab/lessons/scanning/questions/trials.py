@@ -1,4 +1,4 @@
-"""Where lesson 10 measures its questions: in a lab of their own, so that nothing of the learner's is in the way."""
+"""Where lesson 12 measures its questions: in a lab of their own, so that nothing of the learner's is in the way."""
 
 import errno
 import select

@@ -1,4 +1,4 @@
-"""What the learner builds in lesson 07, and what the nodes' kernels must then say."""
+"""What the learner builds in lesson 06, and what the nodes' kernels must then say."""
 
 from sockets_lab.course.questions import Exercise, Found, personal_number
 from sockets_lab.lab import Lab, opened

@@ -1,4 +1,4 @@
-"""What the learner predicts in lesson 07."""
+"""What the learner predicts in lesson 06."""
 
 from sockets_lab.course.questions import IMPOSSIBLE, Choice, Prediction, answer, evidence, impossible, require
 from sockets_lab.errors import Refused

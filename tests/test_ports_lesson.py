@@ -166,7 +166,7 @@ def test_without_service_names_the_panel_says_so(panel: PortPanel, monkeypatch: 
 @each([("tcp", "connect"), ("udp", "bind")])
 def test_ports_are_handed_out_and_told(protocol: str, way: str, panel: PortPanel) -> None:
     panel.protocol.value, panel.way.value = protocol, way
-    said = click(panel, "Hand out 200 ports")
+    said = click(panel, "Let the kernel choose 200")
     assert f"200 ports by {way}" in said
     assert len(panel.handed_out) == 200
     assert f"from {min(panel.handed_out)} to {max(panel.handed_out)}" in panel.picture.alt

@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from sockets_lab.course.questions import NotMeasured
 from sockets_lab.figures import svg
 from sockets_lab.figures.drawing import Drawing
-from sockets_lab.figures.marks import Line, Mark, Text
+from sockets_lab.figures.marks import Line, Mark, Text, Travel
 from sockets_lab.panels.panel import Panel, within
 
 # Widths of a letter, by its size: monospaced, bold, other. Fonts differ; the narrow ones are for words that stand close
@@ -33,6 +33,8 @@ def corners(mark: Mark, letters: tuple[float, float, float] = EVEN) -> list[tupl
     """Return the two ends of a line, or two opposite corners; text is taken to be as wide as such letters."""
     if isinstance(mark, Line):
         return [(mark.x1, mark.y1), (mark.x2, mark.y2)]
+    if isinstance(mark, Travel):
+        return list(mark.points)
     if isinstance(mark, Text):
         mono, bold, usual = letters
         width = len(mark.text) * mark.size * (mono if mark.mono else bold if mark.bold else usual)

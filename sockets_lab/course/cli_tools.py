@@ -7,6 +7,11 @@ from collections.abc import Sequence
 DEADLINE = 10.0  # seconds
 
 
+def enter(process: int) -> tuple[str, ...]:
+    """Return the command that leads into the network stack of a node's process, before one that runs there."""
+    return "nsenter", "--preserve-credentials", "--user", "--net", "--target", str(process)
+
+
 def run(command: Sequence[str], reads: bytes = b"") -> str:
     """Run one command and return what it printed; a sentence instead where it is not installed or takes too long.
 

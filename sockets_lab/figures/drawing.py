@@ -6,7 +6,7 @@ Coordinates are CSS pixels, the origin at the top left.
 from dataclasses import dataclass, field
 
 from sockets_lab.figures import svg
-from sockets_lab.figures.marks import Box, Line, Mark, Pixels, Text
+from sockets_lab.figures.marks import Box, Line, Mark, Pixels, Text, Travel
 
 
 @dataclass
@@ -18,6 +18,8 @@ class Drawing:
     width: int
     height: int
     marks: list[Mark] = field(default_factory=list)
+    before: tuple[Mark, ...] = ()
+    steps: list[int] = field(default_factory=list)  # of a story: how many marks there are after each of its steps
 
     def box(self, x: float, y: float, width: float, height: float, role: str = "quiet", *lines: str,
             mono: bool = True, dashed: bool = False) -> None:  # fmt: skip
@@ -41,9 +43,25 @@ class Drawing:
         """Add a picture, PNG; for what has too many parts to be drawn as shapes."""
         self.marks.append(Pixels(x, y, width, height, image))
 
+    def travel(self, *points: tuple[float, float], turn: int = 0) -> None:
+        """Let a dot go this way once, on a live page; only for what an experiment saw arrive. Points: x, y."""
+        self.marks.append(Travel(points, turn))
+
+    def upto(self, step: int) -> "Drawing":
+        """Return the diagram as it is after so many of its steps, from 1; only what comes last moves."""
+        begun = self.steps[step - 2] if step > 1 else 0
+        marks: list[Mark] = [mark for mark in self.marks[:begun] if not isinstance(mark, Travel)]
+        for mark in self.marks[begun : self.steps[step - 1]]:
+            marks.append(Travel(mark.points, 0) if isinstance(mark, Travel) else mark)
+        return Drawing(self.title, self.alt, self.width, self.height, marks)
+
     def html(self) -> str:
         """Return the diagram as SVG that shrinks with the page and follows its theme."""
-        return svg.render(self.marks, self.width, self.height, self.alt)
+        return svg.render(self.marks, self.width, self.height, self.alt, self.before)
+
+    def follows(self, before: object) -> None:
+        """Let this diagram's bars grow and shrink from where those of the one before ended."""
+        self.before = tuple(before.marks) if isinstance(before, Drawing) else ()
 
     def png(self) -> bytes:
         """Return the diagram as a PNG on white, for readers of a saved notebook."""

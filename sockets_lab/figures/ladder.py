@@ -47,9 +47,10 @@ def ladder(packets: Sequence[Captured], addresses: Mapping[str, str], title: str
     said = [", ".join(f"{name} is {address}" for address, name in hosts.items()) + "."]
     y = float(TOP)
     for number, (step, length) in enumerate(zip(shown, lengths, strict=True), 1):
-        _arrow(drawing, y + ROW - 6, step, places)
+        _arrow(drawing, y + ROW - 6, step, places, number - 1)
         said.append(f"{number}. {_sentence(step, hosts)}")
         y += length
+        drawing.steps.append(len(drawing.marks))
     drawing.height = bottom
     for note in _notes(len(shown), len(steps) - len(shown), others):
         drawing.text(380, drawing.height + 8, note, "muted", 12, "middle")
@@ -91,12 +92,13 @@ def _lines(drawing: Drawing, hosts: Mapping[str, str], bottom: float) -> dict[st
     return places
 
 
-def _arrow(drawing: Drawing, y: float, step: LadderStep, places: Mapping[str, float]) -> None:
+def _arrow(drawing: Drawing, y: float, step: LadderStep, places: Mapping[str, float], turn: int) -> None:
     message, start = step.message, places[step.message.source]
     role = "refused" if message.bad else "packet"
     ends = [places[message.destination]] if message.destination else [x for x in places.values() if x != start]
     for end in ends:
         drawing.line(start, y, end, y, role, arrow=True)
+        drawing.travel((start, y), (end, y), turn=turn)
     drawing.text(4, y, step.when, "muted", 11)
     if message.ports:
         ahead = 1 if ends[0] > start else -1

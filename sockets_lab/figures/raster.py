@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from matplotlib.patches import FancyBboxPatch
 
-from sockets_lab.figures.marks import INKS, ROLES, SHARE, TINT, Box, Line, Mark, Pixels, Text, arrowhead
+from sockets_lab.figures.marks import INKS, ROLES, SHARE, TINT, Box, Line, Mark, Pixels, Text, Travel, arrowhead
 from sockets_lab.figures.pixels import saved
 
 POINTS_PER_PIXEL = 0.68  # matplotlib's DejaVu runs wider than a browser's sans-serif, so a little under 0.72
@@ -24,6 +24,8 @@ def render(marks: Iterable[Mark], width: int, height: int) -> bytes:
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0))
     axes.set_axis_off()
     for mark in marks:
+        if isinstance(mark, Travel):
+            continue  # a saved picture stands still
         _RENDER[type(mark)](axes, mark)
     return saved(figure)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
 
-from sockets_lab.figures.marks import ROLES, SHARE, TINT, Box, Line, Mark, Pixels, Text, arrowhead
+from sockets_lab.figures.marks import ROLES, SHARE, TINT, Box, Line, Mark, Pixels, Text, Travel, arrowhead
 
 INK = "var(--jp-content-font-color1, #212121)"
 INKS = {"ink": INK, "muted": f"color-mix(in srgb, {INK} 72%, transparent)"}
@@ -17,9 +17,27 @@ SHARED = (f"--muted:{INKS['muted']};--mono:var(--jp-code-font-family, monospace)
 INHERITED = {"ink": "", "muted": "fill:var(--muted);"}
 
 
-def render(marks: Iterable[Mark], width: int, height: int, alt: str) -> str:
-    """Return `<svg>` that scales down with the page, takes its text color from the theme and says what it shows."""
-    shapes = "".join(_RENDER[type(mark)](mark) for mark in marks)
+# A picture at rest (its panel has let go) sets --moves to 0s; a reader may have asked the system for no motion at all
+MOTION = (
+    "<style>@keyframes sockets-lab-go{0%{offset-distance:0%;opacity:1}99%{offset-distance:100%;opacity:1}"
+    "100%{opacity:0}}@keyframes sockets-lab-grow{from{transform:scaleX(var(--was))}}"
+    ".sockets-lab-go{opacity:0;animation:sockets-lab-go var(--moves,.4s) ease-in-out}"
+    ".sockets-lab-grow{transform-box:fill-box;transform-origin:left;animation:sockets-lab-grow var(--moves,.4s)}"
+    "@media (prefers-reduced-motion:reduce){.sockets-lab-go,.sockets-lab-grow{animation:none}}</style>"
+)
+
+
+def render(marks: Iterable[Mark], width: int, height: int, alt: str, before: Iterable[Mark] = ()) -> str:
+    """Return `<svg>` that scales down with the page, takes its text color from the theme and says what it shows.
+
+    Args: before: marks of the picture that this one replaces; a box that only has another width grows or shrinks.
+    """
+    widths = {_place(mark): mark.width for mark in before if isinstance(mark, Box)}
+    shapes = "".join(
+        _svg_box(mark, widths.get(_place(mark), mark.width)) if isinstance(mark, Box) else _RENDER[type(mark)](mark)
+        for mark in marks
+    )
+    shapes = MOTION + shapes if 'class="sockets-lab-g' in shapes else shapes
     return (
         f'<svg role="img" aria-label="{escape(alt, quote=True)}" '
         f'viewBox="0 0 {width} {height}" '
@@ -37,11 +55,17 @@ def text_color(role: str) -> str:
     return INKS.get(role) or f"color-mix(in srgb, {ROLES[role]} {SHARE:.0%}, {INK})"
 
 
-def _svg_box(box: Box) -> str:
+def _place(box: Box) -> tuple[float, float, float]:
+    return box.x, box.y, box.height
+
+
+def _svg_box(box: Box, was: float) -> str:
     paint = color(box.role)
     dash = ' stroke-dasharray="5 4"' if box.dashed else ""
+    moves = f";--was:{was / box.width:.2f}" if was != box.width else ""
+    dash += ' class="sockets-lab-grow"' if moves else ""
     return (f'<rect x="{box.x:g}" y="{box.y:g}" width="{box.width:g}" height="{box.height:g}" rx="6" '
-            f'style="fill:{paint};fill-opacity:{TINT};stroke:{paint}"{dash}/>')  # fmt: skip
+            f'style="fill:{paint};fill-opacity:{TINT};stroke:{paint}{moves}"{dash}/>')  # fmt: skip
 
 
 def _svg_text(text: Text) -> str:
@@ -70,6 +94,12 @@ def _svg_pixels(pixels: Pixels) -> str:
             f'preserveAspectRatio="none" href="data:image/png;base64,{data}"/>')  # fmt: skip
 
 
+def _svg_travel(travel: Travel) -> str:
+    path = "M" + "L".join(f"{x:g},{y:g}" for x, y in travel.points)
+    delay = f";animation-delay:calc({travel.turn}*var(--moves,.4s))" if travel.turn else ""
+    return f'<circle r="7" class="sockets-lab-go" style="fill:{color("packet")};offset-path:path(\'{path}\'){delay}"/>'
+
+
 _RENDER: dict[type, Callable[[Any], str]] = {
-    Box: _svg_box, Text: _svg_text, Line: _svg_line, Pixels: _svg_pixels,
+    Text: _svg_text, Line: _svg_line, Pixels: _svg_pixels, Travel: _svg_travel,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from sockets_lab.course.questions import NotMeasured, pick
 from sockets_lab.errors import refusal
 from sockets_lab.figures.tables import Table, listing
 from sockets_lab.kernel.machine import folder
-from sockets_lab.lab import NodeError
+from sockets_lab.lab import Node, NodeError
 from sockets_lab.panels import calls, nodecells, refusals
 from sockets_lab.panels.handing_in import hand_in
 from sockets_lab.panels.history import write_between_cells
@@ -67,8 +67,8 @@ class LessonPage:
         predicted = progress.load(self.about.name)["predictions"].get(key, [None])[0]
         progress.remember(self.about.name, "predictions", key, [predicted, measured.key])
         compared = (
-            "" if predicted is None else "\n\nThat is what you predicted." if predicted == measured.key
-            else f"\n\nYou predicted: {question.text(predicted)}. The kernel decides."
+            "" if predicted is None else "\n\n✓ **Right**: that is what you predicted." if predicted == measured.key
+            else f"\n\n✗ **Wrong**: you predicted “{question.text(predicted)}”. The kernel decides."
         )  # fmt: skip
         display(Markdown(f"**Verdict.** This kernel: **{measured.text}**.\n\n{measured.because}{compared}"))
 
@@ -101,13 +101,15 @@ class LessonPage:
         title = f"{len(rows)} claims of the text, measured on this machine."
         show(Table(title, headings, tuple(rows), (30, 38, 14, 20), mono=False))
 
-    def at_work(self, *command: str, reads: bytes = b"") -> None:
+    def at_work(self, *command: str, reads: bytes = b"", node: Node | None = None) -> None:
         """Run the tool that somebody at work would type, where it is installed, and show what it prints.
 
-        Args: reads: its standard input.
+        Args: reads: its standard input; node: in whose network stack it runs.
         """
+        tool, enter = command[0], cli_tools.enter(node.process) if node and node.own_stack else ()
+        command = (*enter, *command)
         said = cli_tools.run(command, reads)
-        show(listing(f"At work you would type {command[0]}.", f"$ {' '.join(command)}\n{said}"))
+        show(listing(f"At work you would type {tool}.", f"$ {' '.join(command)}\n{said}"))
 
     def show(self, picture: Picture) -> None:
         """Show a picture."""

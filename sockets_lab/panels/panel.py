@@ -18,12 +18,13 @@ import anywidget
 import ipywidgets as widgets
 
 from sockets_lab.errors import BadInput, refusal
+from sockets_lab.figures.drawing import Drawing
 from sockets_lab.figures.svg import text_color
 from sockets_lab.lab import NodeError
 from sockets_lab.panels import refusals
 from sockets_lab.panels.show import Picture, forms
 
-RELEASED = "Everything that this panel held was closed. Use any control to begin again."
+RELEASED = "Everything that this panel held was closed; this is its last picture. Use any control to begin again."
 after_action: list[Callable[[], None]] = []  # an open inspector looks again
 
 
@@ -58,9 +59,12 @@ class Panel(widgets.VBox):
         self.inside = False  # an action goes on, in the thread that holds the lock
         self.canvas = widgets.HTML()
         self.line = widgets.HTML()
+        self.again = self.button("Begin", self.begin, "Begin again, with the panel's first picture")
+        self.again.layout, self.again.style.font_size = {"width": "220px", "height": "44px", "display": "none"}, "18px"
+        self.again.button_style = "primary"
         self.canvas.add_class("sockets-lab-picture")
         self.line.add_class("sockets-lab-line")
-        super().__init__([*controls, self.line, self.canvas])
+        super().__init__([*controls, self.line, self.again, self.canvas])
         self.add_class("sockets-lab-panel")
         self.add_class(f"panel-{type(self).__name__.lower()}")
         earlier = Panel.shown.pop(type(self), None)
@@ -79,9 +83,12 @@ class Panel(widgets.VBox):
         """Open what the first picture shows, as little as that takes."""
 
     def draw(self, picture: Picture) -> None:
-        """Show a picture in place of the one before."""
+        """Show a picture in place of the one before; what has moved since then moves on the page."""
+        if isinstance(picture, Drawing):
+            picture.follows(self.picture)
         self.picture = picture
         self.canvas.value = picture.html()
+        self.again.layout.display = "none"
 
     def say(self, sentence: str, trouble: bool = False) -> None:
         """Put a sentence under the controls; screen readers speak it. Text in `backticks` is set as code."""
@@ -95,9 +102,13 @@ class Panel(widgets.VBox):
         return False
 
     def let_go(self) -> None:
-        """Release, and say so where something was held."""
-        with self.acting:
+        """Release, and say so where something was held; the last picture stays, pale, with a button to begin again."""
+        with self.acting, self.at_once():
+            picture = self.picture
             if self.release():
+                self.picture = picture
+                self.canvas.value = f'<div style="opacity:.5;--moves:0s">{picture.html() if picture else ""}</div>'
+                self.again.layout.display = ""
                 self.say(RELEASED)
 
     def button(self, label: str, action: Callable[[], None], hint: str = "") -> widgets.Button:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import ipywidgets as widgets
 from IPython.display import display
 
+from sockets_lab.figures.drawing import Drawing
 from sockets_lab.panels import refusals
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -50,9 +51,30 @@ def forms(widget: widgets.Widget, sentence: str, picture: Picture | None = None)
     return data, metadata
 
 
+class Stepper(widgets.VBox):
+    """A story of several steps, to go through forward and back; at first all of it is there."""
+
+    def __init__(self, story: Drawing) -> None:
+        self.story, self.step = story, len(story.steps)
+        self.canvas, self.line = widgets.HTML(story.html()), widgets.HTML()
+        self.back, self.on = widgets.Button(description="Step back"), widgets.Button(description="Step on")
+        self.back.on_click(lambda _: self.go(self.step - 1 or len(story.steps)))
+        self.on.on_click(lambda _: self.go(self.step % len(story.steps) + 1))
+        super().__init__([widgets.HBox([self.back, self.on, self.line]), self.canvas])
+        self.add_class("sockets-lab-stepper")
+
+    def go(self, step: int) -> None:
+        """Show the story up to a step, from 1; after the last step the first one comes again."""
+        self.step = step
+        self.canvas.value = self.story.upto(step).html()
+        self.line.value = f'<span role="status">step {step} of {len(self.story.steps)}</span>'
+
+
 def show(picture: Picture) -> None:
     """Show a picture as this cell's output."""
-    data, metadata = forms(widgets.HTML(picture.html()), picture.title, picture)
+    story = isinstance(picture, Drawing) and len(picture.steps) > 1
+    widget = Stepper(picture) if story else widgets.HTML(picture.html())  # type: ignore[arg-type]
+    data, metadata = forms(widget, picture.title, picture)
     display(data, metadata=metadata, raw=True)
 
 

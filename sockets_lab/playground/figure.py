@@ -12,13 +12,18 @@ NUMBER = 96  # width of a descriptor's box
 LEFT, RIGHT = (122, 200), (438, 200)  # left edge and width of the sockets' boxes
 NUMBERS = (6, 658)  # left edges of the descriptors' boxes
 SLOT, SLOTS = 13, 10  # a place in the accept queue, and how many are drawn
+NOTHING = View()
 ENDED = ("CLOSE_WAIT", "FIN_WAIT1", "FIN_WAIT2", "TIME_WAIT", "LAST_ACK", "CLOSING", "CLOSE", "SYN_SENT", "SYN_RECV")
 NO_DESCRIPTOR = {"waits": ("none yet", "waits for accept"), "kept": ("closed", "the kernel's"),
                  "elsewhere": ("elsewhere", "not from here")}  # fmt: skip
 
 
-def playground(view: View) -> Drawing:
-    """Draw the neighbourhood of the chosen socket: listeners with their queues, both ends of connections, the rest."""
+def playground(view: View, before: View = NOTHING) -> Drawing:
+    """Draw the neighbourhood of the chosen socket: listeners with their queues, both ends of connections, the rest.
+
+    Args: before: what the last picture showed; where more bytes lie at an end than then, they are seen to come.
+    """
+    waited = {(end.local, end.remote): _unread(end) for end in before.ends}
     lines = _lines(view)
     height = TOP + max(len(lines), 1) * ROW + 26 * bool(view.hidden)
     drawing = Drawing("Sockets on the playground, their descriptors, queues and states.", "", 760, height)
@@ -32,6 +37,9 @@ def playground(view: View) -> Drawing:
     for place, unit in enumerate(lines):
         y = TOP + place * ROW
         said.append(_joined(drawing, y, unit))
+        for end, way in ((unit.server, 1), (unit.client, -1)):
+            if unit.client and unit.server and end and _unread(end) > waited.get((end.local, end.remote), 0):
+                drawing.travel(*((LEFT[0] + LEFT[1], y + BOX / 2), (RIGHT[0], y + BOX / 2))[::way])
         for side, end in enumerate((unit.client, unit.server)):
             if end:
                 _end(drawing, y, side, end, end.name == view.chosen and bool(end.name))
@@ -41,6 +49,10 @@ def playground(view: View) -> Drawing:
         said.append(note)
     drawing.alt = " ".join(said) or "The playground is empty."
     return drawing
+
+
+def _unread(end: SocketEnd) -> int:
+    return end.row.receive_queue or 0 if end.row and not end.listens else 0
 
 
 def _lines(view: View) -> list[Unit]:

@@ -132,6 +132,8 @@ class PlaygroundPanel(PlaygroundView):
         self.say(f"{count} {self.told()} {step.look if step else ''}{end}")
 
     def steps(self) -> None:
+        if self.replay is not None and self.replay.finished:
+            raise BadInput("All its steps are done: choose a recipe again to begin anew, or use the sockets by hand.")
         replay = self.running()
         looks = [step.look for step in replay.all()]
         self.refresh()

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.panels.panel import Panel
-from sockets_lab.playground import Playground, Replay, SocketEnd
+from sockets_lab.playground import Playground, Replay, SocketEnd, View
 from sockets_lab.playground.figure import playground as diagram
 from sockets_lab.playground.figure import table
 from sockets_lab.playground.panel_parts import Controls, log_page
@@ -75,13 +75,14 @@ class PlaygroundView(Panel):
         self.playground = Playground()
         self.replay: Replay | None = None
         self.follower: Follower | None = None
-        self.refreshing = False
+        self.refreshing, self.seen = False, View()  # what the picture shows
         self.passed_on: str | None = None  # shown after a close, and not chosen: a second click must not close it
         self.controls = controls = Controls()
         self.fits: dict[str, widgets.Button] = {}
         self.table, self.diary = widgets.HTML(), widgets.HTML()
         super().__init__(*self.rows())
-        self.children = (*self.children[:-1], self.diary, controls.paper, self.canvas, self.table)  # type: ignore[has-type]
+        rows = self.children[:-3]  # type: ignore[has-type]
+        self.children = (self.line, self.again, self.canvas, *rows, self.diary, controls.paper, self.table)
         controls.chosen.observe(self.picked, "value")
         self.follow(controls.written, self.write)
         self.refresh()
@@ -122,7 +123,8 @@ class PlaygroundView(Panel):
         """Draw the chosen socket's neighbourhood, its rows and the log as they are now."""
         with self.playground.lock:
             view, of = self.playground.seen, self.controls
-            self.draw(diagram(view))  # first of all, as each of these is a message of its own to the page
+            self.draw(diagram(view, self.seen))  # first of all, as each of these is a message of its own to the page
+            self.seen = view
             chosen = None if view.chosen == self.passed_on else view.chosen
             if list(of.chosen.options) != list(self.playground.seats) or of.chosen.value != chosen:
                 self.refreshing = True

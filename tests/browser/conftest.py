@@ -79,10 +79,10 @@ class Lab:
         self.name, self.page = "", None
 
     def new_panel(self, page) -> None:
-        """Run the panel's cell again, and wait for the new one to take the place of the old."""
+        """Run the last panel's cell again, and wait for the new one to take the place of the old."""
         page.evaluate("document.querySelectorAll('.sockets-lab-panel').forEach(one => { one.dataset.old = 'yes' })")
         page.evaluate("""() => { const book = jupyterapp.shell.currentWidget.content;
-            book.activeCellIndex = book.widgets.findIndex(
+            book.activeCellIndex = book.widgets.findLastIndex(
                 one => /(lesson\\.panel|panel\\.make)\\(/.test(one.model.sharedModel.getSource())); }""")
         page.evaluate("jupyterapp.commands.execute('notebook:run-cell')")
         page.wait_for_function("document.querySelector('.sockets-lab-panel:not([data-old])')", timeout=PATIENCE)

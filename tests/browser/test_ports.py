@@ -36,7 +36,7 @@ def test_panel_probes_opens_and_closes_ports_and_hands_others_out(lab):
         press(panel, "Close it", shows="No program listens on that port")
 
         panel.get_by_label("Ask by").select_option("connect")
-        press(panel, "Hand out 200 ports")
+        press(panel, "Let the kernel choose 200")
         panel.get_by_text(re.compile("200 ports by")).wait_for()
         assert "Just handed out: 200 ports" in alt(panel)
         press(panel, "Next occupied")

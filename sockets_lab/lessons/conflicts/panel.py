@@ -15,13 +15,6 @@ ADDRESSES = {
 LISTENS = {"does not listen": "no", "listens at once": "before", "listens at the end": "after"}
 
 
-def make() -> "ConflictPanel":
-    """Make the panel, with two servers that want one port."""
-    panel = ConflictPanel()
-    panel.meet()
-    return panel
-
-
 class ClaimBox(widgets.HBox):
     """The controls of one program's claim."""
 
@@ -38,6 +31,13 @@ class ClaimBox(widgets.HBox):
         self.parts = [self.protocol, self.address, self.reuse_address, self.reuse_port, self.listens]
         super().__init__(self.parts, layout={"flex_flow": "row wrap"})
 
+    def settle(self) -> None:
+        """Offer to listen only where the chosen protocol has listeners."""
+        listens = self.protocol.value == "tcp"
+        if listens == self.listens.disabled:  # the protocol has just been changed
+            self.listens.disabled = not listens
+            self.listens.value = "listens at once" if listens else "does not listen"
+
     @property
     def chosen(self) -> tuple:
         return tuple(part.value for part in self.parts)
@@ -46,6 +46,7 @@ class ClaimBox(widgets.HBox):
     def chosen(self, values: tuple) -> None:
         for part, value in zip(self.parts, values, strict=True):
             part.value = value
+        self.listens.disabled = self.protocol.value == "udp"
 
     def claim(self) -> BindRequest:
         address, ipv6_only = ADDRESSES[self.address.value]
@@ -78,9 +79,18 @@ class ConflictPanel(Panel):
         for part in (*self.boxes[0].parts, *self.boxes[1].parts):
             self.follow(part, self.changed)
 
+    def begin(self) -> None:
+        """Let two servers meet that want one port."""
+        self.meet()
+
     def changed(self) -> None:
-        if not self.swapping:
-            self.meet()
+        if self.swapping:
+            return
+        self.swapping = True
+        for box in self.boxes:
+            box.settle()
+        self.swapping = False
+        self.meet()
 
     def meet(self) -> None:
         """Stage what the controls say, in two processes, and show what every other choice of options came to."""
@@ -123,3 +133,6 @@ class ConflictPanel(Panel):
             self.program.end()
         self.program = None
         return held
+
+
+make = ConflictPanel.make

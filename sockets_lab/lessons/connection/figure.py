@@ -29,8 +29,12 @@ STEPS = (
 )  # fmt: skip
 
 
-def states(client: str, server: str, names: tuple[str, str] = ("A", "B")) -> Drawing:
-    """Draw TCP's states, and light up the two in which the ends are. Args: states as `model.TCP_STATES`, or CLOSED."""
+def states(client: str, server: str, since: tuple[str, str] | None = None) -> Drawing:
+    """Draw TCP's states, and light up the two in which the ends of A and B are; each takes the steps that led there.
+
+    Args: states as `model.TCP_STATES`, or CLOSED; since: those of the picture before.
+    """
+    names = ("A", "B")
     drawing = Drawing("TCP's states, and which of them the two ends are in.", "", WIDTH, 430)
     for before, after, words in STEPS:
         _step(drawing, PLACES[before], PLACES[after], words)
@@ -42,20 +46,40 @@ def states(client: str, server: str, names: tuple[str, str] = ("A", "B")) -> Dra
         drawing.box(x - BOX / 2, y - HIGH / 2, BOX, HIGH, role, dashed=not here)
         text = f"{' and '.join(here)}: {name}" if here else name
         drawing.text(x, y, text, "ink" if here else "muted", 12 if len(text) > 16 else 13, "middle", bold=bool(here))
+    for old, new in zip(since or (), (client, server), strict=False):
+        for turn, (start, end) in enumerate(way(old, new)):
+            drawing.travel(*_arrow(PLACES[start], PLACES[end]), turn=turn)
     drawing.alt = f"{names[0]}'s end is {client}, {names[1]}'s end is {server}."
     return drawing
+
+
+def way(old: str, new: str) -> list[tuple[str, str]]:
+    """Return the steps from one state to another that a connection must have taken; none where there are two ways."""
+    ways: list[list[tuple[str, str]]] = [[]]
+    while ways and not (found := [each for each in ways if (each[-1][1] if each else old) == new]):
+        ways = [[*each, step[:2]] for each in ways for step in STEPS if step[0] == (each[-1][1] if each else old)]
+    return found[0] if ways and len(found) == 1 else []
 
 
 def _step(drawing: Drawing, start: tuple[int, int], end: tuple[int, int], words: str) -> None:
     """Draw an arrow down, and its words where the arrow is not: beside it, or above it on the side that it leads to."""
     (x1, y1), (x2, y2) = start, end
+    tail, tip = _arrow(start, end)
+    drawing.line(*tail, *tip, "muted", arrow=True)
     if x1 == x2:
-        drawing.line(x1, y1 + HIGH / 2 + 1, x2, y2 - HIGH / 2 - 2, "muted", arrow=True)
         drawing.text(x1 + 8, (y1 + y2) / 2, words, "muted", 12)
         return
     side = 1 if x2 > x1 else -1
-    drawing.line(x1 + side * (BOX / 2 + 2), y1, x2 - side * (BOX / 2 + 3), y2, "muted", arrow=True)
     drawing.text((x1 + x2) / 2 + side * 12, (y1 + y2) / 2 - 8, words, "muted", 12, "start" if side > 0 else "end")
+
+
+def _arrow(start: tuple[int, int], end: tuple[int, int]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return where the arrow between two states' boxes begins and ends."""
+    (x1, y1), (x2, y2) = start, end
+    if x1 == x2:
+        return (x1, y1 + HIGH / 2 + 1), (x2, y2 - HIGH / 2 - 2)
+    side = 1 if x2 > x1 else -1
+    return (x1 + side * (BOX / 2 + 2), y1), (x2 - side * (BOX / 2 + 3), y2)
 
 
 def life(moments: Iterable[Moment]) -> Table:

@@ -19,6 +19,7 @@ class ConnectionPanel(BenchPanel):
     def __init__(self) -> None:
         self.end = choice("End", 110, (CLIENT, SERVER))
         self.text = field(widgets.Text, "Data", 220, "hello")
+        self.seen = (CLOSED, CLOSED)  # the states of the picture before
         rows = [
             [
                 self.button("Connect", self.connect, "From A to B's listener"), self.end, self.text,
@@ -102,7 +103,8 @@ class ConnectionPanel(BenchPanel):
     def refresh(self) -> tuple[str, str]:
         """Read both tables anew, and draw what they say."""
         both = self.held.states() if self.held else (CLOSED, CLOSED)
-        self.draw(states(*both))
+        self.draw(states(both[0], both[1], self.seen))
+        self.seen = both
         return both
 
 

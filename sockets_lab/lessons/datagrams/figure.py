@@ -66,8 +66,8 @@ def _receiver(drawing: Drawing, y: float, seat: Seat, sending: Sending | None) -
     drawing.text(RIGHT + 10, y + 35, str(seat.endpoint), size=12, mono=True)
     full = 0.0 if seat.waiting is None else min(seat.waiting / seat.limit, 1)
     drawing.box(RIGHT, y + BOX + 4, WIDTH, BAR, "quiet")
-    if full:
-        drawing.box(RIGHT, y + BOX + 4, max(WIDTH * full, 12), BAR, "refused" if full > 0.9 else "packet")
+    bar = max(WIDTH * full, 12) if full else 1
+    drawing.box(RIGHT, y + BOX + 4, bar, BAR, "refused" if full > 0.9 else "packet")
     waiting = "what waits is not told here" if seat.waiting is None else f"{seat.waiting} of {seat.limit} bytes in use"
     dropped = "" if seat.dropped is None else f", {seat.dropped} dropped"
     color = "refused" if seat.dropped else "muted"
@@ -83,8 +83,10 @@ def _arrows(drawing: Drawing, senders: list[str], places: dict[str, int], right:
     targets = [seat.name for seat in right if seat.joined is not None] if sending.to == "group" else [sending.to]
     for name in targets:
         there = name in sending.reached
-        drawing.line(LEFT + WIDTH + 3, start, RIGHT - 4, places[name] + BOX / 2, "packet" if there else "refused",
-                     dashed=not there, arrow=there)  # fmt: skip
+        ends = (LEFT + WIDTH + 3, start), (RIGHT - 4, places[name] + BOX / 2)
+        drawing.line(*ends[0], *ends[1], "packet" if there else "refused", dashed=not there, arrow=there)
+        if there:
+            drawing.travel(*ends)
     many = f"{sending.taken} datagram{'s' * (sending.taken != 1)}"
     reached = " and ".join(sending.reached) or "nobody"
     told = f" The kernel then had an error for the sender: {sending.told.name}." if sending.told else ""

@@ -65,8 +65,11 @@ def _connection(drawing: Drawing, y: float, connection: Connection, delivery: De
     half_made = connection.server.row is None
     drawing.line(CLIENT[0] + CLIENT[1] + 3, middle, SERVER[0] - 3, middle, "packet" if forth or back else
                  "quiet" if half_made else "connection", dashed=half_made, arrow=forth)  # fmt: skip
+    ends = (CLIENT[0] + CLIENT[1] + 3, middle), (SERVER[0] - 3, middle)
     if back:
-        drawing.line(SERVER[0] - 3, middle, CLIENT[0] + CLIENT[1] + 3, middle, "packet", arrow=True)
+        drawing.line(*ends[1], *ends[0], "packet", arrow=True)
+    if forth or back:
+        drawing.travel(*(ends if forth else reversed(ends)))
     label = f"connection {connection.number}"
     if delivery is not None and (forth or back):
         label += f": {_bytes(delivery)}"

@@ -38,7 +38,7 @@ class PortPanel(Panel):
         self.way = choice("Ask by", 190, ["bind", "connect"], aligned=True)
         self.follow(self.protocol, self.change_protocol)
         self.follow(self.port, self.look)
-        ask = self.button(f"Hand out {COUNT} ports", self.hand_out, "Let the kernel choose ports, one after the other")
+        ask = self.button(f"Let the kernel choose {COUNT}", self.hand_out, "One after the other")
         choose = [self.protocol, self.port, self.button("Probe", self.look, "Bind it, and connect to it")]
         acts = [
             self.button("Next occupied", self.next_occupied, "The next higher port that a socket holds"),

@@ -19,7 +19,8 @@ RATES = {"as fast as it goes": 0.0, "1,000": 1000.0, "100": 100.0, "30": 30.0, "
 ORDERS = ("shuffled", "in order")
 WINDOWS = {"half a second": 0.5, "1 second": 1.0, "5 seconds": 5.0, "10 seconds": 10.0}
 STRIP = 384  # pixels: the width of what the defender sees
-FIRST_LOOK = Round("2000-4000", 4000.0)
+FIRST_PORTS = "2000-4000"
+FIRST_LOOK = Round(FIRST_PORTS, 4000.0)
 MANY = 4000  # attempts; to count more takes so long that a thread does it
 GRACE = 10.0  # seconds in which a scan that was told to stop must have ended
 NOTHING = Observed((), (), (), 0, "")
@@ -36,7 +37,7 @@ class ScanningPanel(WorkingPanel):
         self.stop = threading.Event()
         self.seen, self.counted = NOTHING, tuple[Level, ...]()
         self.strips = Strips((), (), (), STRIP)
-        self.ports = field(widgets.Text, "Ports", 210, "1-65535")
+        self.ports = field(widgets.Text, "Ports", 210, FIRST_PORTS)
         self.order = choice("Order", 150, ORDERS)
         self.rate = choice("Ports a second", 245, RATES)
         self.client = widgets.Checkbox(True, description="Client C comes too", indent=False, layout={"width": "150px"})

@@ -29,11 +29,12 @@ class Item:
         return 14 + LINE * len(self.lines)
 
 
-def network(view: View, note: str = "") -> Drawing:
+def network(view: View, note: str = "", along: FourTuple | None = None) -> Drawing:
     """Draw each node of a lab: the numbers of its process, the rows of its socket table, its cable to the switch.
 
     The first node stands on the left, the second on the right, and so on. Connections of which both ends are there are
-    joined by a line. Args: note: a sentence for the foot of the picture.
+    joined by a line. Args: note: a sentence for the foot of the picture; along: the sender's name
+    of the connection along which bytes have just gone.
     """
     title = "Nodes, their descriptor tables and socket tables, and what joins them."
     drawing = Drawing(title, "", WIDTH, 0)
@@ -58,7 +59,7 @@ def network(view: View, note: str = "") -> Drawing:
     said = [_host(drawing, *box) for box in boxes]
     for host, side, _, _, items in boxes:
         ends |= {item.row.four_tuple: (side, item.y, host) for item in items if item.row.remote.port}
-    said += _wires(drawing, ends)
+    said += _wires(drawing, ends, along)
     if note:
         drawing.text(6, height + 8, note, "muted", 12)
     drawing.height = int(height + 22 * bool(note))
@@ -134,7 +135,7 @@ def _socket(drawing: Drawing, host: Host, item: Item, side: int, numbers: float,
     return f"In its table: {row.protocol} {row.local} {row.state}{more}; {who} stands for it."
 
 
-def _wires(drawing: Drawing, ends: dict[FourTuple, tuple[int, float, Host]]) -> list[str]:
+def _wires(drawing: Drawing, ends: dict[FourTuple, tuple[int, float, Host]], along: FourTuple | None) -> list[str]:
     """Join the two ends of each connection, through a lane of its own in the switch."""
     pairs = [(one, two) for one in ends if (two := one.reversed()) in ends and one < two]
     said = []
@@ -145,6 +146,9 @@ def _wires(drawing: Drawing, ends: dict[FourTuple, tuple[int, float, Host]]) -> 
         for x, y in ((_edge(left), y1), (_edge(right), y2)):
             drawing.line(x, y, lane, y, "connection", dashed=cut)
         drawing.line(lane, y1, lane, y2, "connection", dashed=cut)
+        way = (_edge(left), y1), (lane, y1), (lane, y2), (_edge(right), y2)
+        if along in (one, two):
+            drawing.travel(*(way if along == one else reversed(way)))
         said.append(f"{one.local} at {host.name} and {two.local} at {other.name} are the two ends of one connection.")
     return said
 

@@ -111,8 +111,11 @@ class NodesPanel(Panel):
     def write(self) -> None:
         data, name, number = self.text.value.encode(), self.node.value, self.number.value
         taken = self.done(self.bench.write(name, number, data))
-        waiting = getattr(self.view[name].row_at(number), "send_queue", 0)
+        row = self.view[name].row_at(number)
+        waiting = getattr(row, "send_queue", 0)
         more = f" {waiting} bytes are not confirmed by the other end yet." if waiting else ""
+        if row and row.remote.port and not waiting:  # the other end's kernel has confirmed them
+            self.draw(network(self.view, along=row.four_tuple))
         self.say(f"{name}'s kernel took {taken} bytes for its descriptor {number}.{more}")
 
     def read(self) -> None:

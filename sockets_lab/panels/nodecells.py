@@ -9,7 +9,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from sockets_lab.errors import BadInput
 from sockets_lab.figures.ladder import MOST, ladder
-from sockets_lab.lab import Lab, Reply, opened
+from sockets_lab.lab import Lab, LabUnavailable, Reply, opened
 from sockets_lab.panels.show import show as show_picture
 
 SETTLING = 0.05  # seconds in which what is still on its way arrives
@@ -52,7 +52,13 @@ def packets(line: str, cell: str) -> None:
     if len(line.split()) != 1 or shell is None:
         raise BadInput("Write %%packets and the node at whose cable to look, as in %%packets A.")
     lab = _lab()
-    with lab[line.strip()].capture() as capture:
+    try:
+        listening = lab[line.strip()].capture()
+    except LabUnavailable as missing:  # the cell itself works without
+        print(f"No packets are shown. {missing.step.capitalize()} is not possible here: {missing.because}.")
+        shell.run_cell(cell)
+        return
+    with listening as capture:
         shell.run_cell(cell)
         crossed = capture.wait(MOST, deadline=SETTLING)
     show_picture(ladder(crossed, lab.addresses))

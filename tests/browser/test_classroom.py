@@ -19,7 +19,7 @@ def test_the_class_is_shown_from_a_folder_of_files(lab):
         lab.whole(page, "instructor")
         page.get_by_text("Merged: 180 learners").wait_for()
         page.get_by_text("Not merged: 20 files").wait_for()
-        assert page.get_by_role("table").filter(has_text="It is larger than 256 KiB.").count() == 1
+        assert page.get_by_role("table").filter(has_text="It is nested too deeply.").count() == 1
         for said in ("180 learners. 00:", "20 of 180 learners.", "network namespaces: yes, no"):
             page.locator(f'[aria-label*="{said}"], [alt*="{said}"]').first.wait_for()
         assert page.locator("b", has_text="Bold").count() == 0

@@ -39,7 +39,8 @@ CLICK = """([button, watched]) => new Promise((answer) => {
 FOCUSED = "document.activeElement.closest('.sockets-lab-panel, .sockets-lab-prediction') !== null"
 WHERE = "jupyterapp.shell.currentWidget.content.activeCellIndex"
 CELLS = "jupyterapp.shell.currentWidget.content.widgets.length"
-LEFT = "[...document.querySelectorAll('.sockets-lab-panel :is(button, select, input, .noUi-handle)')].filter(%s).length"
+LAST = "[...document.querySelectorAll('.sockets-lab-panel')].at(-1)"
+LEFT = f"[...{LAST}.querySelectorAll(':is(button, select, input, .noUi-handle)')].filter(%s).length"
 
 
 def answers_and_keeps_its_keys(lab, name, buttons, again=True):

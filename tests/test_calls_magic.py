@@ -212,7 +212,8 @@ def simple(kind, content):
         return (kind, content["name"], content["text"])
     if kind == "error":
         return (kind, content["ename"], [re.sub(r"\x1b\[[\d;]*m", "", line) for line in content["traceback"]])
-    return (kind, "picture" if "image/png" in content["data"] else "text", content["data"]["text/plain"])
+    return (kind, "picture" if "image/png" in content["data"] else "text",
+            content["data"]["text/plain"].split("\nDescription: ")[0])  # fmt: skip
 
 
 def execute(*cells):

@@ -1,6 +1,9 @@
 """What all pictures have in common: both forms show the same, say it in words, and keep to their frame."""
 
+import os
 import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from io import BytesIO
 
@@ -108,3 +111,12 @@ def test_a_listing_keeps_its_lines_and_spaces():
     html = listing("What it printed.", "a   b\nc").html()
     assert re.search(r"white-space:pre-wrap", html)
     assert "a   b\nc" in html
+
+
+def test_a_home_that_cannot_be_written_is_no_complaint_in_a_cell(tmp_path):
+    code = "from sockets_lab.figures.drawing import Drawing; assert Drawing('A title.', '', 9, 9).png()"
+    settings = os.environ | {"HOME": "/proc/nonexistent", "TMPDIR": str(tmp_path)}
+    settings.pop("MPLCONFIGDIR", None)
+    done = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(tmp_path.glob("*/fontlist*"))

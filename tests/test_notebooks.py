@@ -66,10 +66,11 @@ def test_learners_at_once_and_each_lesson_run_twice_leave_nothing_more():
 
 def sections(path: Path) -> list[nbformat.NotebookNode]:
     """Return a lesson's code cells so that each section begins anew, with the first code cell and nothing else."""
+    heading = r"^### (.+)$" if path.stem == "answers" else r"^## (.+)$"
     first, begun, found = None, "", []
     for cell in nbformat.read(path, as_version=4).cells:
         if cell.cell_type == "markdown":
-            begun = next(reversed(re.findall(r"^## (.+)$", cell.source, re.MULTILINE)), begun)
+            begun = next(reversed(re.findall(heading, cell.source, re.MULTILINE)), begun)
         elif first is None:
             first = cell
         else:
@@ -83,7 +84,7 @@ def sections(path: Path) -> list[nbformat.NotebookNode]:
     return found
 
 
-@each(LESSONS)
+@each([*LESSONS, NOTEBOOKS / "answers.ipynb"])
 def test_every_section_runs_after_the_first_code_cell_alone(path):
     """A cell that is meant to fail may raise, but no name may be missing."""
     notebook = nbformat.read(path, as_version=4)

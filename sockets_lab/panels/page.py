@@ -3,8 +3,6 @@
 from importlib import import_module
 from subprocess import SubprocessError
 
-from IPython.display import Markdown, display
-
 from sockets_lab.course import cli_tools, handing_in, leaks, progress
 from sockets_lab.course.lessons import Lesson
 from sockets_lab.course.lessons import lesson as find_lesson
@@ -18,7 +16,7 @@ from sockets_lab.panels.handing_in import hand_in
 from sockets_lab.panels.history import write_between_cells
 from sockets_lab.panels.panel import Panel, keep_keys, let_go_of_all
 from sockets_lab.panels.questions import HintBox, PredictionBox
-from sockets_lab.panels.show import Picture, show, show_widget
+from sockets_lab.panels.show import Picture, say, show, show_widget
 
 # An experiment that had no result: for want of evidence, or because of the kernel, a node, another program
 MISSED = (NotMeasured, OSError, NodeError, SubprocessError)
@@ -53,7 +51,7 @@ class LessonPage:
     def predict(self, key: str) -> None:
         """Ask for a prediction. The answer is kept; the verdict comes from the kernel."""
         question = pick(self.questions.PREDICTIONS, key)
-        display(Markdown(f"**Predict.** {question.question}"))
+        say(f"**Predict.** {question.question}")
         show_widget(PredictionBox(self.about.name, question), "\n".join(f"( ) {one.text}" for one in question.answers))
 
     def verdict(self, key: str) -> None:
@@ -62,7 +60,7 @@ class LessonPage:
         try:
             measured = pick(question.answers, question.experiment())
         except MISSED as error:
-            display(Markdown(f"**Verdict.** This could not be measured here. {_why(error)}."))
+            say(f"**Verdict.** This could not be measured here. {_why(error)}.")
             return
         predicted = progress.load(self.about.name)["predictions"].get(key, [None])[0]
         progress.remember(self.about.name, "predictions", key, [predicted, measured.key])
@@ -70,12 +68,12 @@ class LessonPage:
             "" if predicted is None else "\n\n✓ **Right**: that is what you predicted." if predicted == measured.key
             else f"\n\n✗ **Wrong**: you predicted “{question.text(predicted)}”. The kernel decides."
         )  # fmt: skip
-        display(Markdown(f"**Verdict.** This kernel: **{measured.text}**.\n\n{measured.because}{compared}"))
+        say(f"**Verdict.** This kernel: **{measured.text}**.\n\n{measured.because}{compared}")
 
     def exercise(self, key: str) -> None:
         """Show a task, with its hints one step at a time."""
         task = pick(self.questions.EXERCISES, key)
-        display(Markdown(f"**Exercise.** {task.task}"))
+        say(f"**Exercise.** {task.task}")
         if task.hints:
             show_widget(HintBox(task), f"({len(task.hints)} hints, one at a time, in the running notebook)")
 

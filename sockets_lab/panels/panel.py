@@ -164,7 +164,7 @@ class Panel(widgets.VBox):
             yield
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict, dict]:  # type: ignore[override]
-        return forms(self, f"Panel: {self.purpose}. Run this cell to use it.", self.picture)
+        return forms(self, f"Panel: {self.purpose}. Run this cell in JupyterLab to use it.", self.picture)
 
 
 class BenchPanel(Panel):

@@ -20,6 +20,11 @@ class PredictionBox(widgets.VBox):
         self.add_class("sockets-lab-prediction")
         self.choices.observe(self._chosen, names="value")
         self.commit.on_click(self._committed)
+        answered, _ = progress.load(lesson)["predictions"].get(question.key, (None, None))
+        if answered in [key for _, key in options]:
+            self.choices.value = answered
+            self.choices.disabled = self.commit.disabled = True
+            self.line.value = '<span role="status">This is what you answered before.</span>'
 
     def _chosen(self, _: object) -> None:
         self.commit.disabled = self.choices.value is None

@@ -1,10 +1,11 @@
 """Put a picture or a widget into a cell's output, so that it is live here and still there in the saved notebook.
 
-Three forms go into one output: the widget (a live page shows it), a PNG (a saved notebook shows it), and a sentence
-that is the same on every run (a text reader shows it, and the notebook's test compares it).
+Three forms go into one output: the widget (a live page shows it), a PNG (a saved notebook shows it), and text (a
+console shows it): a sentence that is the same on every run, which the notebook's test compares, and the picture's text.
 """
 
 import base64
+import re
 from typing import Any, Protocol
 
 import ipywidgets as widgets
@@ -32,9 +33,11 @@ def forms(widget: widgets.Widget, sentence: str, picture: Picture | None = None)
 
     Raises: whatever else goes wrong with the picture.
     """
+    alt = picture.alt if picture is not None else ""
+    described = sentence if alt in sentence else f"{sentence}\nDescription: {alt}"
     data: dict[str, Any] = {
         WIDGET: {"version_major": 2, "version_minor": 0, "model_id": widget.model_id},
-        "text/plain": sentence,
+        "text/plain": described,
     }
     metadata: dict[str, Any] = {}
     if picture is not None:
@@ -47,7 +50,7 @@ def forms(widget: widgets.Widget, sentence: str, picture: Picture | None = None)
             if not (why := refusals.explained(error)):
                 raise
         if why:
-            data["text/plain"] = f"{sentence} No picture can be saved: {why}"
+            data["text/plain"] = f"{described}\nNo picture can be saved: {why}"
     return data, metadata
 
 
@@ -76,6 +79,11 @@ def show(picture: Picture) -> None:
     widget = Stepper(picture) if story else widgets.HTML(picture.html())  # type: ignore[arg-type]
     data, metadata = forms(widget, picture.title, picture)
     display(data, metadata=metadata, raw=True)
+
+
+def say(text: str) -> None:
+    """Show Markdown as this cell's output, and as plain text in a console."""
+    display({"text/markdown": text, "text/plain": re.sub(r"\*\*|`", "", text)}, raw=True)
 
 
 def show_widget(widget: widgets.Widget, sentence: str) -> None:

@@ -151,7 +151,7 @@ def test_a_prediction_is_committed_once_and_compared_with_the_kernel(kept, page)
     assert (box.commit.disabled, box.choices.disabled) == (True, True)
     page.verdict("next-number")
     assert "This kernel: **it gets the number that was just freed**" in page.shown[-1]
-    assert "You predicted: it gets the next higher number" in page.shown[-1]
+    assert "you predicted “it gets the next higher number”" in page.shown[-1]
     assert json.loads((kept / f"{NAME}.json").read_text())["predictions"] == {
         "next-number": ["next-higher", "lowest-free"]
     }

@@ -220,7 +220,7 @@ def test_lessons_use_the_same_words_for_their_parts(path):
     text = "\n".join("".join(cell["source"]) for cell in json.loads(path.read_text())["cells"]
                      if cell["cell_type"] == "markdown")  # fmt: skip
     heads = re.findall(r"^## (.*)$", text, re.M)
-    assert "The text says, your machine says" in heads
+    assert "Textbook claims, measured here" in heads
     assert "The end" in heads
     assert path.stem.startswith("00") or "The panel" in heads
     for number, other in re.findall(r"^(?:Next: |Back to the overview: )\[(\d\d)?[^\]]*\]\((\d\d)", text, re.M):

@@ -1,4 +1,4 @@
-"""A lesson as its notebook sees it: predict, verdict, exercise, check, panel, what the text says, the orderly end."""
+"""A lesson as its notebook sees it: predict, verdict, exercise, check, panel, textbook claims, the orderly end."""
 
 from importlib import import_module
 from subprocess import SubprocessError
@@ -95,8 +95,8 @@ class LessonPage:
             except MISSED as error:
                 measured, verdict = f"could not be measured: {_why(error)}", "unknown"
             rows.append((claim.text, measured, verdict, claim.source))
-        headings = ("the text says", "your machine says", "verdict", "source")
-        title = f"{len(rows)} claims of the text, measured on this machine."
+        headings = ("textbook claim", "your machine says", "verdict", "source")
+        title = f"{len(rows)} textbook claims, measured on this machine."
         show(Table(title, headings, tuple(rows), (30, 38, 14, 20), mono=False))
 
     def at_work(self, *command: str, reads: bytes = b"", node: Node | None = None) -> None:

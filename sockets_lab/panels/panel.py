@@ -29,7 +29,7 @@ after_action: list[Callable[[], None]] = []  # an open inspector looks again
 
 
 class Keys(anywidget.AnyWidget):
-    """Keeps the keys of a panel's controls for these controls; it shows nothing.
+    """Keeps the keys of a panel's controls for these controls, and takes clicks on a map; it shows nothing.
 
     While a control has the focus, JupyterLab takes its arrow keys and letters for commands of the notebook: the arrow
     that should choose in a list moves to another cell. A mark on the focused control keeps them off.

@@ -51,5 +51,5 @@ def test_a_prediction_by_the_keyboard_alone_hints_and_the_dark_theme(lab):
         press(hints, "Show hint 1 of 3")
         hints.get_by_role("button", name="Show hint 2 of 3").wait_for()
         lab.run_all(page)
-        page.get_by_text("You predicted: it gets the next higher number").wait_for()
+        page.get_by_text("you predicted “it gets the next higher number”").wait_for()
         lab.whole(page, "01_descriptors_dark")

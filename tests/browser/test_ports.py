@@ -42,6 +42,8 @@ def test_panel_probes_opens_and_closes_ports_and_hands_others_out(lab):
         press(panel, "Next occupied")
         panel.get_by_text(f"Port {mine}, TCP").wait_for(state="detached")
 
+        panel.locator("svg image").first.click(position={"x": box["width"] * 0.5 + 1, "y": box["height"] * 0.25 + 1})
+        panel.get_by_text("Port 16512, TCP").wait_for()  # 64 x 256 + 128
         panel.get_by_label("Protocol").select_option("UDP")
         panel.get_by_text(", UDP:").wait_for()
         choose(panel, 0)

@@ -28,7 +28,7 @@ def test_the_map_shows_what_was_predicted(lab):
         box.get_by_role("button", name="Commit").click()
         box.get_by_text("Committed").wait_for()
         lab.run_all(page)
-        page.get_by_text("You predicted: the connection is made").wait_for()
+        page.get_by_text("you predicted “the connection is made”").wait_for()
         course_map = page.get_by_role("img", name="00 Start here: your machine's passport: 1 of 1 predictions made")
         course_map.scroll_into_view_if_needed()
         lab.whole(page, "00_start_here_dark")

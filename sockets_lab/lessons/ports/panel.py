@@ -35,6 +35,7 @@ class PortPanel(Panel):
         self.read: PortMap | None = None  # a moment ago, by the action that now looks
         self.protocol = choice("Protocol", 170, {"TCP": "tcp", "UDP": "udp"}, aligned=True)
         self.port = field(widgets.IntText, "Port", 170, 0, aligned=True)
+        self.port.add_class("sockets-lab-picked")  # by a click on the map
         self.way = choice("Ask by", 190, ["bind", "connect"], aligned=True)
         self.follow(self.protocol, self.change_protocol)
         self.follow(self.port, self.look)

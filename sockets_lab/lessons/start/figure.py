@@ -15,13 +15,25 @@ IN_A_ROW = 3
 
 
 def passport_card(abilities: Sequence[Ability], chosen: str = "") -> Drawing:
-    """Draw what this machine can do, a line each. Args: chosen, the name of the ability to frame."""
-    drawing = Drawing("This machine's passport.", "", 760, TOP + ROW * len(abilities) + 6)
+    """Draw what this machine can do: the names of what it can, and a line for each of the others and for the chosen.
+
+    Args: chosen, the name of the ability to frame.
+    """
+    present = [ability.name for ability in abilities if ability.present]
+    names = textwrap.wrap(", ".join(present), 84)
+    shown = [ability for ability in abilities if not ability.present or ability.name == chosen]
+    top = TOP + 18 * len(names) + 40
+    drawing = Drawing("This machine's passport.", "", 760, top + ROW * len(shown) + 6)
+    drawing.box(8, 6, 744, 32 + 18 * len(names), "connection" if present else "refused")
+    count = f"{len(present)} of {len(abilities)}"
+    drawing.text(22, 24, f"Your machine has {count} abilities that the lessons use:", bold=True)
+    for line, text in enumerate(names):
+        drawing.text(22, 44 + 18 * line, text)
     for x, heading, anchor in ((70, "ability", "start"), (330, "here", "start"), (748, "needed in", "end")):
-        drawing.text(x, 18, heading, "muted", anchor=anchor)
-    said = []
-    for number, ability in enumerate(abilities):
-        y = TOP + number * ROW
+        drawing.text(x, top - 16, heading if shown else "", "muted", anchor=anchor)
+    said = [_said(ability) for ability in abilities]
+    for number, ability in enumerate(shown):
+        y = top + number * ROW
         drawing.line(8, y, 752, y, "quiet")
         if ability.name == chosen:
             drawing.box(62, y + 3, 694, ROW - 6, "ink", dashed=True)
@@ -34,10 +46,14 @@ def passport_card(abilities: Sequence[Ability], chosen: str = "") -> Drawing:
         drawing.text(748, y + 15, lesson, "muted", size=11, anchor="end")
         without = "" if ability.present else ability.without
         drawing.text(330, y + 33, without, "muted", size=11)
-        said.append(f"{ability.name}: {mark}, {ability.value}; {ability.how}; needed in {ability.lesson}"
-                    + (f"; without it, {without}." if without else "."))  # fmt: skip
     drawing.alt = " ".join(said)
     return drawing
+
+
+def _said(ability: Ability) -> str:
+    without = "" if ability.present else f"; without it, {ability.without}"
+    mark, _ = MARKS[ability.present]
+    return f"{ability.name}: {mark}, {ability.value}; {ability.how}; needed in {ability.lesson}{without}."
 
 
 def course_map(lessons: Sequence[LessonProgress]) -> Drawing:

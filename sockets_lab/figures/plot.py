@@ -7,6 +7,9 @@ from functools import wraps
 from html import escape
 from typing import Any
 
+# White becomes the dark theme's ground and black its ink; turned back by half a circle, each color keeps its hue
+IN_THE_DARK = '[data-jp-theme-light="false"] .sockets-lab-plot{filter:invert(.93) hue-rotate(180deg)}'
+
 
 @dataclass(frozen=True)
 class Plot:
@@ -21,7 +24,8 @@ class Plot:
         """Return the plot as an image that carries its text equivalent."""
         data = base64.b64encode(self.image).decode()
         return (f'<img alt="{escape(self.alt, quote=True)}" src="data:image/png;base64,{data}" '
-                f'style="display:block;width:100%;max-width:{self.width}px;height:auto">')  # fmt: skip
+                f'class="sockets-lab-plot" style="display:block;width:100%;max-width:{self.width}px;height:auto">'
+                f"<style>{IN_THE_DARK}</style>")  # fmt: skip
 
     def png(self) -> bytes:
         """Return the plot as PNG, white behind it, so that it is legible in the dark theme too."""

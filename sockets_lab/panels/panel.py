@@ -36,6 +36,7 @@ class Keys(anywidget.AnyWidget):
     """
 
     _esm = (Path(__file__).parent / "keys.js").read_text(encoding="utf-8")
+    _css = ".jp-OutputArea-output pre { word-break: normal; overflow-wrap: anywhere; }"  # JupyterLab cuts words in two
 
 
 @cache

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sockets_lab.course.opening import notebooks
 from sockets_lab.errors import BadInput
 
-IN_QUESTION, IN_TEXT = 4, 1  # what a word weighs
+IN_QUESTION, IN_ASKED, IN_TEXT = 4, 3, 1  # what a word weighs; asked: other words for the question, kept with it
 # One error, its numbers on Linux, macOS and Windows, and what other languages call it
 ERRORS = """
 eaddrinuse 98 48 10048 bindexception addrinuse wsaeaddrinuse
@@ -71,8 +71,9 @@ class Answer:
 
 def tokens(text: str) -> list[str]:
     """Return the words and numbers of a text, each as the one that stands for its group."""
-    plain = re.sub(r":\d{2,5}\b", " ", text.lower().replace("_", ""))  # a port says little about the question
-    found = re.findall(r"\d+(?:\.\d+){3}|[a-z]{2,}\d?|\d+", plain)
+    plain = re.sub(r":\d{2,5}\b", " ", text.lower())  # a port says little about the question
+    joined = [name.replace("_", "") for name in re.findall(r"[a-z]+(?:_[a-z]+)+", plain)]
+    found = joined + re.findall(r"\d+(?:\.\d+){3}|[a-z]{2,}\d?|\d+", plain.replace("_", " "))
     return [ALIKE.get(word, word.rstrip("s")) for word in found if word not in COMMON]
 
 
@@ -84,7 +85,8 @@ def load() -> list[Answer]:
         text = "".join(cell["source"])
         if text.startswith("### "):
             question = text.splitlines()[0][4:]
-            weights = dict.fromkeys(tokens(text), IN_QUESTION)
+            weights = dict.fromkeys(tokens(cell["metadata"].get("asked", "")), IN_ASKED) | dict.fromkeys(
+                tokens(text), IN_QUESTION)  # fmt: skip
             answers.append(Answer(question, f"{path.name}#cell-id={cell['id']}", weights))
         elif answers and not text.startswith("#"):
             said = "".join("".join(output.get("text", ())) for output in cell.get("outputs", ()))

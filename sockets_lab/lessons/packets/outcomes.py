@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sockets_lab.errors import Refused
 from sockets_lab.headers import TCP, UDP, ICMPv4, Packet, build, dissect
-from sockets_lab.lab import Node
 from sockets_lab.lab.capture import Captured
 from sockets_lab.model import Endpoint
 
@@ -113,11 +112,6 @@ def read_counters() -> dict[str, int]:
             counted = zip(keys, values.split()[1:], strict=True)
             found.update({f"{group[:-1]}.{key}": int(value) for key, value in counted})
     return {key: found[key] for key in MEANINGS if key in found}
-
-
-def counters_of(node: Node) -> dict[str, int]:
-    """Read a node's counters, also while the node is busy with a cell."""
-    return node.call(read_counters)
 
 
 def risen(before: Mapping[str, int], after: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

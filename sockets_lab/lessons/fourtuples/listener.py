@@ -129,13 +129,12 @@ class Listener:
         others = [sock for sock in self._sockets() if sock is not sender]
         there = along.reversed()
         before = queued_at(there) or 0
-        sent, ready_before, woken = woken_by(lambda: sender.send(data), others, wait)
+        sent, _, woken = woken_by(lambda: sender.send(data), others, wait)
         if isinstance(sent, Refused):
             return sent
         until(lambda: (queued_at(there) or 0) - before >= sent, 0 if queued_at(there) is None else WAIT)
-        queued = queued_at(there)
         received = attempt(receiver.recv, ENOUGH) if receiver else None
-        return Delivery(along, sender.fileno(), sent, ready_before, woken, queued, received)
+        return Delivery(along, sender.fileno(), sent, woken, received)
 
     def remove_client(self, number: int) -> SocketRow | None:
         """Close a connection, client first. A server end that was never accepted stays in the listener's queue.

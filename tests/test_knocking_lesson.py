@@ -119,7 +119,6 @@ def test_pictures_of_real_doors(kind: str, lab: Lab) -> None:
     assert "C sends A's knocks again, from C's address; open for: C;" in table.alt
     assert "from A's address; open for: A;" in table.alt
     assert "byte for byte; sent by: C; the verifier says: replayed; opened: no." in figures.cure(knocking.cure(lab)).alt
-    assert table.png()
 
 
 def test_the_table_of_rules_has_what_they_counted() -> None:
@@ -227,7 +226,6 @@ def test_release_ends_door_thread_and_lab_and_the_next_click_begins_anew(lab: La
     panel = panels.make()
     first = panel.held.lab
     assert opened() is lab
-    assert threading.active_count() > threads
     assert panel.release()
     assert first.closed
     assert threading.active_count() == threads

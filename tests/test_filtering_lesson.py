@@ -45,7 +45,7 @@ def panel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 # A forwarder between nodes
 
 
-def test_three_tables_hold_four_rows_of_a_forwarded_connection(lab: Lab) -> None:
+def test_three_tables_hold_four_rows_of_a_forwarded_connection_and_so_does_its_picture(lab: Lab) -> None:
     found = forwarding.between(lab)
     a, b, c = (node.address for node in lab.nodes)
     first, second = found.forwarder
@@ -55,6 +55,15 @@ def test_three_tables_hold_four_rows_of_a_forwarded_connection(lab: Lab) -> None
     assert (found.server.local, found.seen_by_server) == (found.target, b)
     assert found.target.address == c
     assert [row for node in lab.nodes for row in node.table() if row.state in ("LISTEN", "ESTABLISHED")] == []
+    drawing = figures.both_sides(found)
+    picture(drawing)
+    for row in (found.client, *found.forwarder, found.server):
+        assert f"{row.local}" in drawing.alt
+        assert f"to {row.remote}" in drawing.alt
+    assert drawing.alt.endswith(f"C takes {found.server.remote} for its client.")
+    gone = figures.both_sides(replace(found, client=None, forwarder=(), server=None, known=None))
+    picture(gone)
+    assert gone.alt.endswith("C has no client.")
 
 
 def test_a_forwarder_that_cannot_have_its_port_is_a_result(lab: Lab) -> None:
@@ -65,20 +74,6 @@ def test_a_forwarder_that_cannot_have_its_port_is_a_result(lab: Lab) -> None:
 
 
 # Pictures
-
-
-def test_both_sides_of_a_forwarder_are_drawn_with_what_the_server_sees(lab: Lab) -> None:
-    found = forwarding.between(lab)
-    drawing = figures.both_sides(found)
-    picture(drawing)
-    assert found.client is not None
-    for row in (found.client, *found.forwarder, found.server):
-        assert f"{row.local}" in drawing.alt
-        assert f"to {row.remote}" in drawing.alt
-    assert drawing.alt.endswith(f"C takes {found.server.remote} for its client.")
-    gone = figures.both_sides(replace(found, client=None, forwarder=(), server=None, known=None))
-    picture(gone)
-    assert gone.alt.endswith("C has no client.")
 
 
 @needs_namespaces

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sockets_lab.errors import Refused
 from sockets_lab.headers import TCP, UDP, ICMPv4, Packet, build, dissect
+from sockets_lab.headers.summary import FLAGS, UNREACHABLE
 from sockets_lab.lab.capture import Captured
 from sockets_lab.model import Endpoint
 
@@ -32,7 +33,6 @@ MEANINGS = {
     "Tcp.AttemptFails": "a connection that had begun was given up",
     "TcpExt.ListenDrops": "a listener could not take the attempt",
 }
-UNREACHABLE = {0: "network", 1: "host", 2: "protocol", 3: "port"}  # RFC 792, destination unreachable
 
 
 @dataclass(frozen=True)
@@ -84,11 +84,10 @@ def named(packet: Packet) -> str:
     """Say in a few words what a packet is: "RST", "SYN ACK", "ICMP port unreachable", "datagram"."""
     for layer in packet.layers:
         if isinstance(layer, TCP):
-            flags = sorted(layer.flags, key="ACK".__eq__)  # people say "SYN ACK"
-            return " ".join(flags) or "segment without flags"
+            return " ".join(flag for flag in FLAGS if flag in layer.flags) or "segment without flags"
         if isinstance(layer, ICMPv4):
-            known = layer.type == 3 and layer.code in UNREACHABLE
-            return f"ICMP {UNREACHABLE[layer.code]} unreachable" if known else f"ICMP type {layer.type}"
+            known = UNREACHABLE.get(layer.code) if layer.type == 3 else None
+            return f"ICMP {known or f'type {layer.type}'}"
         if isinstance(layer, UDP):
             return "datagram"
     return "packet"

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,6 @@ from sockets_lab.kernel import machine, table
 from sockets_lab.kernel.connecting import listening, ready, start_connect, until
 from sockets_lab.lab import Lab
 from sockets_lab.lessons.filtering.forwarding import Forwarded, Forwarder, forwarder, pipes, relay
-from sockets_lab.lessons.filtering.forwarding.direction import BUFFER, Direction
 from sockets_lab.lessons.fourtuples.port_search import more_descriptors
 from sockets_lab.model import Endpoint, FourTuple
 
@@ -165,20 +164,6 @@ def test_who_has_finished_still_gets_the_answer(who: str, splice: bool) -> None:
         one = stand.becomes("ended")
         assert (one.client_finished, one.target_finished, one.because) == (True, True, None)
         assert {one.to_target, one.to_client} == {15, 3 * MIB}
-
-
-def test_what_was_sent_before_the_end_arrives_also_where_the_reader_is_late() -> None:
-    data = random.Random(3).randbytes(MIB)
-    with standing() as stand:
-        client, server = stand.joined()
-        with ThreadPoolExecutor(1) as pool:
-            sending = pool.submit(client.sendall, data)
-            sending.add_done_callback(lambda _: client.close())
-            ready([server], selectors.EVENT_READ, SOON)
-            time.sleep(0.05)  # the forwarder has to hold some of it
-            assert receive(server, len(data) + 1) == data
-        server.close()
-        stand.becomes("ended")
 
 
 def hangs_up(endpoint: Endpoint) -> str | None:
@@ -486,7 +471,7 @@ def test_a_forwarder_that_nobody_holds_any_more_stops_by_itself() -> None:
         endpoint = run.endpoint
         del run
         gc.collect()
-        assert error_of(lambda: socket.create_connection(endpoint.sockaddr)) == "ECONNREFUSED"
+        assert until(lambda: hangs_up(endpoint) == "ECONNREFUSED", SOON)  # its thread ends a moment later
 
 
 def test_a_taken_port_is_refused_and_one_in_time_wait_is_not() -> None:
@@ -590,33 +575,6 @@ def test_pipes_are_few_and_one_that_holds_bytes_is_nobody_elses() -> None:
         for pipe in (*others, *again):
             some.give_back(pipe)
         assert len(os.listdir("/proc/self/fd")) <= before + 2 * pipes.SPARE + 2  # the two are near and far
-
-
-@pytest.mark.skipif(not pipes.can_splice(), reason="no splice here")
-def test_little_that_finds_no_room_is_kept_in_the_pipe() -> None:
-    some = pipes.Pipes()
-    with ExitStack() as stack:
-        stack.callback(some.close)
-        near, source, sink, far = (stack.enter_context(one) for _ in range(2) for one in socket.socketpair())
-        for sock in (near, source, sink, far):
-            sock.setblocking(False)
-        direction = Direction(source, sink, bytearray(BUFFER), some)
-        stack.callback(direction.close)
-        for turn in (1, 2):  # in the first the buffer is filled, so in the second there is a pipe
-            near.send(bytes(BUFFER))
-            while direction.passed < turn * BUFFER:
-                direction.read()
-            assert len(receive(far, BUFFER)) == BUFFER
-        assert error_of(lambda: [sink.send(bytes(BUFFER)) for _ in range(100)]) == "EAGAIN"
-        near.send(b"little")
-        for _ in range(10):
-            if not direction.holds:
-                direction.read()
-        assert direction.holds == 6
-        with suppress(BlockingIOError):
-            while far.recv(BUFFER):
-                direction.write()
-        assert (direction.holds, direction.passed) == (0, 2 * BUFFER + 6)
 
 
 def test_without_descriptors_for_pipes_everything_is_copied(monkeypatch: pytest.MonkeyPatch) -> None:

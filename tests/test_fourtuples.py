@@ -83,33 +83,24 @@ def test_both_ends_see_the_same_names_in_mirror_image() -> None:
 
 def test_a_client_in_another_process_is_accepted_under_the_name_that_it_has_there() -> None:
     with Listener() as listener:
-        ours = made(listener.add_client())
         arguments = [sys.executable, "-c", CLIENT, listener.endpoint.address, str(listener.endpoint.port)]
         with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
             local, remote = json.loads(child.stdout.readline())
-            first, second = made(listener.accept(SOON)), made(listener.accept(SOON))
-            assert first.number == ours.number
-            assert second.server.four_tuple == FourTuple(Endpoint.of(remote), Endpoint.of(local))
-            assert second.client.descriptor is None
-            assert second.client.state == "ESTABLISHED"
-            delivery = delivered(listener.send(second.number, b"to it", from_server=True, wait=0))
+            ours = made(listener.add_client())
+            stranger, second = made(listener.accept(SOON)), made(listener.accept(SOON))
+            assert (second.number, second.client.descriptor) == (ours.number, ours.client.descriptor)
+            assert stranger.server.four_tuple == FourTuple(Endpoint.of(remote), Endpoint.of(local))
+            assert stranger.client.descriptor is None
+            assert stranger.client.state == "ESTABLISHED"
+            delivery = delivered(listener.send(stranger.number, b"to it", from_server=True, wait=0))
             assert delivery.received is None
             child.stdin.write("\n")
             child.stdin.flush()
-            witness = socket.fromfd(second.server.descriptor, socket.AF_INET, socket.SOCK_STREAM)  # type: ignore[arg-type]
+            witness = socket.fromfd(stranger.server.descriptor, socket.AF_INET, socket.SOCK_STREAM)  # type: ignore[arg-type]
             with witness:
                 witness.settimeout(SOON)
                 assert witness.recv(99) == b"from another process"
             child.stdin.write("\n")
-
-
-def test_a_stranger_who_came_first_is_not_taken_for_the_client_that_came_second() -> None:
-    with Listener() as listener, socket.create_connection(listener.endpoint.sockaddr, timeout=SOON) as stranger:
-        ours = made(listener.add_client())
-        first, second = made(listener.accept()), made(listener.accept())
-        assert (first.number, first.client.descriptor) == (2, None)
-        assert first.server.four_tuple == FourTuple.of(stranger).reversed()
-        assert (second.number, second.client.descriptor) == (ours.number, ours.client.descriptor)
 
 
 @netlink
@@ -159,17 +150,6 @@ def test_clients_come_and_go_one_by_one() -> None:
         assert [connection.number for connection in listener.connections()] == [1, 3]
     assert listener.connections() == ()
     listener.close()
-
-
-@pytest.mark.thorough
-def test_where_only_psutil_tells_the_same_lesson_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOCKETS_LAB_TABLE", "psutil")
-    with Listener() as listener:
-        connection = filled(listener, 1)[0]
-        assert (connection.client.state, connection.server.state) == ("ESTABLISHED", "ESTABLISHED")
-        delivery = delivered(listener.send(1, b"x", wait=SOON))
-        assert delivery.received == b"x"
-    assert backlog.fill_queue(1).limit is None
 
 
 def with_listener(act: Callable[[Listener], object], clients: int = 1) -> None:

@@ -87,24 +87,6 @@ class TestCapture:
             seen.close()
         assert len(seen.attempts()) == 10
 
-    @pytest.mark.thorough
-    def test_two_scanners_and_a_client_are_told_apart(self, lab, held):
-        services = open_ports(held, "0.0.0.0", 3, lab.B.socket)
-        with watch(lab.B) as seen:
-            began = time.time()
-            in_node(lab.A, scanning.scan, lab.B.address, "1-300")
-            middle = time.time()
-            in_node(lab.C, scanning.visit, lab.B.address, sorted(services), times=60)
-            in_node(lab.C, scanning.scan, lab.B.address, "1000-1009", rate=20)
-            over = time.time()
-            found = seen.wait(300 + 60 + 10, ENOUGH)
-        truth = [Visit(lab.A.address, began, middle), Visit(lab.C.address, middle, over)]
-        quick = judge(alarms(found, threshold=15, window=10), truth)
-        assert quick == Judgement((truth[0],), (truth[1],), ())  # the small scan slips under
-        assert not judge(alarms(found, threshold=6, window=10), truth).missed
-        nervous = judge(alarms(found, threshold=2, window=10), truth[:1])
-        assert {one.source for one in nervous.false_alarms} == {lab.C.address}
-
 
 class TestListeners:
     def test_ports_that_are_taken_are_left_out_and_nowhere_is_a_refusal(self, held, address):

@@ -25,8 +25,6 @@ PATIENCE = 5.0  # seconds to wait for an event, unless told otherwise
 TURN = 0.1  # seconds until the daemon looks whether it is to end
 MOST_EVENTS = 10_000  # kept; a lesson has a few
 
-MakeGate = Callable[[Node, int], UserspaceGate]
-
 
 class Daemon:
     """Hears, judges, opens and shuts, in a thread of its own for as long as the `with` lasts. Owns ear and gate.
@@ -135,7 +133,7 @@ class Daemon:
 
 def knock_daemon(
     place: Node, sequence: str | Iterable[Knock | str | int] = SEQUENCE, port: int = PORT, window: float = WINDOW,
-    open_for: float = OPEN_FOR, make_gate: MakeGate = gate_at,
+    open_for: float = OPEN_FOR,
 ) -> Daemon:  # fmt: skip
     """Make a daemon that opens a port to whoever knocks right. Its lock tells the sequence, and `door` where.
 
@@ -144,7 +142,7 @@ def knock_daemon(
     wanted = Lock(sequence, window, open_for).sequence  # a mistake is told before anything is opened
     if Knock(port) in wanted:
         raise BadInput(f"who tries the door at port {port} does not knock: leave {port}:tcp out of the sequence.")
-    return _put_up(place, wanted, port, make_gate, lambda heard, _: Lock(heard, window, open_for))
+    return _put_up(place, wanted, port, lambda heard, _: Lock(heard, window, open_for))
 
 
 def key_daemon(place: Node, key: bytes, port: int = PORT, open_for: float = OPEN_FOR) -> Daemon:
@@ -153,17 +151,16 @@ def key_daemon(place: Node, key: bytes, port: int = PORT, open_for: float = OPEN
     Raises: BadInput; OSError.
     """
     verifier, at = Verifier(key), Knock(locks.REQUEST_PORT, locks.UDP)
-    return _put_up(place, (at,), port, gate_at, lambda heard, door: KeyLock(verifier, door, heard[0].port, open_for))
+    return _put_up(place, (at,), port, lambda heard, door: KeyLock(verifier, door, heard[0].port, open_for))
 
 
 def _put_up(
-    place: Node, wanted: tuple[Knock, ...], port: int, make_gate: MakeGate,
-    make_lock: Callable[[tuple[Knock, ...], int], Lock | KeyLock],
+    place: Node, wanted: tuple[Knock, ...], port: int, make_lock: Callable[[tuple[Knock, ...], int], Lock | KeyLock]
 ) -> Daemon:  # fmt: skip
     with ExitStack() as held:
         ear = ear_at(place, wanted)
         held.callback(ear.close)
-        gate = make_gate(place, port)
+        gate = gate_at(place, port)
         held.callback(gate.close)
         daemon = Daemon(ear, make_lock(ear.sequence, gate.port), gate, Endpoint(place.address, gate.port))
         held.pop_all()

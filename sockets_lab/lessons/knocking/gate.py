@@ -62,6 +62,7 @@ class UserspaceGate:
             self._door.close()
             self._door = waiting(self._node, socket.SOCK_STREAM, self.port)
             if self._door.getsockname()[1] != self.port:
+                self._door.close()
                 raise OSError(errno.EADDRINUSE, "another program has the port by now")
 
     @property

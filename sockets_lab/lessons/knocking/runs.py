@@ -14,9 +14,8 @@ from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.knocking.authorization import SKEW, compose, new_key
-from sockets_lab.lessons.knocking.door import PATIENCE, SEQUENCE, Daemon, MakeGate, key_daemon, knock_daemon
+from sockets_lab.lessons.knocking.door import PATIENCE, SEQUENCE, Daemon, key_daemon, knock_daemon
 from sockets_lab.lessons.knocking.gate import place_of
-from sockets_lab.lessons.knocking.kernel_gates import gate_at
 from sockets_lab.lessons.knocking.knock_listener import SocketEar, overheard, replay
 from sockets_lab.lessons.knocking.knocker import PACE, Sent, Visit
 from sockets_lab.lessons.knocking.locks import OPENED, SHUT, Event, Knock, sequence_of
@@ -82,22 +81,14 @@ class Cure:
     visits: tuple[tuple[str, Visit], ...]
 
 
-def three_nodes(aside: bool = False) -> Lab:
-    """Open a lab of one who knocks, one with a door, and a third; on loopback addresses where need be."""
-    return Lab(A="10.20.30.40", B="50.60.70.80", C="90.100.110.120", fallback=True, aside=aside)
-
-
-def opening(
-    lab: Lab, knocks: str | Iterable[Knock | str | int] | None = None, open_for: float = SHORT,
-    make_gate: MakeGate = gate_at,
-) -> Opening:  # fmt: skip
+def opening(lab: Lab, knocks: str | Iterable[Knock | str | int] | None = None, open_for: float = SHORT) -> Opening:
     """Knock from A at B's door; let A and C try it before, after, and once it is shut again.
 
     Args: knocks: what A knocks, None = the right sequence. Raises: BadInput.
     """
     knocker_, third = ends_of(lab)
     visits = []
-    with knock_daemon(place_of(lab, lab.nodes[1]), open_for=open_for, make_gate=make_gate) as daemon:
+    with knock_daemon(place_of(lab, lab.nodes[1]), open_for=open_for) as daemon:
         right = daemon.ear.sequence
         wanted = right if knocks is None else sequence_of(knocks)
         visits.append(("before", knocker_.name, tried(knocker_, daemon)))

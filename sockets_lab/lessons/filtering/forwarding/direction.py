@@ -38,16 +38,17 @@ class Direction:
         pipe = self._pipes.take() if self._is_much else None
         try:
             count = self._splice(pipe) if pipe else self._source.recv_into(self._buffer)
-        except BlockingIOError:  # nothing was there after all
-            count, pipe = -1, None
-        self._is_much = count > LITTLE if pipe else count == BUFFER
-        if pipe or count < 0:
-            return  # a pipe that got nothing is at the end, or at an urgent byte, past which it never gets: read again
-        if not count:
+        except BlockingIOError:  # nothing was there after all, or an urgent byte, past which no pipe ever gets
+            self._is_much = False
+            return
+        if pipe:  # where it got nothing, at the end or at an urgent byte, the buffer tells which
+            self._is_much = count > LITTLE
+        elif count:
+            self._is_much = count == BUFFER
+            self._send(self._buffer[:count])
+        else:
             self._sink.shutdown(socket.SHUT_WR)  # only this direction is closed; the other one stays as it is
             self.finished = True
-        else:
-            self._send(self._buffer[:count])
 
     def write(self) -> None:
         """Hand on what is held, as far as the sink takes it. Raises: OSError, where the sink is broken."""

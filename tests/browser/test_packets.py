@@ -22,6 +22,8 @@ def test_panel_lights_changes_and_sends(lab):
         lab.whole(page, "10_headers")
         panel = lab.panel(page)
         panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
+        press(panel, "Send it")
+        panel.get_by_text("The first program received b'hello'").wait_for()
         write(panel, "UDP", "destination port", "9")
         panel.get_by_text("All checksums are right").wait_for()
         panel.get_by_role("button", name="Send it", exact=True).focus()

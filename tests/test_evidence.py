@@ -121,7 +121,7 @@ def blind(lesson: str) -> dict[str, tuple[object, str, object]]:
 def test_an_experiment_that_saw_nothing_answers_nothing(monkeypatch, lesson):
     questions = next(one for one in LESSONS if one.name.startswith(lesson)).questions()
     made = SimpleNamespace(lab=SimpleNamespace(kind="namespaces"))
-    monkeypatch.setattr("sockets_lab.lessons.packets.questions.predictions.bench", lambda: nullcontext(made))
+    monkeypatch.setattr("sockets_lab.lessons.packets.questions.bench", lambda: nullcontext(made))
     for key, (module, name, result) in blind(lesson).items():
         monkeypatch.setattr(module, name, lambda *_, result=result: result)
         with pytest.raises(NotMeasured):

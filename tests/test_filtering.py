@@ -243,12 +243,6 @@ def test_each_verdict_does_to_a_client_what_it_is_said_to_do(either: Lab, protoc
             assert tuple(answer.told for answer in answers) == tuple(told for _, told in expected), one.rule
             assert all(answer.sent for answer in answers)
             assert all(str(answer).startswith(f"{answer.four_tuple}: {answer.outcome}") for answer in answers)
-        if same:
-            asked = [1 if answer.sent is None else len(answer.sent) for answer in answers]
-            assert one.packets == asked[0]
-            assert one.rules.chain("input").rules[0].packets == sum(asked), "one question at each of two ports"
-        elif one.rule:
-            assert one.packets >= 1
         assert {answer.refused is None for answer in answers if answer.outcome in ("connected", "answered")} <= {True}
     assert held(either.B) == Ruleset()
 
@@ -401,7 +395,7 @@ def test_the_errors_are_limited_again_afterwards_and_a_setting_may_be_read_only(
 
 
 def test_a_rule_about_a_port_says_nothing_of_the_program(either: Lab) -> None:
-    found = filtering.behind_ports(either, QUIET)
+    found = filtering.behind_ports(either)
     assert not isinstance(found, Refused), found
     ruleset, (at_web, at_ssh) = found
     assert (at_web.port % 8000, at_web.program, at_web.answer.outcome) == (80, "SSH", "connected")
@@ -410,14 +404,10 @@ def test_a_rule_about_a_port_says_nothing_of_the_program(either: Lab) -> None:
     accepted, dropped = ruleset.chain("input").rules
     assert accepted.verdict == "accept"
     assert (accepted.packets or 0) >= dropped.packets == 1
-    with firewall.Service(either.B, greeting=firewall.WEB, waits=True) as web:
-        assert isinstance(web.endpoint, Endpoint)
-        answer = ask(either.A, web.endpoint, say=b"GET / HTTP/1.1\r\n\r\n", hear=SOON)
-        assert answer.said == firewall.WEB
 
 
 def test_answers_come_back_by_state_and_a_source_port_is_no_proof(either: Lab) -> None:
-    found = filtering.try_replies(either, QUIET)
+    found = filtering.try_replies(either)
     outcomes = [(one.own.outcome, one.stranger.outcome, one.disguised.outcome) for one in found]
     assert outcomes == [
         ("connected", "connected", "connected"),  # no rule

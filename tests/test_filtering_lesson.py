@@ -45,7 +45,7 @@ def panel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> It
 # A forwarder between nodes
 
 
-def test_three_tables_hold_four_rows_of_a_forwarded_connection(lab: Lab) -> None:
+def test_three_tables_hold_four_rows_of_a_forwarded_connection_and_so_does_its_picture(lab: Lab) -> None:
     found = forwarding.between(lab)
     a, b, c = (node.address for node in lab.nodes)
     first, second = found.forwarder
@@ -55,6 +55,15 @@ def test_three_tables_hold_four_rows_of_a_forwarded_connection(lab: Lab) -> None
     assert (found.server.local, found.seen_by_server) == (found.target, b)
     assert found.target.address == c
     assert [row for node in lab.nodes for row in node.table() if row.state in ("LISTEN", "ESTABLISHED")] == []
+    drawing = figures.both_sides(found)
+    picture(drawing)
+    for row in (found.client, *found.forwarder, found.server):
+        assert f"{row.local}" in drawing.alt
+        assert f"to {row.remote}" in drawing.alt
+    assert drawing.alt.endswith(f"C takes {found.server.remote} for its client.")
+    gone = figures.both_sides(replace(found, client=None, forwarder=(), server=None, known=None))
+    picture(gone)
+    assert gone.alt.endswith("C has no client.")
 
 
 def test_a_forwarder_that_cannot_have_its_port_is_a_result(lab: Lab) -> None:
@@ -65,20 +74,6 @@ def test_a_forwarder_that_cannot_have_its_port_is_a_result(lab: Lab) -> None:
 
 
 # Pictures
-
-
-def test_both_sides_of_a_forwarder_are_drawn_with_what_the_server_sees(lab: Lab) -> None:
-    found = forwarding.between(lab)
-    drawing = figures.both_sides(found)
-    picture(drawing)
-    assert found.client is not None
-    for row in (found.client, *found.forwarder, found.server):
-        assert f"{row.local}" in drawing.alt
-        assert f"to {row.remote}" in drawing.alt
-    assert drawing.alt.endswith(f"C takes {found.server.remote} for its client.")
-    gone = figures.both_sides(replace(found, client=None, forwarder=(), server=None, known=None))
-    picture(gone)
-    assert gone.alt.endswith("C has no client.")
 
 
 @needs_namespaces
@@ -106,7 +101,8 @@ def test_what_cannot_be_had_is_said_in_every_picture() -> None:
     for drawing in (figures.both_sides(REFUSAL), figures.crossed(REFUSAL, {})):
         picture(drawing)
         assert "changes no addresses" in drawing.alt
-    for table in (figures.rules(REFUSAL), figures.trials(REFUSAL), figures.replies(REFUSAL)):
+    for show in (figures.rules, figures.trials, figures.replies, figures.programs):
+        table = show(REFUSAL)
         assert "EOPNOTSUPP" in table.alt
         assert table.png()
 
@@ -132,19 +128,10 @@ def test_what_rules_do_is_shown_with_who_decided(lab: Lab) -> None:
     assert drop[1][:10] == drop[2][:10]
     assert reject[1] == reject[2] == ("refused (ECONNREFUSED, by RST, ACK)" if kernel else "refused (ECONNREFUSED)")
     guarded = figures.replies(filtering.try_replies(lab))
-    assert [row[1:] for row in guarded.rows] == [
-        ("connected",) * 3, ("silence",) * 3, ("connected", "silence", "connected"), ("connected", "silence", "silence")
-    ]  # fmt: skip
-    assert guarded.rows[3][0] == "ct state established,related accept\npolicy drop"
-
-
-def test_a_rule_on_a_port_knows_nothing_of_the_program(lab: Lab) -> None:
-    table = figures.programs(filtering.behind_ports(lab))
-    (_, first, _, reached, heard), (_, second, rule, not_reached, nothing) = table.rows
-    assert (first, reached, heard[:9]) == ("SSH", "connected", "b'SSH-2.0")
-    assert (second, not_reached, nothing) == ("web", "silence", "")
-    assert rule.endswith("drop")
-    assert "EOPNOTSUPP" in figures.programs(REFUSAL).alt
+    assert guarded.rows[3] == ("ct state established,related accept\npolicy drop", "connected", "silence", "silence")
+    swapped = figures.programs(filtering.behind_ports(lab)).rows
+    assert [row[1] for row in swapped] == ["SSH", "web"]
+    assert swapped[1][2].endswith("drop")
 
 
 # The panel

@@ -96,20 +96,13 @@ def ip(source: str = PLAN["A"], **more: Any) -> IPv4:
     return IPv4(source=source, destination=PLAN["B"], **more)
 
 
-def test_the_simulated_firewall_counts_what_the_kernel_counts(wire: Wire) -> None:
+@pytest.mark.parametrize("states", [False, True], ids=["no states", "states of what comes first"])
+def test_the_simulated_firewall_counts_what_the_kernel_counts(wire: Wire, states: bool) -> None:
     def check(case: tuple[Ruleset, list[Packet]]) -> None:
         kernels, simulations = wire.both(*case)
         assert counts(kernels) == counts(simulations)
 
-    for_each(lambda st: cases(st, states=False), check)
-
-
-def test_and_knows_the_state_of_what_comes_first(wire: Wire) -> None:
-    def check(case: tuple[Ruleset, list[Packet]]) -> None:
-        kernels, simulations = wire.both(*case)
-        assert counts(kernels) == counts(simulations)
-
-    for_each(lambda st: cases(st, states=True), check)
+    for_each(lambda st: cases(st, states=states), check)
 
 
 def test_a_captured_conversation_is_counted_alike(wire: Wire) -> None:

@@ -8,8 +8,7 @@ import sys
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -126,15 +125,12 @@ def test_what_one_weighs_is_what_python_keeps_for_it() -> None:
         assert made.python_bytes is not None
         assert 100 < made.python_bytes <= 300
     assert not tracemalloc.is_tracing()
-
-
-def test_somebody_elses_tracing_goes_on() -> None:
     tracemalloc.start()
     try:
         with load_test.python_memory() as kept:
             data = bytes(100_000)
             assert len(data) <= (kept() or 0) < 2 * len(data)
-        assert tracemalloc.is_tracing()
+        assert tracemalloc.is_tracing()  # somebody else's goes on
     finally:
         tracemalloc.stop()
 
@@ -170,12 +166,6 @@ def test_guests_come_from_so_many_addresses_that_none_gets_near_half_of_the_rang
     assert 16_667 / len(names[0]) < (high - low + 1) / 2
 
 
-@contextmanager
-def served() -> Iterator[tuple[socket.socket, Endpoint]]:
-    with listener() as sock:
-        yield sock, Endpoint.of(sock.getsockname())
-
-
 def test_a_guest_takes_no_other_byte_than_its_own() -> None:
     def lie(sock: socket.socket) -> None:
         with sock.accept()[0] as client:
@@ -183,11 +173,11 @@ def test_a_guest_takes_no_other_byte_than_its_own() -> None:
             client.send(b"?")
             client.recv(1)
 
-    with served() as (sock, endpoint):
+    with listener() as sock:
         sock.settimeout(SOON)
         liar = threading.Thread(target=lie, args=(sock,))
         liar.start()
-        with Guests(endpoint, []) as guests:
+        with Guests(Endpoint.of(sock.getsockname()), []) as guests:
             guests.play(1, time.monotonic() + SOON)
             assert (guests.done, guests.ended_early) == (0, "ECONNRESET")
         liar.join(SOON)
@@ -201,9 +191,10 @@ def test_a_client_that_hangs_up_is_told() -> None:
 
 
 def test_what_ends_a_role_early_is_told() -> None:
-    with Host(listener()) as host, served() as (_, silent), Guests(silent, []) as guests, socket.socket() as closed:
+    with Host(listener()) as host, listener() as silent, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        with Guests(Endpoint.of(closed.getsockname()), []) as refused:
+        there, nowhere = Endpoint.of(silent.getsockname()), Endpoint.of(closed.getsockname())
+        with Guests(there, []) as guests, Guests(nowhere, []) as refused:
             for role, seconds, why in (host, 0, "DEADLINE"), (guests, 0.1, "DEADLINE"), (refused, SOON, "ECONNREFUSED"):
                 role.play(2, time.monotonic() + seconds)
                 assert (role.done, role.ended_early) == (0, why)

@@ -24,11 +24,12 @@ from sockets_lab.lessons.fourtuples import (
     Exhaustion,
     Listener,
     QueueStep,
+    questions,
 )
 from sockets_lab.lessons.fourtuples import panel as panels
 from sockets_lab.lessons.fourtuples.figure import both_ends
 from sockets_lab.lessons.fourtuples.figure_limits import cost_of_connect, price, queue_steps, range_used_up
-from sockets_lab.lessons.fourtuples.questions import ACCEPTED, EXERCISES, WAITING, predictions
+from sockets_lab.lessons.fourtuples.questions import ACCEPTED, EXERCISES, WAITING
 from sockets_lab.model import Endpoint, FourTuple, SocketRow
 
 HOME = "127.0.0.1"
@@ -80,14 +81,12 @@ def test_a_long_address_stays_inside_the_picture() -> None:
 
 
 def queue_run(outcome: str | Refused, waiting: int | None) -> BacklogRun:
-    name = FourTuple(Endpoint(HOME, 1), Endpoint(HOME, 2))
-    one = Connection(1, fourtuples.ConnectionEnd(name, 3, None), fourtuples.ConnectionEnd(name.reversed(), 4, None))
     steps = (
         QueueStep("listen", None, None, waiting and 0, waiting, 0.0),
         QueueStep("connect", 1, "ESTABLISHED", waiting, waiting, 0.1),
         QueueStep("connect", None if isinstance(outcome, Refused) else 2, outcome, waiting, waiting, 0.2),
     )
-    return BacklogRun(1, Delivery(name, 3, 1, (), (), None, None), one, one, None, steps)
+    return BacklogRun(1, steps)
 
 
 def test_the_plot_of_the_queue_says_every_step_also_where_little_is_told() -> None:
@@ -169,7 +168,6 @@ def test_clients_come_and_go_in_the_kernel_too(panel: panels.FourTuplePanel) -> 
     assert panel.picture.alt.startswith("No listener is open")
     assert not panel.release()
     assert "connected" in click(panel, "Add a client")
-    assert port_of(panel) in {entry.laddr[1] for entry in psutil.Process().net_connections("tcp")}
 
 
 def test_data_wakes_one_and_the_panel_names_it(panel: panels.FourTuplePanel) -> None:
@@ -184,7 +182,6 @@ def test_data_wakes_one_and_the_panel_names_it(panel: panels.FourTuplePanel) -> 
     assert "Nobody woke" in click(panel, "Client sends")
     assert "9 bytes lie there already" in click(panel, "Accept") if table.source() == "netlink" else True
     assert "awake already" in click(panel, "Client sends")
-    assert panel.picture is not None
     panel.text.value = ""
     assert "type something" in click(panel, "Client sends")
 
@@ -238,7 +235,7 @@ def test_a_client_comes_from_the_chosen_address(panel: panels.FourTuplePanel) ->
 
 def test_the_ninth_is_measured_also_without_a_range_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fourtuples, "exhaust", lambda size: Refused("ENOPROTOOPT", ""))
-    assert predictions._ninth() in ("connected", "refused")
+    assert questions._ninth() in ("connected", "refused")
 
 
 @pytest.mark.parametrize(
@@ -250,7 +247,7 @@ def test_the_heavier_side_is_named_where_it_can_be_told(
 ) -> None:
     found = Crowd(500, 500, 500, Endpoint(HOME, 9), 1, 0.2, *weights, None)
     monkeypatch.setattr(fourtuples, "crowd", lambda count: nullcontext(found))
-    assert predictions._heavier() == said
+    assert questions._heavier() == said
 
 
 def check(key: str) -> Found:

@@ -4,9 +4,9 @@ import dataclasses
 import random
 
 import pytest
-from header_samples import random_packet, samples
+from header_samples import samples
 from rules import each
-from trials import amount, for_all
+from trials import for_all
 
 from sockets_lab.errors import BadInput
 from sockets_lab.headers import (
@@ -113,13 +113,6 @@ def test_samples_come_back_as_they_were(name):
     kinds = {"tcp": TCP, "udp": UDP, "icmp": ICMPv4, "arp": ARP, "tcp6": TCP, "udp6": UDP, "icmp6": ICMPv6, "cut": TCP,
              "chain": UDP, "padded": UDP, "options": UDP, "part": IPv4, "unknown": Ethernet}  # fmt: skip
     assert type(packet.layers[-1]) is kinds[name]
-
-
-def test_random_packets_come_back_as_they_were():
-    dice = random.Random(3)
-    for _ in range(amount("PACKETS", 60, 500)):
-        packet = random_packet(dice)
-        assert dissect(build(packet)) == packet
 
 
 @each(FIRSTS)

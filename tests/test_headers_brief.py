@@ -1,15 +1,11 @@
-"""The quick reader, `brief`: the same as `dissect` and `checks` say, and as dpkt and scapy do."""
+"""The quick reader, `brief`: the same as `dissect` and `checks` say, which are held against others' readers."""
 
-import logging
 import random
-import socket
-import struct
 
 import pytest
 from header_samples import random_packet, samples
 from test_headers_checksums import slow_checksum
-from test_headers_witnesses import ABSENT, FLAGS, MUTATIONS, PACKETS, mutated, number
-from trials import for_all
+from test_headers_witnesses import FLAGS, MUTATIONS, PACKETS, mutated, number
 
 from sockets_lab.headers import (
     TCP,
@@ -106,15 +102,6 @@ def test_every_byte_may_change_and_the_end_may_be_anywhere(name):
     agree([*changed, *map(mended, changed), *cut, *told, *map(mended, told), data + b"\1\2\3"])
 
 
-def test_any_bytes_are_read_as_the_long_way():
-    start = build(compose(Ethernet(), IPv4(), TCP(1, 2)))
-
-    def check(at, data):
-        agree([data, start[:at] + data])
-
-    for_all(check, lambda some: {"at": some.integers(0, len(start)), "data": some.binary(max_size=120)})
-
-
 def test_each_verdict_is_told():
     segment = compose(Ethernet(), IPv4(), TCP(4444, 8888, ack=1), payload=b"hello")
     unfinished = 0xFFFF - slow_checksum(pseudo_header(segment.find(IPv4), 6, 25))
@@ -143,6 +130,16 @@ def test_each_verdict_is_told():
     assert (brief(router).ip_checksum, brief(router).checksum) == ("wrong", "right")
 
 
+def usual(seed: int) -> list[bytes]:
+    """Return frames that are read the quick way, with IPv4 and TCP or UDP; every fourth with a wrong checksum."""
+    dice = random.Random(seed)
+    packets = (random_packet(dice) for _ in range(PACKETS))
+    kept = [one for one in packets if isinstance(one.layers[1], IPv4) and isinstance(one.layers[2], TCP | UDP)
+            and not one.layers[1].options]  # fmt: skip
+    kept[::4] = [one.change(type(one.layers[2]), source_port=one.layers[2].source_port ^ 1) for one in kept[::4]]
+    return list(map(build, kept))
+
+
 def test_usual_frames_are_not_read_the_long_way(monkeypatch):
     frames = usual(1300)
     monkeypatch.setattr("sockets_lab.headers.brief.dissect", None)
@@ -155,53 +152,6 @@ def test_what_it_does_not_read_is_told():
         "icmp", "arp", "part", "unknown", "tcp6", "udp6", "icmp6", "chain"
     }  # fmt: skip
     assert brief(frames["options"]).destination_port == 2
-
-
-# Others who read them
-
-
-def usual(seed: int) -> list[bytes]:
-    """Return frames that are read the quick way, with IPv4 and TCP or UDP; every fourth with a wrong checksum."""
-    dice = random.Random(seed)
-    packets = (random_packet(dice) for _ in range(PACKETS))
-    kept = [one for one in packets if isinstance(one.layers[1], IPv4) and isinstance(one.layers[2], TCP | UDP)
-            and not one.layers[1].options]  # fmt: skip
-    kept[::4] = [one.change(type(one.layers[2]), source_port=one.layers[2].source_port ^ 1) for one in kept[::4]]
-    return list(map(build, kept))
-
-
-def facts(data: bytes) -> tuple:
-    """Return what is said of a frame, as dpkt and scapy name it."""
-    told = brief(data)
-    flow = (told.source, told.source_port, told.destination, told.destination_port)
-    return (*flow, told.sequence, told.acknowledgment, told.flags, told.window, told.payload, told.checksum == "right")
-
-
-def test_dpkt_reads_the_same():
-    pytest.importorskip("dpkt", reason=ABSENT.format("dpkt"))
-    import dpkt
-
-    for data in usual(800):
-        ip = dpkt.ethernet.Ethernet(data).data
-        inner, pseudo = ip.data, struct.pack("!4s4sxBH", ip.src, ip.dst, ip.p, len(ip.data))
-        flow = (socket.inet_ntoa(ip.src), inner.sport, socket.inet_ntoa(ip.dst), inner.dport)
-        tcp = (inner.seq, inner.ack, inner.flags, inner.win) if ip.p == 6 else (0, 0, 0, 0)
-        right = dpkt.dpkt.in_cksum(pseudo + bytes(inner)) == 0
-        assert facts(data) == (*flow, *tcp, inner.data, right)
-
-
-def test_scapy_reads_the_same():
-    logging.getLogger("scapy").setLevel(logging.ERROR)
-    pytest.importorskip("scapy", reason=ABSENT.format("scapy"))
-    from scapy.layers import inet, l2
-
-    for data in usual(900):
-        ip = l2.Ether(data)[inet.IP]
-        inner = ip[inet.TCP if ip.proto == 6 else inet.UDP]
-        tcp = (inner.seq, inner.ack, int(inner.flags), inner.window) if ip.proto == 6 else (0, 0, 0, 0)
-        whole = bytes(inner)
-        right = inet.in4_chksum(ip.proto, ip, whole) == 0
-        assert facts(data) == (ip.src, inner.sport, ip.dst, inner.dport, *tcp, bytes(inner.payload), right)
 
 
 def test_the_largest_frame_is_read():

@@ -1,4 +1,4 @@
-"""Headers against scapy, dpkt and tshark, which were written by others: fields, checksums, and the bytes themselves.
+"""Headers against scapy and tshark, which were written by others: fields, checksums, and the bytes themselves.
 
 SOCKETS_LAB_PACKETS, SOCKETS_LAB_MUTATIONS and SOCKETS_LAB_FRAMES set how many; the full run takes 100000, 1000000 and
 20000.
@@ -52,10 +52,6 @@ ABSENT = "{0} is not installed, so headers are not compared with what it reads: 
 def number(header: Header, *names: str) -> int:
     """Put flags together, the first the lowest bit."""
     return sum(getattr(header, name) << i for i, name in enumerate(names))
-
-
-def packed(family: int, text: str) -> bytes:
-    return socket.inet_pton(family, text)
 
 
 def same(ours: dict[str, Any], theirs: Any) -> None:
@@ -141,67 +137,6 @@ def test_scapy_reads_and_builds_the_same():
             layer.remove_payload()
             layer.add_payload(Raw(packet.payload))
         assert bytes(theirs) == data, "scapy computes other checksums"
-
-
-# dpkt
-
-
-def dpkt_names(header: Header) -> dict[str, Any]:
-    """Return what dpkt calls our fields, and our values for them."""
-    match header:
-        case Ethernet():
-            cards = {"dst": header.destination, "src": header.source}
-            return {name: bytes.fromhex(card.replace(":", "")) for name, card in cards.items()} | {
-                "type": header.ethertype
-            }
-        case IPv4():
-            return {
-                "v": header.version, "hl": header.header_length, "tos": header.dscp << 2 | header.ecn,
-                "len": header.total_length, "id": header.identification, "rf": header.reserved,
-                "df": header.dont_fragment, "mf": header.more_fragments, "offset": header.fragment_offset,
-                "ttl": header.ttl, "p": header.protocol, "sum": header.checksum, "opts": header.options,
-                "src": packed(socket.AF_INET, header.source), "dst": packed(socket.AF_INET, header.destination),
-            }  # fmt: skip
-        case IPv6():
-            return {
-                "v": header.version, "fc": header.traffic_class, "flow": header.flow_label, "hlim": header.hop_limit,
-                "plen": header.payload_length, "nxt": header.next_header,
-                "src": packed(socket.AF_INET6, header.source), "dst": packed(socket.AF_INET6, header.destination),
-            }  # fmt: skip
-        case TCP():
-            return {
-                "sport": header.source_port, "dport": header.destination_port, "seq": header.sequence,
-                "ack": header.acknowledgment, "off": header.data_offset, "flags": number(header, *FLAGS),
-                "win": header.window, "sum": header.checksum, "urp": header.urgent_pointer, "opts": header.options,
-            }  # fmt: skip
-        case UDP():
-            return {"sport": header.source_port, "dport": header.destination_port, "ulen": header.length,
-                    "sum": header.checksum, }  # fmt: skip
-    assert isinstance(header, ICMPv4 | ICMPv6)
-    return {"type": header.type, "code": header.code, "sum": header.checksum}
-
-
-def test_dpkt_reads_and_builds_the_same():
-    pytest.importorskip("dpkt", reason=ABSENT.format("dpkt"))
-    import dpkt
-
-    dice = random.Random(200)
-    for _ in range(PACKETS):
-        packet = random_packet(dice)
-        data = build(packet)
-        frame = dpkt.ethernet.Ethernet(data)
-        read = dissect(data).layers
-        same(dpkt_names(read[0]), frame)
-        same(dpkt_names(read[1]), frame.data)
-        inner, last = frame.data.data, read[-1]
-        same(dpkt_names(last), inner)
-        if isinstance(last, ICMPv4 | ICMPv6):
-            assert bytes(inner.data) == last.rest.to_bytes(4, "big") + packet.payload
-        else:
-            assert inner.data == packet.payload
-        frame.data.sum = inner.sum = 0  # to dpkt, the wish that it works them out
-        if len(read) == 3:  # dpkt builds no extension headers
-            assert bytes(frame) == data, "dpkt computes other checksums"
 
 
 # Frames that nobody meant

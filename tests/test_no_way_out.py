@@ -22,11 +22,10 @@ from sockets_lab.lessons.detective import customers
 from sockets_lab.lessons.detective.programs import checked
 from sockets_lab.lessons.filtering import forwarding
 from sockets_lab.lessons.fourtuples.load_roles import Guests
-from sockets_lab.lessons.fourtuples.trials import connect_to_itself, tuple_trials
 from sockets_lab.lessons.groups.membership import send_to_group
 from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.packets.sending import inside
-from sockets_lab.lessons.scanning import tcp
+from sockets_lab.lessons.scanning import tcp, watching
 from sockets_lab.model import Endpoint
 from sockets_lab.playground.places import Here
 
@@ -95,8 +94,8 @@ WAYS = {
     "doctor": lambda a, p: list(visits(Question(p, Endpoint(a, p).address))),
     "scan": lambda a, p: scanning.scan(a, p, deadline=0.01),
     "scan by UDP": lambda a, p: scanning.udp_scan(a, p, deadline=0.01),
-    "visit": lambda a, p: scanning.visit(a, p),
-    "watch": lambda a, p: scanning.watch(a, p),
+    "visit": lambda a, p: scanning.visit(a, [p]),
+    "watch": lambda a, p: watching.Listeners(a, p),
     "knock": lambda a, p: knocker.knock(a, [p]),
     "knock from": lambda a, p: knocker.knock("127.0.0.1", [9], source=a),
     "signed request": lambda a, p: knocker.send_request(Endpoint(a, p), b""),
@@ -112,8 +111,6 @@ WAYS = {
     "listener": lambda a, p: fourtuples.Listener(a),
     "guests": lambda a, p: would_go(lambda: Guests(Endpoint(a, p), []).play(1, 0.0), a),
     "guests from": lambda a, p: would_go(lambda: Guests(OK, [a]).play(1, 0.0), a),
-    "to itself": lambda a, p: connect_to_itself(a),
-    "tuples": lambda a, p: tuple_trials(other=a),
 }
 ELSEWHERE = (
     "0.0.0.0", "::", "127.0.0.0", "127.255.255.255", "128.0.0.1", "126.255.255.255", "10.0.0.1", "192.168.1.1",

@@ -19,7 +19,7 @@ from sockets_lab.lessons.packets import bpf_filter, outcomes
 from sockets_lab.lessons.packets.model import FIRST, LISTENER, SECOND
 from sockets_lab.lessons.packets.outcomes import named
 from sockets_lab.lessons.packets.sending import card
-from sockets_lab.lessons.packets.trials import NOBODY, UNUSED
+from sockets_lab.lessons.packets.trials import NOBODY
 from sockets_lab.model import Endpoint
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="nodes are Linux's")
@@ -115,14 +115,10 @@ class TestBench:
         assert [(one.program, one.data) for one in outcome.received] == [(FIRST, b"hello")]
         assert outcome.received[0].sender == Endpoint("10.20.30.40", 4444)
         assert not outcome.answers
-        other = bench.send(corrected(good.change(UDP, destination_port=bench.endpoint(SECOND).port)))
-        assert [one.program for one in other.received] == [SECOND]
-
-    def test_an_ip_packet_gets_its_frame(self, bench: packets.Testbed) -> None:
-        good = packets.plain(bench)
-        outcome = bench.send(Packet(good.layers[1:], good.payload))
-        assert outcome.sent == good
-        assert outcome.received
+        other = good.change(UDP, destination_port=bench.endpoint(SECOND).port)
+        outcome = bench.send(corrected(Packet(other.layers[1:], other.payload)))
+        assert outcome.sent == corrected(other)  # with a frame around the IP packet
+        assert [one.program for one in outcome.received] == [SECOND]
 
     @pytest.mark.parametrize("size", [5, 76, 1400], ids=str)
     def test_a_wrong_checksum_is_thrown_away_however_long(
@@ -132,9 +128,6 @@ class TestBench:
         outcome = bench.send(packets.plain(bench, bytes(size)).change(UDP, checksum=0xBAD))
         assert outcome.verdict == "thrown away"
         assert dict(outcome.risen)["Udp.InCsumErrors"] == snmp(lab, "Udp", "InCsumErrors") - before == 1
-
-    def test_of_three_checksums_the_wrong_one_is_not_received(self, bench: packets.Testbed) -> None:
-        assert [one.verdict for one in packets.three_checksums(bench)] == ["received", "thrown away", "received"]
 
     def test_a_closed_port_answers_by_icmp_and_by_reset(self, lab: Lab, bench: packets.Testbed) -> None:
         before = snmp(lab, "Udp", "NoPorts")
@@ -146,19 +139,6 @@ class TestBench:
         assert struct.unpack_from("!HH", octets, 14 + 20 + 8 + 20) == (4444, NOBODY)  # the ports of what it is about
         assert packets.names(segment.answers) == "RST ACK"
         assert segment.verdict == "answered"
-
-    def test_source_port_zero(self, bench: packets.Testbed) -> None:
-        outcome, answer = packets.source_zero(bench)
-        assert outcome.received[0].sender == Endpoint("10.20.30.40", 0)
-        assert answer.name == "EINVAL"
-
-    def test_a_start_that_no_socket_made_is_ended_by_the_senders_kernel(
-        self, lab: Lab, bench: packets.Testbed
-    ) -> None:
-        outcome = packets.handmade_start(bench)
-        assert packets.names(outcome.answers) == "SYN ACK"
-        assert packets.names(outcome.replies) == "RST"
-        assert not [row for row in lab.B.table(("tcp",)) if row.remote.port == UNUSED]
 
     def test_the_survey_says_which_fields_matter(self, bench: packets.Testbed) -> None:
         found = {(one.header, one.field, one.value): one.outcome for one in packets.survey(bench)}
@@ -242,25 +222,15 @@ class TestExamples:
             assert packets.names(bench.send(found[0].packet).replies) == "RST"
 
 
-@needs_namespaces
-class TestPicking:
-    def test_the_filter_picks_by_the_port(self, lab: Lab) -> None:
-        found = packets.picked(lab, times=4)
-        assert len(found.sent) == 8
-        assert len(set(found.sent)) == 2
-        assert found.passed == (found.wanted,) * 4
-
-    def test_the_filter_is_the_one_that_tcpdump_writes(self) -> None:
-        if not shutil.which("tcpdump"):
-            pytest.skip("tcpdump is not installed")
-        command = ["tcpdump", "-ddd", "-y", "EN10MB", "ip and udp dst port 8888"]
-        told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.split()
-        ours = [number for step in struct.iter_unpack("HBBI", bpf_filter.program(8888)) for number in step]
-        assert [int(one) for one in told[1:-8]] == ours[:-8]  # how many bytes pass is another matter
-
-    def test_a_filter_for_no_port_is_a_mistake(self) -> None:
-        with pytest.raises(BadInput):
-            bpf_filter.program(70000)
+def test_the_filter_is_the_one_that_tcpdump_writes() -> None:
+    with pytest.raises(BadInput):
+        bpf_filter.program(70000)
+    if not shutil.which("tcpdump"):
+        pytest.skip("tcpdump is not installed")
+    command = ["tcpdump", "-ddd", "-y", "EN10MB", "ip and udp dst port 8888"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout.split()
+    ours = [number for step in struct.iter_unpack("HBBI", bpf_filter.program(8888)) for number in step]
+    assert [int(one) for one in told[1:-8]] == ours[:-8]  # how many bytes pass is another matter
 
 
 class TestLoopback:

@@ -5,11 +5,9 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
-from io import BytesIO
 
 import pytest
 from labs import needs_namespaces
-from matplotlib.image import imread
 from rules import each
 from using import click, inside, picture
 
@@ -94,18 +92,9 @@ def test_readers_have_their_fields() -> None:
 def test_the_survey_becomes_a_table(lab: Lab) -> None:
     with packets.Testbed(lab) as bench:
         table = figures.surveyed(packets.survey(bench))
-    assert len(table.rows) == 17
     assert "field: UDP destination port; changed to: 9; what became of it: answered: ICMP port unreachable" in table.alt
     assert "0x88b5" in table.alt
     assert "kept, until the other parts come" in table.alt
-    assert imread(BytesIO(table.png())).size
-
-
-def test_where_nothing_is_sent_the_survey_says_so(loopback: None) -> None:
-    with Lab(fallback=True, **NAMES) as lab, packets.Testbed(lab) as bench:
-        table = figures.surveyed(packets.survey(bench))
-    assert len(table.rows) == 1
-    assert "only between nodes" in table.alt
 
 
 # The panel
@@ -146,8 +135,6 @@ class TestPanel:
         assert "port unreachable" in panel.ladder.value
         click(panel, "As it was")
         assert panel.ladder.value == ""
-        choose(panel, 2, "source_port", "0")
-        assert "10.20.30.40:0" in click(panel, "Send it")
 
     def test_a_packet_of_a_cell_can_be_looked_at_and_sent(self, panel: panels.HeaderPanel) -> None:
         with pytest.raises(BadInput):
@@ -218,6 +205,7 @@ def test_on_loopback_the_panel_shows_and_does_not_send(loopback: None) -> None:
         assert "cannot be sent" in panel.waiting.value
         assert "All checksums are right" in choose(panel, 2, "destination_port", "7002")
         assert "It was not sent" in click(panel, "Send it")
+        assert "only between nodes" in figures.surveyed(packets.survey(panel.bench)).alt
     finally:
         assert panel.release()
 

@@ -30,7 +30,7 @@ from sockets_lab.kernel.connecting import until
 from sockets_lab.lab import Lab
 from sockets_lab.lab.loopback import lease
 from sockets_lab.lessons import scanning
-from sockets_lab.lessons.scanning import in_order, scan, scan_from, tcp, waiting
+from sockets_lab.lessons.scanning import in_order, scan, scan_from, tcp
 
 SHORT = 0.2  # seconds
 ENOUGH = 10.0  # seconds in which anything must be over, however busy the machine is
@@ -69,9 +69,10 @@ class TestOnLoopback:
         assert set(found.refused) == free
         assert found.silent == (full,)
         assert found.outcomes.keys() == {"open", "refused", "filtered"}
-        assert not found.stopped
-        assert found.count == 21 + many
-        assert found.reused is reuse or machine.ephemeral_range() is None
+        assert str(found) == f"tcp scan of {address}, {21 + many} ports: 20 open, {many} refused, 1 filtered"
+        assert [found.outcome(port) for port in (min(there), min(free), full)] == ["open", "refused", "filtered"]
+        with pytest.raises(BadInput, match="did not ask for port 0"):
+            found.outcome(0)
 
     @pytest.mark.thorough
     def test_select_is_enough(self, held, address, monkeypatch):
@@ -81,36 +82,11 @@ class TestOnLoopback:
         found = scan(address, [*there, *free, full], deadline=SHORT)
         assert (set(found.open), set(found.refused), found.silent) == (there, free, (full,))
 
-    def test_words_for_outcomes(self, held, address):
-        (there,), (free,), full = open_ports(held, address, 1), free_ports(held, address, 1), full_port(held, address)
-        found = scan(address, (there, free, full), deadline=SHORT)
-        assert [found.outcome(port) for port in (there, free, full)] == ["open", "refused", "filtered"]
-        assert str(found) == f"tcp scan of {address}, 3 ports: 1 open, 1 refused, 1 filtered"
-        with pytest.raises(BadInput, match="did not ask for port 0"):
-            found.outcome(0)
-
     def test_silent_ports_wait_side_by_side(self, held, address):
         full = [full_port(held, address) for _ in range(12)]
         found = scan(address, full, deadline=0.5)
         assert found.silent == tuple(sorted(full))
         assert 0.5 <= found.seconds < 12 * 0.5
-
-    @pytest.mark.thorough
-    def test_some_descriptors_are_left_to_others(self, held, address, monkeypatch):
-        full, told = [full_port(held, address) for _ in range(10)], []
-        with ExitStack() as next_ones:
-            fifth = [next_ones.enter_context(socket.socket()).fileno() for _ in range(5)][-1]
-        limit = fifth + waiting.SPARE
-        monkeypatch.setattr(machine, "descriptor_limits", lambda: (limit, limit))
-        found = scan(address, full, deadline=SHORT, progress=told.append)
-        assert found.silent == tuple(sorted(full))
-        assert 1 <= max(one.waiting for one in told) <= 5
-
-    def test_a_silent_port_is_asked_as_often_as_one_says(self, held, address):
-        full = full_port(held, address)
-        found = scan(address, full, deadline=SHORT, tries=3)
-        assert found.silent == (full,)
-        assert found.seconds >= 3 * SHORT
 
     def test_a_listener_gets_a_whole_connection_which_is_then_thrown_away(self, held, address):
         listener = held.enter_context(socket.socket())
@@ -155,9 +131,8 @@ class TestOnLoopback:
 
 
 class TestOrder:
-    def test_shuffled_is_another_order_each_time_and_the_same_for_a_seed(self):
+    def test_shuffled_is_another_order_each_time(self):
         assert in_order(scanning.ALL) != in_order(scanning.ALL)
-        assert in_order(scanning.ALL, seed=7) == in_order(scanning.ALL, seed=7) != sorted(scanning.ALL)
         assert sorted(in_order(scanning.ALL)) == list(range(1, 65536))
 
     def test_in_order_and_as_given(self):
@@ -176,8 +151,7 @@ class TestOrder:
 
     @each(
         [{"deadline": 0}, {"deadline": 61}, {"deadline": "1"}, {"deadline": float("nan")}, {"deadline": True},
-         {"order": "random"}, {"order": None}, {"seed": 1.5}, {"seed": []}, {"tries": 0}, {"tries": 11},
-         {"tries": 1.0}, {"rate": 0}, {"rate": -1}, {"rate": float("inf")}, {"rate": "fast"}]
+         {"order": "random"}, {"order": None}, {"rate": 0}, {"rate": -1}, {"rate": float("inf")}, {"rate": "fast"}]
     )  # fmt: skip
     def test_what_else_is_wrong_is_told_too(self, wrong, monkeypatch):
         monkeypatch.setattr(socket, "socket", None)
@@ -191,9 +165,8 @@ class TestOnItsWay:
         there = open_ports(held, address, 3)
         found = scan(address, [*there, full_port(held, address)], deadline=0.3, progress=told.append)
         assert len(told) >= 2
-        assert (told[-1].decided, told[-1].waiting, told[-1].total) == (4, 0, 4)
+        assert (told[-1].decided, told[-1].total) == (4, 4)
         assert set(told[-1].open) == there == set(found.open)
-        assert any(one.waiting == 1 for one in told)
         assert [one.decided for one in told] == sorted(one.decided for one in told)
 
     def test_who_waits_can_be_stopped(self, held, address):
@@ -210,12 +183,6 @@ class TestOnItsWay:
         assert found.undecided == (full,)
         assert found.outcome(full) == "undecided"
 
-    def test_who_sends_can_be_stopped(self, address):
-        stop = threading.Event()
-        found = scan(address, deadline=SHORT, progress=lambda one: stop.set(), stop=stop, rate=2000)
-        assert found.stopped
-        assert found.count == 65535
-
     def test_what_progress_raises_comes_through_and_nothing_is_left(self, held, address):
         full = [full_port(held, address) for _ in range(3)]
 
@@ -224,12 +191,6 @@ class TestOnItsWay:
 
         with nothing_left(), pytest.raises(RuntimeError, match="the panel is gone"):
             scan(address, full, deadline=5, progress=fail)
-
-    def test_a_rate_is_kept(self, held, address):
-        free = free_ports(held, address, 20)
-        found = scan(address, free, rate=50)
-        assert set(found.refused) == free
-        assert found.seconds >= 19 / 50
 
 
 def nothing_left_after(stop):
@@ -249,15 +210,6 @@ class TestBetweenNodes:
         assert set(found.open) == there
         assert len(found.refused) == 65535 - 15
         assert found.met_itself == ()
-        assert found.reused
-
-    @pytest.mark.thorough
-    def test_all_ports_of_the_node_itself_and_no_false_one(self, lab, held):
-        there = open_ports(held, "0.0.0.0", 15, lab.B.socket)
-        found = in_node(lab.B, scan, "127.0.0.1")
-        assert set(found.open) == there
-        assert len(found.refused) == 65535 - 15
-        assert len(found.met_itself) == 1  # at the one port from which it asks
 
     @pytest.mark.thorough
     @pytest.mark.parametrize("reuse", [True, False], ids=["one socket", "a socket for each port"])
@@ -312,21 +264,6 @@ class TestBetweenNodes:
         assert {name: set(ports) for name, ports in found.other} == {"EHOSTUNREACH": unreachable}
         assert len(found.refused) == 5000 + len(reset)
 
-    def test_a_cable_that_loses_all_leaves_silence(self, fresh):
-        assert in_node(fresh.A, scan, fresh.B.address, "1-20").refused  # they know each other's hardware addresses
-        fresh.B.lose(1.0)
-        found = in_node(fresh.A, scan, fresh.B.address, "1-500", deadline=SHORT)
-        assert len(found.silent) == 500
-
-    @pytest.mark.thorough
-    def test_a_cable_that_loses_some_is_overcome_by_asking_again(self, fresh, held):
-        there = open_ports(held, "0.0.0.0", 5, fresh.B.socket)
-        assert in_node(fresh.A, scan, fresh.B.address, "1-20").refused
-        fresh.B.lose(0.2)
-        found = in_node(fresh.A, scan, fresh.B.address, sorted(there | sample(300, *there)), deadline=SHORT, tries=10)
-        assert set(found.open) == there
-        assert len(found.refused) == 300
-
     @pytest.mark.thorough
     @pytest.mark.parametrize("told", [True, False], ids=["limit known", "limit unknown"])
     def test_few_descriptors_are_enough(self, fresh, held, told):
@@ -370,7 +307,7 @@ class TestFromANode:
     def test_progress_is_told_here(self, lab, held):
         there = open_ports(held, lab.B.address, 3, lab.B.socket)
         told = []
-        found = scan_from(lab.A, lab.B.address, sorted(there), rate=10, seed=1, progress=told.append)
+        found = scan_from(lab.A, lab.B.address, sorted(there), rate=10, progress=told.append)
         assert set(found.open) == set(told[-1].open) == there
         assert told[-1].decided == told[-1].total == 3
         assert found.seconds >= 0.2  # the rate was passed on
@@ -397,9 +334,6 @@ class TestFromANode:
             with pytest.raises(KeyboardInterrupt):
                 scan_from(lab.A, lab.B.address, "2-60000", rate=20, progress=fail)
             assert lab.A.run(int, "7") == 7
-
-    def test_udp_too(self, lab):
-        assert scan_from(lab.A, lab.B.address, "9,11", "udp", deadline=0.05).protocol == "udp"
 
     def test_bad_input(self, lab):
         with pytest.raises(BadInput, match="pass one of tcp, udp"):

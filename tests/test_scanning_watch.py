@@ -13,7 +13,7 @@ from sockets_lab.kernel import machine
 from sockets_lab.lab import Lab
 from sockets_lab.lab.loopback import lease
 from sockets_lab.lessons import scanning
-from sockets_lab.lessons.scanning import Attempt, Judgement, Level, Visit, alarms, judge, levels, watch
+from sockets_lab.lessons.scanning import Attempt, Judgement, Level, Visit, alarms, judge, watch, watching
 from sockets_lab.model import Endpoint
 
 THREE = TEXT | {"C": "10.20.30.50"}
@@ -41,13 +41,13 @@ class TestCapture:
         ports = range(1000, 7000)  # no more than the capture holds if this machine is too busy to read it
         with watch(lab.B) as seen:
             began = time.time()
-            in_node(lab.A, scanning.scan, lab.B.address, ports, seed="shown")
+            in_node(lab.A, scanning.scan, lab.B.address, ports, order="in order")
             found = seen.wait(len(ports), ENOUGH)
             ended = time.time()
         assert seen.kind == "capture"
         assert seen.differs == ""
         assert seen.missed == 0
-        assert [one.port for one in found] == scanning.in_order(ports, seed="shown")
+        assert [one.port for one in found] == list(ports)
         assert {(one.source.address, one.protocol) for one in found} == {(lab.A.address, "tcp")}
         assert len({one.source.port for one in found}) == 1  # one port asks for all
         assert began <= found[0].time <= found[-1].time <= ended
@@ -78,13 +78,6 @@ class TestCapture:
             assert {(one.port, one.protocol) for one in found} == {(there, "tcp"), (7, "udp")}
             assert other.attempts() == ()
 
-    def test_a_capture_can_leave_out_what_goes_out(self, lab):
-        with lab.B.capture() as both, lab.B.capture() as incoming:
-            incoming.ignore_outgoing()
-            in_node(lab.A, scanning.scan, lab.B.address, "1-10")
-            assert {one.outgoing for one in both.wait(20, ENOUGH)} == {True, False}
-            assert {one.outgoing for one in incoming.wait(10, ENOUGH)} == {False}
-
     def test_a_closed_lab_ends_it_and_what_it_saw_stays(self, held):
         with nothing_left():
             with Lab(**TEXT) as lab:
@@ -94,46 +87,16 @@ class TestCapture:
             seen.close()
         assert len(seen.attempts()) == 10
 
-    @pytest.mark.thorough
-    def test_two_scanners_and_a_client_are_told_apart(self, lab, held):
-        services = open_ports(held, "0.0.0.0", 3, lab.B.socket)
-        with watch(lab.B) as seen:
-            began = time.time()
-            in_node(lab.A, scanning.scan, lab.B.address, "1-300")
-            middle = time.time()
-            in_node(lab.C, scanning.visit, lab.B.address, sorted(services), times=60, pause=0.0)
-            in_node(lab.C, scanning.scan, lab.B.address, "1000-1009", rate=20)
-            over = time.time()
-            found = seen.wait(300 + 60 + 10, ENOUGH)
-        truth = [Visit(lab.A.address, began, middle), Visit(lab.C.address, middle, over)]
-        quick = judge(alarms(found, threshold=15, window=10), truth)
-        assert quick == Judgement((truth[0],), (truth[1],), ())  # the small scan slips under
-        assert not judge(alarms(found, threshold=6, window=10), truth).missed
-        nervous = judge(alarms(found, threshold=2, window=10), truth[:1])
-        assert {one.source for one in nervous.false_alarms} == {lab.C.address}
-
 
 class TestListeners:
-    def test_they_see_who_connects_to_them_and_nothing_else(self, held, address):
-        with nothing_left(), watch(address, "20000-20031") as seen:
-            found = scanning.scan(address, "20000-20040")
-            attempts = seen.wait(32, ENOUGH)
-            assert seen.kind == "listeners"
-        assert set(found.open) == {one.port for one in attempts} == set(seen.source.ports)
-        assert {one.protocol for one in attempts} == {"tcp"}
-        assert "listeners stand in for a capture" in seen.differs
-        assert seen.missed == 0
-
-    def test_ports_that_are_taken_are_left_out(self, held, address):
+    def test_ports_that_are_taken_are_left_out_and_nowhere_is_a_refusal(self, held, address):
         (taken,) = open_ports(held, address, 1)
-        with watch(address, [taken, *range(20000, 20010)]) as seen:
-            assert seen.source.ports
-            assert taken not in seen.source.ports
-
-    def test_where_nothing_can_be_listened_at_the_kernels_refusal_comes_through(self, held, address):
-        (taken,) = open_ports(held, address, 1)
+        source = watching.Listeners(address, [taken, *range(20000, 20010)])
+        source.close()
+        assert source.ports
+        assert taken not in source.ports
         with pytest.raises(OSError, match="EADDRINUSE"):
-            watch(address, taken)
+            watching.Listeners(address, taken)
 
     def test_in_a_lab_on_loopback_they_stand_in_and_say_so(self, monkeypatch):
         monkeypatch.setenv("SOCKETS_LAB_NODES", "loopback")
@@ -141,15 +104,15 @@ class TestListeners:
             found = in_node(lab.A, scanning.scan, lab.B.address, "1490-1510,2500")
             attempts = seen.wait(2, ENOUGH)
             assert seen.kind == "listeners"
-            assert "capture" in seen.differs
+            assert "listeners stand in for a capture" in seen.differs
+            assert seen.missed == 0
             if machine.loopback_addresses():
                 assert {one.port for one in attempts} == set(found.open) & set(seen.source.ports)
             assert {1500, 2500} <= {one.port for one in attempts}
 
-    @pytest.mark.parametrize("target", [None, 5, b"127.0.0.1", [], object()])
-    def test_what_cannot_be_watched_is_told(self, target):
-        with pytest.raises(BadInput, match="pass a node of a lab, or a loopback address"):
-            watch(target)
+    def test_what_cannot_be_watched_is_told(self):
+        with pytest.raises(BadInput, match="pass a node of a lab"):
+            watch("127.0.0.1")
 
 
 class TestDetector:
@@ -157,31 +120,12 @@ class TestDetector:
         found = alarms([attempt(n * 0.1, n + 1) for n in range(50)], threshold=15, window=10)
         assert found == (Level(pytest.approx(1.4), "10.0.0.1", 15, 0.0),)
 
-    def test_it_counts_different_ports_and_not_attempts(self):
-        assert not alarms([attempt(n * 0.001, 80 + n % 3) for n in range(1000)], threshold=4)
-        assert alarms([attempt(n * 0.001, 80 + n % 4) for n in range(1000)], threshold=4)
-
     def test_the_same_number_in_two_protocols_is_two_ports(self):
         assert alarms([attempt(0, 53), attempt(1, 53, protocol="udp")], threshold=2)
-
-    def test_it_keeps_sources_apart(self):
-        spread = [attempt(n * 0.01, n + 1, f"10.0.0.{n % 20 + 1}") for n in range(200)]
-        assert not alarms(spread, threshold=11)
-        assert len(alarms(spread, threshold=10)) == 20
 
     def test_who_is_slow_enough_slips_under(self):
         assert not alarms([attempt(n * 1.0, n + 1) for n in range(1000)], threshold=11, window=10)
         assert alarms([attempt(n * 0.99, n + 1) for n in range(1000)], threshold=11, window=10)
-
-    def test_it_tells_again_after_quiet(self):
-        two = [attempt(start + n * 0.1, n + 1) for start in (0, 100) for n in range(20)]
-        assert [round(one.time, 1) for one in alarms(two, threshold=15, window=10)] == [1.4, 101.4]
-
-    def test_it_shows_how_near_a_source_is(self):
-        asked = [attempt(n * 0.1, n + 1) for n in range(3)]
-        assert [(one.source, one.ports, one.first) for one in levels(asked, window=1)] == [
-            ("10.0.0.1", count, 0.0) for count in (1, 2, 3)
-        ]
 
     @pytest.mark.parametrize("wrong", [{"threshold": 1}, {"threshold": 2.5}, {"threshold": True}, {"window": 0},
                                        {"window": "10"}, {"window": float("nan")}, {"threshold": 65536}])  # fmt: skip
@@ -234,6 +178,3 @@ class TestJudge:
         judged = judge([self.alarm(time)], [self.SCAN], window=10)
         assert bool(judged.found) is right
         assert bool(judged.false_alarms) is not right
-
-    def test_nothing_is_judged_as_nothing(self):
-        assert judge([], []) == Judgement((), (), ())

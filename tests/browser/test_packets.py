@@ -24,11 +24,6 @@ def test_panel_lights_changes_and_sends(lab):
         panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
         press(panel, "Send it")
         panel.get_by_text("The first program received b'hello'").wait_for()
-        assert "Lit: UDP, destination port" in picture(panel)
-        write(panel, "UDP", "destination port", "7002")
-        panel.get_by_text("All checksums are right").wait_for()
-        press(panel, "Send it")
-        panel.get_by_text("The second program received b'hello'").wait_for()
         write(panel, "UDP", "destination port", "9")
         panel.get_by_text("All checksums are right").wait_for()
         panel.get_by_role("button", name="Send it", exact=True).focus()
@@ -40,16 +35,12 @@ def test_panel_lights_changes_and_sends(lab):
         write(panel, "UDP", "checksum", "0xbad")
         panel.get_by_text("Wrong now: the checksum of UDP").wait_for()
         lab.shot(panel, "10_panel_checksum")
-        press(panel, "Send it")
-        panel.get_by_text("Udp.InCsumErrors").wait_for()
         panel.get_by_label("Packet", exact=True).select_option("a first segment (SYN)")
         panel.get_by_label("Field", exact=True).select_option("syn")
         page.wait_for_function("() => document.body.innerHTML.includes('Lit: TCP, SYN')")
         press(panel, "Send it")
         panel.get_by_text("said: RST").wait_for()
         lab.shot(panel, "10_panel_segment")
-        write(panel, "TCP", "destination port", "70000")
-        panel.get_by_text("16 bits, so it holds 0 to 65535").wait_for()
 
 
 def test_the_panel_in_the_dark_theme_on_a_small_screen(lab):

@@ -65,9 +65,9 @@ class Forwarded:
         return self.server.remote.address if self.server else ""
 
 
-def three_nodes() -> Lab:
-    """Open a lab of a client, a gateway and a server; on loopback addresses where need be."""
-    return Lab(A="10.20.30.40", B="50.60.70.80", C="90.100.110.120", fallback=True)
+def three_nodes(aside: bool = False) -> Lab:
+    """Open the lab of this lesson and the next; on loopback addresses where need be. Args: aside: as for `Lab`."""
+    return Lab(A="10.20.30.40", B="50.60.70.80", C="90.100.110.120", fallback=True, aside=aside)
 
 
 def forwarded(lab: Lab, port: int = PORT, masquerade: bool = True, deadline: float = 0.5) -> Forwarded | Refused:

@@ -1,7 +1,7 @@
 """What rules do to clients: one rule after the other, programs at each other's ports, and answers that come in too."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput, Refused, attempt, first_refused
@@ -21,16 +21,11 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n"  # RFC 91
 
 @dataclass(frozen=True)
 class Trial:
-    """One rule (None: no rule at all), and how a client's questions at an open and at a closed port ended.
-
-    rules: the server's, with what they have counted. packets: how many met the rule, of the open port's question.
-    """
+    """One rule (None: no rule at all), and how a client's questions at an open and at a closed port ended."""
 
     rule: Rule | None
     open: Answer
     closed: Answer
-    rules: Ruleset
-    packets: int
 
 
 def verdicts(protocol: str = "tcp") -> tuple[Rule | None, ...]:
@@ -40,16 +35,15 @@ def verdicts(protocol: str = "tcp") -> tuple[Rule | None, ...]:
     return (None, Rule("count", protocol), Rule("accept", protocol), Rule("drop", protocol), *rejects)
 
 
-def try_rules(lab: Lab, protocol: str = "tcp", rules: Sequence[Rule | None] | None = None,
-              deadline: float | None = None) -> tuple[Trial, ...] | Refused:  # fmt: skip
+def try_rules(
+    lab: Lab, protocol: str = "tcp", rules: Sequence[Rule | None] | None = None
+) -> tuple[Trial, ...] | Refused:
     """Try each rule in the filter of a lab's second node, while its first node asks at an open and at a closed port.
 
-    Args: rules: None = `verdicts`; deadline: seconds, as for `ask`; None = 0.25 for TCP, 0.9 for UDP. The ruleset of
-        that node is gone afterwards.
+    Args: rules: None = `verdicts`. The ruleset of that node is gone afterwards.
     Returns: Refused, where there is no filter to be had. Raises: BadInput.
     """
     client, server = two_of(lab)
-    wait = DEADLINES.get(protocol, DEADLINE) if deadline is None else deadline
     found = []
     with Service(server, protocol=protocol) as there, cleared(server), every_error_told(server):
         with Service(server, protocol=protocol) as gone:
@@ -59,13 +53,10 @@ def try_rules(lab: Lab, protocol: str = "tcp", rules: Sequence[Rule | None] | No
             return refused
         for rule in verdicts(protocol) if rules is None else rules:
             results: list = [control.apply(server, incoming(*([rule] if rule else [])))]
-            for port in ports:
-                results += [ask(client, port, protocol, wait), control.held(server)]
+            results += [ask(client, port, protocol, DEADLINES.get(protocol, DEADLINE)) for port in ports]
             if refused := first_refused(results):
                 return refused
-            _, opened, after_one, closed, after_both = results
-            met = after_one.chain("input").rules[:1]
-            found.append(Trial(rule, opened, closed, after_both, met[0].packets if met else 0))
+            found.append(Trial(rule, *results[1:]))
     return tuple(found)
 
 
@@ -78,7 +69,7 @@ class Behind:
     answer: Answer
 
 
-def behind_ports(lab: Lab, deadline: float = DEADLINE) -> tuple[Ruleset, tuple[Behind, ...]] | Refused:
+def behind_ports(lab: Lab) -> tuple[Ruleset, tuple[Behind, ...]] | Refused:
     """Let only the web's port in, while a web server sits at the port of SSH, and SSH at the port of the web.
 
     Returns: the rules with what they counted, and both ports; Refused, where a port or a filter cannot be had.
@@ -91,7 +82,7 @@ def behind_ports(lab: Lab, deadline: float = DEADLINE) -> tuple[Ruleset, tuple[B
         results: list = [at_ssh.endpoint, at_web.endpoint, control.apply(server, rules)]
         for service, say in ((at_web, b""), (at_ssh, REQUEST)):
             if not isinstance(service.endpoint, Refused):
-                results.append(ask(client, service.endpoint, deadline=deadline, say=say, hear=HEAR))
+                results.append(ask(client, service.endpoint, deadline=DEADLINE, say=say, hear=HEAR))
         results.append(control.held(server))
     if refused := first_refused(results):
         return refused
@@ -123,7 +114,7 @@ def rulesets(port: int) -> tuple[Ruleset, ...]:
     )
 
 
-def try_replies(lab: Lab, deadline: float = DEADLINE) -> tuple[Replies, ...] | Refused:
+def try_replies(lab: Lab) -> tuple[Replies, ...] | Refused:
     """Guard a lab's first node with one ruleset after the other, and let it and the second node ask each other.
 
     Returns: Refused, where no filter can be had.
@@ -140,8 +131,8 @@ def try_replies(lab: Lab, deadline: float = DEADLINE) -> tuple[Replies, ...] | R
                     return outside.endpoint
                 port = outside.endpoint.port
                 results: list = [control.apply(guarded, rulesets(port)[number])]
-                results += [ask(guarded, outside.endpoint, deadline=deadline)]
-            results += [ask(other, inside.endpoint, deadline=deadline, source_port=own) for own in (0, port)]
+                results += [ask(guarded, outside.endpoint, deadline=DEADLINE)]
+            results += [ask(other, inside.endpoint, deadline=DEADLINE, source_port=own) for own in (0, port)]
             results += [control.held(guarded)]
             if refused := first_refused(results):
                 return refused
@@ -151,12 +142,12 @@ def try_replies(lab: Lab, deadline: float = DEADLINE) -> tuple[Replies, ...] | R
 
 
 @contextmanager
-def cleared(*nodes: Node) -> Iterator[None]:
-    """Take away the rulesets of these nodes at the end, whatever happened."""
-    with ExitStack() as stack:
-        for node in nodes:
-            stack.callback(control.clear, node)
+def cleared(node: Node) -> Iterator[None]:
+    """Take away a node's ruleset at the end, whatever happened."""
+    try:
         yield
+    finally:
+        control.clear(node)
 
 
 @contextmanager

@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 from sockets_lab.errors import Refused
 from sockets_lab.kernel.connecting import WAIT
-from sockets_lab.lessons.fourtuples.ends import Connection, Delivery
 from sockets_lab.lessons.fourtuples.listener import Listener
 from sockets_lab.model import whole_number
 
 LARGEST = 64  # connections; the lesson needs two or three
 SPARE = 8  # systems add something of their own to the backlog that was asked for
-EARLY = b"sent before accept"
 PATIENCE = 8.0  # seconds; a client that got no answer asks again after 1, and then after 2 or 3 (RFC 6298)
 
 
@@ -41,17 +39,10 @@ class QueueStep:
 class BacklogRun:
     """How one queue was filled until a client found no room, and what became of that client.
 
-    asked: the backlog passed to `listen`. early: bytes sent along the first connection before anybody accepted it.
-    before_accept, after_accept: that connection, once without and once with a descriptor at the server's end.
-    held_back: the connection that found no room, as it stood then; None where that client was refused outright, or
-    every client found room. steps: in the order of time.
+    asked: the backlog passed to `listen`. steps: in the order of time.
     """
 
     asked: int
-    early: Delivery
-    before_accept: Connection
-    after_accept: Connection
-    held_back: Connection | None
     steps: tuple[QueueStep, ...]
 
     @property
@@ -59,39 +50,38 @@ class BacklogRun:
         """The limit that the kernel keeps: the backlog, unless the system allows less (somaxconn); None = not told."""
         return self.steps[0].limit
 
-    @property
-    def held(self) -> int:
-        """How many connections were made before a client found no room."""
-        return sum(step.did == "connect" and step.outcome == "ESTABLISHED" for step in self.steps)
 
-
-def fill_queue(backlog: int = 2, wait: float = WAIT, patience: float = PATIENCE) -> BacklogRun | Refused:
+def fill_queue(backlog: int = 2, wait: float = WAIT) -> BacklogRun | Refused:
     """Let clients connect and accept none until one finds no room; then accept one, and watch the other go on.
 
-    Args: backlog: 0-64 connections; wait: seconds for a connect; patience: seconds for the client that found no room.
+    Args: backlog: 0-64 connections; wait: seconds for a connect.
     Returns: what happened, step by step; Refused where not even the first client got in.
     """
     whole_number(backlog, 0, LARGEST, "a backlog to try")
     with Listener(backlog=backlog) as listener:
         diary = _Diary(listener)
         diary.write("listen", None, None)
-        first = _connect(listener, diary, wait)
-        if isinstance(first, Refused):
-            return first
-        early = listener.send(first.number, EARLY, wait=0)
-        if isinstance(early, Refused):
-            return early
-        held_back = _connect_until_full(listener, diary, wait, most=2 * backlog + SPARE)
-        before = listener.connection(first.number)
+        held_back = None
+        for count in range(1 + 2 * backlog + SPARE):
+            client = listener.add_client(wait=wait)
+            if isinstance(client, Refused):
+                if not count:
+                    return client
+                diary.write("connect", None, client)
+                break
+            diary.write("connect", client.number, client.client.state)
+            if not listener.is_connected(client.number):
+                held_back = client.number
+                break
         accepted = listener.accept(wait)
         if isinstance(accepted, Refused):
             return accepted
         diary.write("accept", accepted.number, accepted.server.state)
         if held_back is not None:
-            there = listener.is_connected(held_back.number, patience)
-            state = listener.connection(held_back.number).client.state
-            diary.write("ask again", held_back.number, there if isinstance(there, Refused) else state)
-        return BacklogRun(backlog, early, before, accepted, held_back, tuple(diary.steps))
+            there = listener.is_connected(held_back, PATIENCE)
+            state = listener.connection(held_back).client.state
+            diary.write("ask again", held_back, there if isinstance(there, Refused) else state)
+        return BacklogRun(backlog, tuple(diary.steps))
 
 
 class _Diary:
@@ -105,23 +95,3 @@ class _Diary:
         row = self.listener.row()
         waiting, limit = (row.receive_queue, row.send_queue) if row else (None, None)
         self.steps.append(QueueStep(did, number, outcome, waiting, limit, time.monotonic() - self.started))
-
-
-def _connect(listener: Listener, diary: _Diary, wait: float) -> Connection | Refused:
-    client = listener.add_client(wait=wait)
-    if isinstance(client, Refused):
-        diary.write("connect", None, client)
-    else:
-        diary.write("connect", client.number, client.client.state)
-    return client
-
-
-def _connect_until_full(listener: Listener, diary: _Diary, wait: float, most: int) -> Connection | None:
-    """Return the first connection that found no room, None where a client was refused instead or `most` got in."""
-    for _ in range(most):
-        client = _connect(listener, diary, wait)
-        if isinstance(client, Refused):
-            return None
-        if not listener.is_connected(client.number):
-            return client
-    return None

@@ -41,18 +41,14 @@ class Delivery:
     """What one `send` set off.
 
     along: the connection, as its sender names it. sender: the descriptor that sent. sent: bytes that the kernel took.
-    ready_before: descriptors that were readable before, as a listener is for which a connection waits.
     woken: descriptors that became readable through it.
-    queued: bytes that lay at the receiving end before they were read; None where this system does not tell.
     received: what one `recv` there returned; None where no descriptor points there yet.
     """
 
     along: FourTuple
     sender: int
     sent: int
-    ready_before: tuple[int, ...]
     woken: tuple[int, ...]
-    queued: int | None
     received: bytes | Refused | None
 
 

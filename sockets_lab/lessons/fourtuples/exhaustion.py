@@ -10,7 +10,6 @@ import struct
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from sockets_lab import guard
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.kernel import machine, table
 from sockets_lab.kernel.connecting import WAIT, listening, start_connect
@@ -19,7 +18,7 @@ from sockets_lab.meanings import meaning
 from sockets_lab.model import Endpoint, FourTuple, whole_number
 
 IP_BIND_ADDRESS_NO_PORT = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)  # linux/in.h, from Linux 4.2
-HERE = Endpoint("127.0.0.1", 0)
+HERE, ELSEWHERE = Endpoint("127.0.0.1", 0), Endpoint("127.0.0.2", 0)
 LARGEST = 64  # ports in a range of one's own; the lesson needs eight
 STRANGERS = 8  # how often to choose another range because another program has one of its ports
 
@@ -43,27 +42,26 @@ class Exhaustion:
     to_other_listener: FourTuple | Refused
 
 
-def exhaust(size: int = 8, other_source: str = "127.0.0.2") -> Exhaustion | Refused:
+def exhaust(size: int = 8) -> Exhaustion | Refused:
     """Connect to one listener until a range of `size` ports is used up; then from elsewhere, and to another listener.
 
     Args: size: 1-64 ports.
     Returns: Refused where no socket can have a range of its own (ENOPROTOOPT), or none so large (EADDRNOTAVAIL).
     """
     whole_number(size, 1, LARGEST, "a number of ports to try")
-    source = guard.destination(Endpoint(other_source, 0))
     if not machine.has_local_port_range():
         return Refused("ENOPROTOOPT", meaning("ENOPROTOOPT", "setsockopt"))
     low, high = machine.ephemeral_range() or (0, 0)
     if high - low + 1 < size:
         return Refused("EADDRNOTAVAIL", f"this system itself has only the ports {low} to {high} to assign")
     for _ in range(STRANGERS):
-        found = _exhaust(size, source)
+        found = _exhaust(size)
         if len(found.made) == size:
             break
     return found
 
 
-def _exhaust(size: int, other_source: Endpoint) -> Exhaustion:
+def _exhaust(size: int) -> Exhaustion:
     with ExitStack() as stack:
         one, two = (Endpoint.of(stack.enter_context(listening(HERE, size + 1)).getsockname()) for _ in range(2))
         ports = _untouched(size)
@@ -85,7 +83,7 @@ def _exhaust(size: int, other_source: Endpoint) -> Exhaustion:
                 refused = outcome
                 break
             made.append(outcome)
-        elsewhere = attempt(connect, one, other_source), attempt(connect, two)
+        elsewhere = attempt(connect, one, ELSEWHERE), attempt(connect, two)
         return Exhaustion(ports, HERE.address, one, tuple(made), refused, *elsewhere)
 
 

@@ -9,14 +9,14 @@ import selectors
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt, refusal
 from sockets_lab.kernel import table
 from sockets_lab.kernel.connecting import WAIT, is_connected, listening, ready, start_connect, until, woken_by
 from sockets_lab.lessons.fourtuples.ends import Connection, Delivery, end, queued_at
-from sockets_lab.model import Endpoint, FourTuple, SocketRow
+from sockets_lab.model import Closing, Endpoint, FourTuple, SocketRow
 
 ENOUGH = 65536  # bytes; more than this course sends at once
 
@@ -28,7 +28,7 @@ class _Pair:
     server: socket.socket | None = None
 
 
-class Listener:
+class Listener(Closing):
     """A listening socket with its clients and the sockets that `accept` made, for as long as the `with` lasts.
 
     Args: address: one of this machine's loopback, the kernel chooses the port; backlog: 0-65535 connections.
@@ -41,12 +41,6 @@ class Listener:
         self._numbers = itertools.count(1)
         self.endpoint = Endpoint.of(self._socket.getsockname())
         self.descriptor = self._socket.fileno()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close every socket, clients first; harmless when done twice."""
@@ -129,13 +123,12 @@ class Listener:
         others = [sock for sock in self._sockets() if sock is not sender]
         there = along.reversed()
         before = queued_at(there) or 0
-        sent, ready_before, woken = woken_by(lambda: sender.send(data), others, wait)
+        sent, _, woken = woken_by(lambda: sender.send(data), others, wait)
         if isinstance(sent, Refused):
             return sent
         until(lambda: (queued_at(there) or 0) - before >= sent, 0 if queued_at(there) is None else WAIT)
-        queued = queued_at(there)
         received = attempt(receiver.recv, ENOUGH) if receiver else None
-        return Delivery(along, sender.fileno(), sent, ready_before, woken, queued, received)
+        return Delivery(along, sender.fileno(), sent, woken, received)
 
     def remove_client(self, number: int) -> SocketRow | None:
         """Close a connection, client first. A server end that was never accepted stays in the listener's queue.

@@ -1,5 +1,7 @@
 """The panel of lesson 05: a listener to which clients come and go, and data that wakes one socket."""
 
+from functools import partial
+
 import ipywidgets as widgets
 
 from sockets_lab.errors import BadInput, Refused
@@ -33,8 +35,8 @@ class FourTuplePanel(Panel):
             self.button("Look again", self.look, "Read the kernel's table anew"),
         ]
         send = [
-            self.button("Client sends", self.send_there, "From the client's end of the chosen connection"),
-            self.button("Server sends", self.send_back, "From the server's end of the chosen connection"),
+            self.button("Client sends", partial(self.send, False), "From the client's end of the chosen connection"),
+            self.button("Server sends", partial(self.send, True), "From the server's end of the chosen connection"),
             self.button("Remove", self.remove, "Close the chosen connection, client first"),
         ]
         rows = [[self.source, *come], [self.chosen, self.text, *send]]
@@ -83,12 +85,6 @@ class FourTuplePanel(Panel):
     def look(self) -> None:
         self.refresh()
         self.say("This is what the kernel's table shows now.")
-
-    def send_there(self) -> None:
-        self.send(from_server=False)
-
-    def send_back(self) -> None:
-        self.send(from_server=True)
 
     def send(self, from_server: bool) -> None:
         """Send along the chosen connection, and show whom it woke."""

@@ -8,7 +8,6 @@ import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from sockets_lab import guard
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel.connecting import WAIT, listening, start_connect
 from sockets_lab.model import Endpoint, FourTuple
@@ -18,6 +17,7 @@ PARTS = ("nothing", "local address", "local port", "remote address", "remote por
 SHARING = (socket.SO_REUSEADDR, getattr(socket, "SO_REUSEPORT", None))
 STRANGERS = 4  # how often to start again because another program has just one of the names that are needed
 BACKLOG = 8
+HOME, OTHER = "127.0.0.1", "127.0.0.2"
 
 
 @dataclass(frozen=True)
@@ -51,32 +51,26 @@ class TupleTrials:
         raise BadInput(f"{changed!r} is no part of a four-tuple: pass one of {', '.join(PARTS)}.")
 
 
-def tuple_trials(address: str = "127.0.0.1", other: str = "127.0.0.2") -> TupleTrials | Refused:
+def tuple_trials() -> TupleTrials | Refused:
     """Make a connection; then try another that differs in nothing, and others that differ in one part each.
 
-    Args: address: a loopback address for both ends; other: a second one of the same family for the two trials that
-        need it, which are refused (EADDRNOTAVAIL) where this machine has no such address.
-    Returns: the trials in the order of PARTS; Refused where not even the first connection could be made.
+    Returns: the trials in the order of PARTS; Refused where not even the first connection could be made. The two that
+        need a second loopback address are refused (EADDRNOTAVAIL) where this machine has one only.
     """
-    for endpoint in (here := Endpoint(address, 0)), (there := Endpoint(other, 0)):
-        guard.destination(endpoint)
-    if here.family != there.family or here == there:
-        raise BadInput(f"{address} and {other} will not do: pass two different loopback addresses of one family.")
     for _ in range(STRANGERS):
-        found = attempt(_tuple_trials, here.address, there.address)
+        found = attempt(_tuple_trials)
         if isinstance(found, Refused) or not any(_is_taken(trial) for trial in found.trials):
             break
     return found
 
 
-def connect_to_itself(address: str = "127.0.0.1") -> FourTuple | Refused:
+def connect_to_itself() -> FourTuple | Refused:
     """Connect one socket to its own name: the only connection whose two ends have the same name.
 
     Source: RFC 9293 section 3.5 (simultaneous open: both ends send SYN, and here both are one).
     """
-    here = guard.destination(Endpoint(address, 0))
-    with socket.socket(here.family, socket.SOCK_STREAM) as sock:
-        bound = attempt(sock.bind, here.sockaddr)
+    with socket.socket() as sock:
+        bound = attempt(sock.bind, (HOME, 0))
         if isinstance(bound, Refused):
             return bound
         return attempt(_connect, sock, None, Endpoint.of(sock.getsockname()))
@@ -87,7 +81,7 @@ def _is_taken(trial: TupleTrial) -> bool:
     return trial.changed != "nothing" and isinstance(trial.outcome, Refused) and trial.outcome.name == "EADDRINUSE"
 
 
-def _tuple_trials(address: str, other: str) -> TupleTrials:
+def _tuple_trials() -> TupleTrials:
     with ExitStack() as stack:
 
         def listen(endpoint: Endpoint) -> Endpoint:
@@ -101,14 +95,15 @@ def _tuple_trials(address: str, other: str) -> TupleTrials:
                     sock.setsockopt(socket.SOL_SOCKET, option, 1)
             return _connect(sock, local, remote)
 
-        first = connect(Endpoint(address, 0), listen(Endpoint(address, 0)))
+        anywhere = Endpoint(HOME, 0)
+        first = connect(anywhere, listen(anywhere))
         local, remote = first.local, first.remote
         names = {
             "nothing": (local, remote),
-            "local address": (Endpoint(other, local.port), remote),
-            "local port": (Endpoint(address, 0), remote),
-            "remote address": (local, Endpoint(other, remote.port)),
-            "remote port": (local, listen(Endpoint(address, 0))),
+            "local address": (Endpoint(OTHER, local.port), remote),
+            "local port": (anywhere, remote),
+            "remote address": (local, Endpoint(OTHER, remote.port)),
+            "remote port": (local, listen(anywhere)),
         }
         trials = []
         for changed, asked in names.items():

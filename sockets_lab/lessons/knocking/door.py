@@ -10,9 +10,10 @@ from typing import Self
 
 from sockets_lab.errors import BadInput, Refused, attempt
 from sockets_lab.kernel.connecting import ready
+from sockets_lab.lab import Node
 from sockets_lab.lessons.knocking import locks
 from sockets_lab.lessons.knocking.authorization import Verifier
-from sockets_lab.lessons.knocking.gate import Place, UserspaceGate
+from sockets_lab.lessons.knocking.gate import UserspaceGate
 from sockets_lab.lessons.knocking.kernel_gates import gate_at
 from sockets_lab.lessons.knocking.knock_listener import CableEar, SocketEar, ear_at
 from sockets_lab.lessons.knocking.locks import OPEN_FOR, WINDOW, Event, KeyLock, Knock, Lock
@@ -24,22 +25,16 @@ PATIENCE = 5.0  # seconds to wait for an event, unless told otherwise
 TURN = 0.1  # seconds until the daemon looks whether it is to end
 MOST_EVENTS = 10_000  # kept; a lesson has a few
 
-MakeGate = Callable[[Place, int], UserspaceGate]
-
 
 class Daemon:
     """Hears, judges, opens and shuts, in a thread of its own for as long as the `with` lasts. Owns ear and gate.
 
     Without `with`, each `step` does what is to be done, and `close` ends it.
-    Args: door: the endpoint before which the gate stands; clock: seconds since 1970, the clock of the ear.
+    Args: door: the endpoint before which the gate stands.
     """
 
-    def __init__(
-        self, ear: CableEar | SocketEar, lock: Lock | KeyLock, gate: UserspaceGate, door: Endpoint,
-        clock: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
+    def __init__(self, ear: CableEar | SocketEar, lock: Lock | KeyLock, gate: UserspaceGate, door: Endpoint) -> None:
         self.ear, self.lock, self.gate, self.door = ear, lock, gate, door
-        self._clock = clock
         self._events: list[Event] = []
         self._news = threading.Condition()
         self._ending = threading.Event()
@@ -56,7 +51,7 @@ class Daemon:
         """Wait until something comes or is due, at most `wait` seconds; do what is to be done. Returns: the events."""
         due = self.lock.openings.next_time()
         if due is not None:
-            wait = min(wait, max(due - self._clock(), 0.0))
+            wait = min(wait, max(due - time.time(), 0.0))
         ready((*self.ear.sockets, *self.gate.sockets), selectors.EVENT_READ, wait)
         found: list[Event] = []
         for heard in self.ear.hear():
@@ -65,7 +60,7 @@ class Daemon:
             found += self._follow(self.lock.openings.expire(heard.time))
             event = self.lock.hear(heard)
             found += self._follow([event] if event else [])
-        found += self._follow(self.lock.openings.expire(self._clock()))
+        found += self._follow(self.lock.openings.expire(time.time()))
         self.gate.attend()
         return tuple(found)
 
@@ -97,7 +92,7 @@ class Daemon:
         for event in events:
             answer = None
             if event.what == locks.OPENED:
-                answer = attempt(self.gate.open_for, event.source, self.door.port)
+                answer = attempt(self.gate.open_for, event.source)
             elif event.what == locks.SHUT:
                 answer = attempt(self.gate.shut, event.source)
             if isinstance(answer, Refused):
@@ -137,8 +132,8 @@ class Daemon:
 
 
 def knock_daemon(
-    place: Place, sequence: str | Iterable[Knock | str | int] = SEQUENCE, port: int = PORT, window: float = WINDOW,
-    open_for: float = OPEN_FOR, make_gate: MakeGate = gate_at,
+    place: Node, sequence: str | Iterable[Knock | str | int] = SEQUENCE, port: int = PORT, window: float = WINDOW,
+    open_for: float = OPEN_FOR,
 ) -> Daemon:  # fmt: skip
     """Make a daemon that opens a port to whoever knocks right. Its lock tells the sequence, and `door` where.
 
@@ -147,27 +142,26 @@ def knock_daemon(
     wanted = Lock(sequence, window, open_for).sequence  # a mistake is told before anything is opened
     if Knock(port) in wanted:
         raise BadInput(f"who tries the door at port {port} does not knock: leave {port}:tcp out of the sequence.")
-    return _put_up(place, wanted, port, make_gate, lambda heard, _: Lock(heard, window, open_for))
+    return _put_up(place, wanted, port, lambda heard, _: Lock(heard, window, open_for))
 
 
-def key_daemon(place: Place, key: bytes, port: int = PORT, open_for: float = OPEN_FOR) -> Daemon:
+def key_daemon(place: Node, key: bytes, port: int = PORT, open_for: float = OPEN_FOR) -> Daemon:
     """Make a daemon that opens a port to whoever sends one good request. Its lock tells where these are to come: `at`.
 
     Raises: BadInput; OSError.
     """
     verifier, at = Verifier(key), Knock(locks.REQUEST_PORT, locks.UDP)
-    return _put_up(place, (at,), port, gate_at, lambda heard, door: KeyLock(verifier, door, heard[0].port, open_for))
+    return _put_up(place, (at,), port, lambda heard, door: KeyLock(verifier, door, heard[0].port, open_for))
 
 
 def _put_up(
-    place: Place, wanted: tuple[Knock, ...], port: int, make_gate: MakeGate,
-    make_lock: Callable[[tuple[Knock, ...], int], Lock | KeyLock],
+    place: Node, wanted: tuple[Knock, ...], port: int, make_lock: Callable[[tuple[Knock, ...], int], Lock | KeyLock]
 ) -> Daemon:  # fmt: skip
     with ExitStack() as held:
         ear = ear_at(place, wanted)
         held.callback(ear.close)
-        gate = make_gate(place, port)
+        gate = gate_at(place, port)
         held.callback(gate.close)
-        daemon = Daemon(ear, make_lock(ear.sequence, gate.port), gate, Endpoint(place.node.address, gate.port))
+        daemon = Daemon(ear, make_lock(ear.sequence, gate.port), gate, Endpoint(place.address, gate.port))
         held.pop_all()
     return daemon

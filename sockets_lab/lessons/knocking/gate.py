@@ -4,65 +4,27 @@ The daemon runs in the notebook, with sockets of the node's network stack that t
 """
 
 import contextlib
+import errno
 import socket
-from dataclasses import dataclass
 
-from sockets_lab.errors import BadInput, Refused
 from sockets_lab.kernel.connecting import reset_on_close
-from sockets_lab.lab import Lab, Node, NodeError, firewall
-from sockets_lab.lab.capture import make_socket
-from sockets_lab.lab.firewall import Ruleset
-from sockets_lab.netns.cables import INTERFACE
+from sockets_lab.lab import Lab, Node
+from sockets_lab.lessons.packets.examples import bound
 
-RING = 1 << 20  # bytes: 512 packets wait until somebody looks
 MOST_INSIDE = 64  # connections at once
 ROOM = 4096  # bytes
 
 
-@dataclass(frozen=True)
-class Place:
-    """A node to live on."""
-
-    node: Node
-
-    def tap(self) -> socket.socket:
-        """Make a socket that gets a copy of what crosses the cable, with a ring of RING bytes. Raises: OSError."""
-        return self.node.call(make_socket, INTERFACE, RING)
-
-    def filter(self, ruleset: Ruleset) -> Refused | None:
-        """Give the kernel's filter a ruleset in the place of the one before. Returns: what the kernel refused."""
-        try:
-            if firewall.decides(self.node) == "kernel":  # a simulated one would not meet those who try the door
-                return firewall.apply(self.node, ruleset)
-        except NodeError as gone:
-            return Refused("unknown", str(gone))
-        return Refused("ENOSYS", "no packet filter of a kernel is yours to change here")
-
-    def bound(self, kind: int, port: int, exact: bool = False) -> socket.socket:
-        """Make a socket that never blocks, bound to this port, or where it is taken, to one that the kernel chooses.
-
-        Args: kind: SOCK_STREAM or SOCK_DGRAM; exact: no other port will do. Raises: OSError.
-        """
-        sock = self.node.socket(socket.AF_INET, kind)
-        try:
-            sock.setblocking(False)
-            if kind == socket.SOCK_STREAM:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                sock.bind((self.node.address, port))
-            except OSError:
-                if exact:
-                    raise
-                sock.bind((self.node.address, 0))
-        except BaseException:
-            sock.close()
-            raise
-        return sock
+def place_of(_: Lab, node: Node) -> Node:
+    """Return where a daemon is to live: its sockets are this node's."""
+    return node
 
 
-def place_of(_: Lab, node: Node) -> Place:
-    """Return the place of a node of a lab."""
-    return Place(node)
+def waiting(node: Node, kind: int, port: int) -> socket.socket:
+    """Make a socket that never blocks, bound to this port, or where it is taken, to another. Raises: OSError."""
+    sock = bound(node, kind, port)
+    sock.setblocking(False)
+    return sock
 
 
 class UserspaceGate:
@@ -77,18 +39,16 @@ class UserspaceGate:
 
     about = "a gate in userspace: its program accepts, looks who it is, and throws strangers out"
 
-    def __init__(self, place: Place, port: int = 0) -> None:
-        self._place = place
-        self._door = place.bound(socket.SOCK_STREAM, port)  # bound, and not listening: nobody else gets the port
+    def __init__(self, node: Node, port: int = 0) -> None:
+        self._node = node
+        self._door = waiting(node, socket.SOCK_STREAM, port)  # bound, and not listening: nobody else gets the port
         self.port: int = self._door.getsockname()[1]
         self.admitted: set[str] = set()
         self._inside: list[socket.socket] = []
         self._listening = False
 
-    def open_for(self, source: str, port: int) -> None:
+    def open_for(self, source: str) -> None:
         """Let a source through to the port. Raises: OSError, where the system refuses."""
-        if port != self.port:
-            raise BadInput(f"this gate stands before port {self.port}, not {port}: pass {self.port}.")
         if not self._listening:
             self._door.listen()
             self._listening = True
@@ -100,7 +60,10 @@ class UserspaceGate:
         if self._listening and not self.admitted:
             self._listening = False
             self._door.close()
-            self._door = self._place.bound(socket.SOCK_STREAM, self.port, exact=True)
+            self._door = waiting(self._node, socket.SOCK_STREAM, self.port)
+            if self._door.getsockname()[1] != self.port:
+                self._door.close()
+                raise OSError(errno.EADDRINUSE, "another program has the port by now")
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:

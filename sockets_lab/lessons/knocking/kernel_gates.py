@@ -12,15 +12,15 @@ import sys
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sockets_lab.errors import BadInput, Refused
+from sockets_lab.errors import Refused
+from sockets_lab.lab import Node, NodeError, firewall
 from sockets_lab.lab.firewall import Rule, Ruleset, incoming
-from sockets_lab.lessons.knocking.gate import Place, UserspaceGate
+from sockets_lab.lessons.knocking.gate import UserspaceGate
 from sockets_lab.lessons.packets.bpf_filter import EQUAL, RETURN, attach
 
 WORD = 0x20  # load 32 bits
 SOURCE = 0xFFF00000 + 12  # SKF_NET_OFF: counted from the IP header, though the filter stands behind it; RFC 791: source
 ALL, NOTHING = 0xFFFFFFFF, 0  # bytes of the segment that pass
-MOST_SOURCES = 1000  # a filter has at most 4,096 steps
 
 
 def rules(port: int, sources: Iterable[str]) -> Ruleset:
@@ -54,8 +54,8 @@ class KernelGate(UserspaceGate):
     Args: port: where it is taken, the kernel chooses another. Raises: OSError, where this system refuses the filter.
     """
 
-    def __init__(self, place: Place, port: int = 0) -> None:
-        super().__init__(place, port)
+    def __init__(self, node: Node, port: int = 0) -> None:
+        super().__init__(node, port)
         try:
             self._filter()
             self._door.listen()
@@ -64,8 +64,8 @@ class KernelGate(UserspaceGate):
             raise
         self._listening = True
 
-    def open_for(self, source: str, port: int) -> None:
-        super().open_for(source, port)
+    def open_for(self, source: str) -> None:
+        super().open_for(source)
         self._filter()
 
     def shut(self, source: str) -> None:
@@ -84,13 +84,21 @@ class FirewallGate(KernelGate):
 
     def close(self) -> None:
         if self._listening:
-            self._place.filter(Ruleset())
+            self._apply(Ruleset())
         super().close()
 
     def _filter(self) -> None:
-        refused = self._place.filter(rules(self.port, self.admitted))
-        if isinstance(refused, Refused):
+        if refused := self._apply(rules(self.port, self.admitted)):
             raise OSError(getattr(errno, refused.name, errno.EPERM), refused.because)
+
+    def _apply(self, ruleset: Ruleset) -> Refused | None:
+        """Give the kernel's filter a ruleset in the place of the one before. Returns: what the kernel refused."""
+        try:
+            if firewall.decides(self._node) == "kernel":  # a simulated one would not meet those who try the door
+                return firewall.apply(self._node, ruleset)
+        except NodeError as gone:
+            return Refused("unknown", str(gone))
+        return Refused("ENOSYS", "no packet filter of a kernel is yours to change here")
 
 
 class SocketFilterGate(KernelGate):
@@ -103,25 +111,20 @@ class SocketFilterGate(KernelGate):
 
     about = "a filter on the listening socket: the kernel drops what strangers send"
 
-    def open_for(self, source: str, port: int) -> None:
-        if len(self.admitted) >= MOST_SOURCES and source not in self.admitted:
-            raise BadInput(f"this gate is open for {MOST_SOURCES} sources already: shut it for some first.")
-        super().open_for(source, port)
-
     def _filter(self) -> None:
         if sys.platform != "linux":
             raise OSError(errno.ENOSYS, "the number of this option is Linux's")
         attach(self._door, program(self.admitted))
 
 
-def gate_at(place: Place, port: int = 0) -> UserspaceGate:
+def gate_at(node: Node, port: int = 0) -> UserspaceGate:
     """Return the best gate that can be had: the kernel's firewall, a filter on the socket, or a program in userspace.
 
     Raises: OSError, where no port can be had.
     """
     for make in (FirewallGate, SocketFilterGate):
         try:
-            return make(place, port)
+            return make(node, port)
         except OSError:
             continue
-    return UserspaceGate(place, port)
+    return UserspaceGate(node, port)

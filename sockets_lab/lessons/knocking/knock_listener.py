@@ -8,20 +8,22 @@ himself, because all nodes share one stack. Source: knockd(1), "listens at the l
 import selectors
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 
 from sockets_lab.errors import Refused, attempt
 from sockets_lab.headers import Ethernet, IPv4, corrected, dissect
 from sockets_lab.headers.brief import ACK, SYN, brief
 from sockets_lab.lab import Lab, Node
-from sockets_lab.lab.capture import Capture, Captured
+from sockets_lab.lab.capture import Capture, Captured, make_socket
 from sockets_lab.lessons.knocking import locks
-from sockets_lab.lessons.knocking.gate import RING, Place
+from sockets_lab.lessons.knocking.gate import waiting
 from sockets_lab.lessons.knocking.locks import Heard, Knock
 from sockets_lab.lessons.packets.sending import card, send
 from sockets_lab.model import PROTOCOLS
+from sockets_lab.netns.cables import INTERFACE
 
+RING = 1 << 20  # bytes: 512 packets wait until somebody looks
 PACE = 0.01  # seconds from one packet that is sent again to the next
 MOST = 10_000  # knocks that are heard at a time: whoever knocks without end does not keep us
 
@@ -45,11 +47,9 @@ def knock_in(one: Captured, address: str) -> Heard | None:
 class CableEar:
     """Hears every knock that crosses a host's cable, at whatever port, by the time that the kernel wrote beside it."""
 
-    about = "reads packets off the cable: no port needs to be open"
-
-    def __init__(self, place: Place, sequence: Iterable[Knock]) -> None:
-        self._address, self.sequence = place.node.address, tuple(sequence)
-        self._tap = place.tap()
+    def __init__(self, node: Node, sequence: Iterable[Knock]) -> None:
+        self._address, self.sequence = node.address, tuple(sequence)
+        self._tap = node.call(make_socket, INTERFACE, RING)
         self._capture = Capture(self._tap, RING)
         self.sockets: tuple[socket.socket, ...] = (self._tap,)
 
@@ -71,14 +71,12 @@ class SocketEar:
     Args: sequence: where a port is taken, the kernel chooses another: see `sequence`. Raises: OSError.
     """
 
-    about = "a stand-in: sockets wait at the knocks' ports, which are therefore open"
-
-    def __init__(self, place: Place, sequence: Iterable[Knock], clock: Callable[[], float] = time.time) -> None:
-        self._clock, chosen, opened = clock, {}, []
+    def __init__(self, node: Node, sequence: Iterable[Knock]) -> None:
+        chosen, opened = {}, []
         with ExitStack() as held:
             selector = held.enter_context(selectors.DefaultSelector())
             for one in dict.fromkeys(wanted := tuple(sequence)):
-                sock = held.enter_context(place.bound(PROTOCOLS[one.protocol].type, one.port))
+                sock = held.enter_context(waiting(node, PROTOCOLS[one.protocol].type, one.port))
                 if one.protocol == locks.TCP:
                     sock.listen()
                 opened.append(sock)
@@ -103,18 +101,18 @@ class SocketEar:
     def _take(self, sock: socket.socket, knock: Knock) -> Heard:
         if knock.protocol == locks.UDP:
             payload, sender = sock.recvfrom(65536)
-            return Heard(self._clock(), sender[0], knock, payload)
+            return Heard(time.time(), sender[0], knock, payload)
         connection, sender = sock.accept()
         connection.close()
-        return Heard(self._clock(), sender[0], knock)
+        return Heard(time.time(), sender[0], knock)
 
     def close(self) -> None:
         self._held.close()
 
 
-def ear_at(place: Place, sequence: Iterable[Knock]) -> CableEar | SocketEar:
-    """Return the best ear that can be had at a place. Raises: OSError."""
-    return CableEar(place, sequence) if place.node.own_stack else SocketEar(place, sequence)
+def ear_at(node: Node, sequence: Iterable[Knock]) -> CableEar | SocketEar:
+    """Return the best ear that can be had in a node. Raises: OSError."""
+    return CableEar(node, sequence) if node.own_stack else SocketEar(node, sequence)
 
 
 def overheard(packets: Iterable[Captured], source: str, address: str) -> tuple[Captured, ...]:

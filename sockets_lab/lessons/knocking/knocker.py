@@ -48,7 +48,6 @@ class Visit:
 
     answer: str
     words: bytes = b""
-    refused: Refused | None = None
 
 
 def knock(
@@ -124,11 +123,11 @@ def visit(door: Endpoint, source: str | None = None, wait: float = WAIT) -> Visi
             if not start_connect(sock, door, wait, origin):
                 return Visit(SILENCE)
         except OSError as error:
-            refused = refusal(error)
-            return Visit(ANSWERS.get(refused.name, refused.name), refused=refused)
+            name = refusal(error).name
+            return Visit(ANSWERS.get(name, name))
         if not ready([sock], selectors.EVENT_READ, FIRST_WORDS):
             return Visit(CONNECTED)
         words = attempt(sock.recv, ROOM)
         if isinstance(words, Refused) or not words:
-            return Visit(TURNED_AWAY, refused=words or None)
+            return Visit(TURNED_AWAY)
         return Visit(LET_IN, words)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lab import Node, firewall
 from sockets_lab.lab.capture import Captured
+from sockets_lab.lessons.filtering import three_nodes
 from sockets_lab.lessons.knocking import knocker
 from sockets_lab.lessons.knocking.authorization import compose, new_key
 from sockets_lab.lessons.knocking.door import SEQUENCE, Daemon, key_daemon, knock_daemon
@@ -18,7 +19,7 @@ from sockets_lab.lessons.knocking.kernel_gates import FirewallGate, spelled
 from sockets_lab.lessons.knocking.knock_listener import knock_in, overheard, replay
 from sockets_lab.lessons.knocking.knocker import Sent, Visit
 from sockets_lab.lessons.knocking.locks import TCP, Event, KeyLock, Knock, Lock
-from sockets_lab.lessons.knocking.runs import three_nodes, tried
+from sockets_lab.lessons.knocking.runs import tried
 from sockets_lab.model import Closing, Endpoint
 
 OPEN_FOR = 20.0  # seconds

@@ -1,4 +1,4 @@
-"""The lesson's experiments, whole: a door that knocks open, and the replay. A is let in, C is not, B has the door.
+"""The lesson's experiments: a door that knocks open, the replay, the cure. A is let in, C is not, B has the door.
 
 Each takes a lab of three nodes. On loopback each does what can be done there: see `knock_listener`.
 """
@@ -13,12 +13,13 @@ from sockets_lab.kernel.connecting import WAIT
 from sockets_lab.lab import Lab, Node
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lessons.knocking import knocker
-from sockets_lab.lessons.knocking.door import PATIENCE, SEQUENCE, Daemon, MakeGate, knock_daemon
+from sockets_lab.lessons.knocking.authorization import SKEW, compose, new_key
+from sockets_lab.lessons.knocking.door import PATIENCE, SEQUENCE, Daemon, key_daemon, knock_daemon
 from sockets_lab.lessons.knocking.gate import place_of
-from sockets_lab.lessons.knocking.kernel_gates import gate_at
 from sockets_lab.lessons.knocking.knock_listener import SocketEar, overheard, replay
 from sockets_lab.lessons.knocking.knocker import PACE, Sent, Visit
 from sockets_lab.lessons.knocking.locks import OPENED, SHUT, Event, Knock, sequence_of
+from sockets_lab.model import Endpoint
 
 SHORT = 2.0  # seconds that the door stays open where the reader waits for it to shut
 LONG = 300.0  # seconds: it stays open for the whole experiment
@@ -40,9 +41,8 @@ class Opening:
 
 @dataclass(frozen=True)
 class Try:
-    """Somebody's attempt at a door: for which nodes it is open after that, by name, and what each came upon there."""
+    """An attempt at a door: for which nodes it is open after that, by name, and what each came upon there."""
 
-    by: str
     opened_for: tuple[str, ...]
     visits: tuple[tuple[str, Visit], ...]
     events: tuple[Event, ...]
@@ -61,25 +61,34 @@ class Replays:
     as_itself: Try
     as_owner: Try
     overheard: tuple[Captured, ...]
-    differs: str
 
 
-def three_nodes(aside: bool = False) -> Lab:
-    """Open a lab of one who knocks, one with a door, and a third; on loopback addresses where need be."""
-    return Lab(A="10.20.30.40", B="50.60.70.80", C="90.100.110.120", fallback=True, aside=aside)
+@dataclass(frozen=True)
+class Asked:
+    """One request that reached the door: what it was, who sent it, what the verifier said."""
+
+    what: str
+    by: str
+    verdict: str
+    opened: bool
 
 
-def opening(
-    lab: Lab, knocks: str | Iterable[Knock | str | int] | None = None, open_for: float = SHORT,
-    make_gate: MakeGate = gate_at,
-) -> Opening:  # fmt: skip
+@dataclass(frozen=True)
+class Cure:
+    """Signed requests, good and bad, in the order in which they were sent; and who came in at the end."""
+
+    asked: tuple[Asked, ...]
+    visits: tuple[tuple[str, Visit], ...]
+
+
+def opening(lab: Lab, knocks: str | Iterable[Knock | str | int] | None = None, open_for: float = SHORT) -> Opening:
     """Knock from A at B's door; let A and C try it before, after, and once it is shut again.
 
     Args: knocks: what A knocks, None = the right sequence. Raises: BadInput.
     """
     knocker_, third = ends_of(lab)
     visits = []
-    with knock_daemon(place_of(lab, lab.nodes[1]), open_for=open_for, make_gate=make_gate) as daemon:
+    with knock_daemon(place_of(lab, lab.nodes[1]), open_for=open_for) as daemon:
         right = daemon.ear.sequence
         wanted = right if knocks is None else sequence_of(knocks)
         visits.append(("before", knocker_.name, tried(knocker_, daemon)))
@@ -101,21 +110,21 @@ def replays(lab: Lab) -> Replays:
         def act(daemon: Daemon) -> None:
             by.run(knocker.knock, door.address, daemon.ear.sequence, PACE, as_whom.address)
 
-        return _try(lab, by, act)
+        return _try(lab, act)
 
     def send_again(own_address: bool) -> Try:
-        return _try(lab, thief, lambda _: replay(lab, thief, frames, own_address))
+        return _try(lab, lambda _: replay(lab, thief, frames, own_address))
 
     if lab.kind != "namespaces":
-        return Replays(knock(owner, owner), knock(thief, thief), knock(thief, owner), (), lab.differs)
+        return Replays(knock(owner, owner), knock(thief, thief), knock(thief, owner), ())
     with door.capture() as cable:
         first = knock(owner, owner)
         frames = overheard(cable.packets(), owner.address, door.address)  # and after the knocks, that A tried the door
         frames = frames[: len(sequence_of(SEQUENCE))]
-    return Replays(first, send_again(own_address=True), send_again(own_address=False), frames, lab.differs)
+    return Replays(first, send_again(own_address=True), send_again(own_address=False), frames)
 
 
-def _try(lab: Lab, by: Node, act: Callable[[Daemon], Refused | None]) -> Try:
+def _try(lab: Lab, act: Callable[[Daemon], Refused | None]) -> Try:
     """Put up a fresh door, let somebody act, and look who can come in."""
     owner, thief = ends_of(lab)
     with knock_daemon(place_of(lab, lab.nodes[1]), open_for=LONG) as daemon:
@@ -125,7 +134,7 @@ def _try(lab: Lab, by: Node, act: Callable[[Daemon], Refused | None]) -> Try:
         events = daemon.events
         visits = all_tried((owner, thief), daemon)
     opened = {event.source for event in events if event.what == OPENED}
-    return Try(by.name, tuple(one.name for one in lab.nodes if one.address in opened), visits, events, refused)
+    return Try(tuple(one.name for one in lab.nodes if one.address in opened), visits, events, refused)
 
 
 def ends_of(lab: Lab) -> tuple[Node, Node]:
@@ -152,3 +161,44 @@ def all_tried(those: tuple[Node, ...], daemon: Daemon) -> tuple[tuple[str, Visit
     with ThreadPoolExecutor(len(those)) as pool:
         came = pool.map(lambda node: tried(node, daemon), those)
         return tuple(zip((node.name for node in those), came, strict=True))
+
+
+def cure(lab: Lab) -> Cure:
+    """Open B's door by one signed request of A's; then send it again, and try to make others without the key."""
+    owner, thief = ends_of(lab)
+    door, key = lab.nodes[1], new_key()
+    asked: list[Asked] = []
+    with key_daemon(place_of(lab, door), key, open_for=LONG) as daemon:
+        to = Endpoint(door.address, daemon.ear.sequence[0].port)
+
+        def ask(what: str, by: Node, data: bytes, as_whom: Node | None = None) -> None:
+            by.run(knocker.send_request, to, data, (as_whom or by).address)
+            note(what, by)
+
+        def note(what: str, by: Node) -> None:
+            event = daemon.wait_for(count=len(asked) + 1)
+            verdict = event.because if event else "nothing was heard"
+            asked.append(Asked(what, by.name, verdict, bool(event and event.what == OPENED)))
+
+        def request(source: Node, key: bytes = key, later: float = 0.0) -> bytes:
+            return compose(key, source.address, daemon.door.port, time.time() + later)
+
+        good = request(owner)
+        if lab.kind == "namespaces":
+            with door.capture() as cable:
+                ask("a good request", owner, good)
+                frames = overheard(cable.packets(), owner.address, door.address)
+            replay(lab, thief, frames[:1], own_address=False)
+            note("the same, byte for byte", thief)
+        else:
+            ask("a good request", owner, good)
+            ask("the same, byte for byte", thief, good, as_whom=owner)
+        ask("the same, from another address", thief, good)
+        ask("a request that was caught before it arrived", thief, request(owner))
+        ask("one with another key", thief, request(thief, new_key()))
+        bit = request(owner)
+        ask("one with one bit changed", thief, bit[:-40] + bytes((bit[-40] ^ 1,)) + bit[-39:])
+        ask("one that was cut", thief, request(owner)[:-1])
+        ask("one made too long ago", owner, request(owner, later=-2 * SKEW))
+        ask("one made for later", owner, request(owner, later=2 * SKEW))
+        return Cure(tuple(asked), all_tried((owner, thief), daemon))

@@ -7,11 +7,11 @@ Source: McCanne and Jacobson, "The BSD Packet Filter" (1993); Documentation/netw
 import ctypes
 import socket
 import struct
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from sockets_lab.errors import Refused
-from sockets_lab.headers import UDP, IPv4, dissect
+from sockets_lab.headers.brief import brief
 from sockets_lab.lab import Lab
 from sockets_lab.lessons.packets.examples import DEADLINE, bound
 from sockets_lab.lessons.packets.sending import INTERFACE, NO_NODES
@@ -21,7 +21,7 @@ SO_ATTACH_FILTER, ETH_P_ALL = 26, 3
 HALF, BYTE, HALF_BEHIND, IP_SIZE = 0x28, 0x30, 0x48, 0xB1  # load 16 bits, 8 bits, 16 bits behind x; x = IP's size
 EQUAL, ANY, RETURN = 0x15, 0x45, 0x06  # jump where equal, jump where any of these bits is set, end
 ALL, NOTHING = 0xFFFF, 0  # how many bytes of the packet pass
-TIMES = 3
+TIMES = 3  # that each port gets a datagram
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def attach(sock: socket.socket, steps: bytes) -> None:
     sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(steps) // 8, ctypes.addressof(buffer)))
 
 
-def picked(lab: Lab, times: int = TIMES) -> Picked:
+def picked(lab: Lab) -> Picked:
     """Send datagrams to two ports in turn, and let a filter on the receiving cable pick those to the first port."""
     if lab.kind != "namespaces":
         return Picked(0, refused=NO_NODES)
@@ -68,22 +68,20 @@ def picked(lab: Lab, times: int = TIMES) -> Picked:
         tap.bind((INTERFACE, ETH_P_ALL))
         tap.setblocking(False)
         sender = held.enter_context(bound(here, socket.SOCK_DGRAM))
-        for _ in range(times):
+        for _ in range(TIMES):
             for sock in receivers:
                 sock.settimeout(DEADLINE)
                 sender.sendto(b"to whom?", sock.getsockname())
                 sock.recv(100)
-        return Picked(ports[0], tuple(ports * times), _ports(tap))
+        return Picked(ports[0], tuple(ports * TIMES), _ports(tap))
 
 
 def _ports(tap: socket.socket) -> tuple[int, ...]:
     found: list[int] = []
-    while True:
-        try:
-            packet = dissect(tap.recv(2048))
-        except BlockingIOError:
-            return tuple(found)
-        header = packet.find(UDP) if packet.find(IPv4) else None
-        found.append(header.destination_port if header else -1)
+    with suppress(BlockingIOError):
+        while True:
+            packet = brief(tap.recv(2048))
+            found.append(packet.destination_port if packet else -1)
+    return tuple(found)
 
 

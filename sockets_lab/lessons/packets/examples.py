@@ -62,7 +62,7 @@ def datagram(lab: Lab, data: bytes = b"hello", to: socket.socket | None = None) 
         names = FourTuple(Endpoint.of(sender.getsockname()), _at(lab, there, receiver))
         if lab.kind != "namespaces":
             sender.sendto(data, names.remote.sockaddr)
-            return _put_together(composed(names, UDP, data))
+            return _put_together(names, UDP, data)
         capture = held.enter_context(there.capture())
         sender.sendto(data, names.remote.sockaddr)
         caught = capture.wait(1, DEADLINE, lambda one: between(one, UDP, names))
@@ -103,7 +103,7 @@ def segments(
         server.close()
         listener.settimeout(0 if to else DEADLINE)
         if capture is None:
-            return (_put_together(composed(names, TCP)),)
+            return (_put_together(names, TCP),)
         return tuple(_examples(_whole(capture, names), TCP, names))
 
 
@@ -111,14 +111,6 @@ def _at(lab: Lab, node: Node, receiver: socket.socket) -> Endpoint:
     """Return where a node's socket can be reached, also if it is bound to the wildcard."""
     endpoint = Endpoint(node.address, receiver.getsockname()[1])
     return endpoint if lab.kind == "namespaces" else guard.destination(endpoint)
-
-
-def composed(names: FourTuple, kind: type[TCP] | type[UDP], data: bytes = b"") -> Packet:
-    """Put a packet together that goes from the local to the remote endpoint: a datagram, or a first segment."""
-    ports = {"source_port": names.local.port, "destination_port": names.remote.port}
-    header = UDP(**ports) if kind is UDP else TCP(**ports, syn=1, window=64240, options=SYN_OPTIONS)
-    ip = IPv4(source=names.local.address, destination=names.remote.address, dont_fragment=1)
-    return compose(Ethernet(), ip, header, payload=data)
 
 
 def between(one: Captured, kind: type[TCP] | type[UDP], names: FourTuple) -> bool:
@@ -149,6 +141,10 @@ def _examples(caught: Iterable[Captured], kind: type[TCP] | type[UDP], names: Fo
     return (Example(one) for one in caught if between(one, kind, names))
 
 
-def _put_together(packet: Packet) -> Example:
-    octets = build(packet)
+def _put_together(names: FourTuple, kind: type[TCP] | type[UDP], data: bytes = b"") -> Example:
+    """Compose what goes from the local to the remote endpoint: a datagram, or a first segment."""
+    ports = {"source_port": names.local.port, "destination_port": names.remote.port}
+    header = UDP(**ports) if kind is UDP else TCP(**ports, syn=1, window=64240, options=SYN_OPTIONS)
+    ip = IPv4(source=names.local.address, destination=names.remote.address, dont_fragment=1)
+    octets = build(compose(Ethernet(), ip, header, payload=data))
     return Example(Captured(0, octets, False, len(octets)), captured=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 from sockets_lab.figures.drawing import Drawing
 from sockets_lab.headers import TCP, Field, Header
+from sockets_lab.headers.summary import FLAGS
 
 ROLES = {"Ethernet": "quiet", "ARP": "endpoint", "IPv4": "endpoint"}  # one color for each layer:
 CARRIED = "connection"  # what IP carries, and brings from port to port
@@ -78,7 +79,7 @@ def _parts(header: Header, bit: float) -> Iterator[Part]:
             yield from _extras(header, field)
         elif isinstance(header, TCP) and bit < BIT and field.width == 1:
             if field.name == "cwr":  # the first of the eight
-                names = " ".join(sorted(header.flags, key="ACK".__eq__))  # people say "SYN ACK"
+                names = " ".join(flag for flag in FLAGS if flag in header.flags)
                 yield Part("flags", "flags", names, field.offset, field.offset + 8)
         else:
             value = written(field, getattr(header, field.name))

@@ -11,12 +11,12 @@ from sockets_lab.kernel.connecting import Owner
 from sockets_lab.lab import Lab
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lessons.packets.examples import bound
-from sockets_lab.lessons.packets.outcomes import Outcome, Received, counters_of, risen
+from sockets_lab.lessons.packets.outcomes import Outcome, Received, read_counters, risen
 from sockets_lab.lessons.packets.sending import NO_NODES, framed, inside, on_card
 from sockets_lab.model import Endpoint
 
 FIRST, SECOND, LISTENER = "the first program", "the second program", "the listener"
-PORTS = {FIRST: 7001, SECOND: 7002, LISTENER: 7001}  # where they are free; TCP and UDP count on their own
+PROGRAMS = {FIRST: (socket.SOCK_DGRAM, 7001), SECOND: (socket.SOCK_DGRAM, 7002), LISTENER: (socket.SOCK_STREAM, 7001)}
 ROUND_TRIP = 0.5  # seconds: between two nodes it takes far less than a thousandth
 GRACE = 0.15  # seconds to wait where nothing at all was said
 
@@ -34,8 +34,7 @@ class Testbed(Owner):
             real = lab.kind == "namespaces"
             self._capture = held.enter_context(self.there.capture()) if real else None
             self._card = held.enter_context(on_card(self.here)) if real else None
-            self.programs = {name: held.enter_context(bound(self.there, _type(name), port))
-                             for name, port in PORTS.items()}  # fmt: skip
+            self.programs = {name: held.enter_context(bound(self.there, *how)) for name, how in PROGRAMS.items()}
             self.programs[LISTENER].listen()
             self._fence = [held.enter_context(bound(node, socket.SOCK_DGRAM)) for node in (self.here, self.there)]
             for sock in self.programs.values():
@@ -60,7 +59,7 @@ class Testbed(Owner):
             return Outcome(packet, refused=NO_NODES)
         self._read()
         self._capture.packets()
-        before, octets = counters_of(self.there), build(packet)
+        before, octets = self.there.call(read_counters), build(packet)
         sent = attempt(self._card.send, octets)
         if isinstance(sent, Refused):
             return Outcome(packet, refused=sent)
@@ -72,7 +71,7 @@ class Testbed(Owner):
             new = [one for one in self._capture.packets() if self._concerns(one, octets, token)]
             crossed += new
             received += self._read()
-            rose = risen(before, counters_of(self.there))
+            rose = risen(before, self.there.call(read_counters))
             told = received or rose or any(one.outgoing for one in crossed)
             if (told and not new) or time.monotonic() > deadline:
                 break
@@ -118,7 +117,3 @@ class Testbed(Owner):
     def close(self) -> None:
         """Close the programs, the eye and the hand."""
         self._held.close()
-
-
-def _type(program: str) -> int:
-    return socket.SOCK_STREAM if program == LISTENER else socket.SOCK_DGRAM

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sockets_lab.errors import Refused
 from sockets_lab.headers import TCP, UDP, ICMPv4, Packet, build, dissect
-from sockets_lab.lab import Node
+from sockets_lab.headers.summary import FLAGS, UNREACHABLE
 from sockets_lab.lab.capture import Captured
 from sockets_lab.model import Endpoint
 
@@ -33,7 +33,6 @@ MEANINGS = {
     "Tcp.AttemptFails": "a connection that had begun was given up",
     "TcpExt.ListenDrops": "a listener could not take the attempt",
 }
-UNREACHABLE = {0: "network", 1: "host", 2: "protocol", 3: "port"}  # RFC 792, destination unreachable
 
 
 @dataclass(frozen=True)
@@ -85,11 +84,10 @@ def named(packet: Packet) -> str:
     """Say in a few words what a packet is: "RST", "SYN ACK", "ICMP port unreachable", "datagram"."""
     for layer in packet.layers:
         if isinstance(layer, TCP):
-            flags = sorted(layer.flags, key="ACK".__eq__)  # people say "SYN ACK"
-            return " ".join(flags) or "segment without flags"
+            return " ".join(flag for flag in FLAGS if flag in layer.flags) or "segment without flags"
         if isinstance(layer, ICMPv4):
-            known = layer.type == 3 and layer.code in UNREACHABLE
-            return f"ICMP {UNREACHABLE[layer.code]} unreachable" if known else f"ICMP type {layer.type}"
+            known = UNREACHABLE.get(layer.code) if layer.type == 3 else None
+            return f"ICMP {known or f'type {layer.type}'}"
         if isinstance(layer, UDP):
             return "datagram"
     return "packet"
@@ -113,11 +111,6 @@ def read_counters() -> dict[str, int]:
             counted = zip(keys, values.split()[1:], strict=True)
             found.update({f"{group[:-1]}.{key}": int(value) for key, value in counted})
     return {key: found[key] for key in MEANINGS if key in found}
-
-
-def counters_of(node: Node) -> dict[str, int]:
-    """Read a node's counters, also while the node is busy with a cell."""
-    return node.call(read_counters)
 
 
 def risen(before: Mapping[str, int], after: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

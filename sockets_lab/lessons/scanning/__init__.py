@@ -1,7 +1,7 @@
 """Scanning: who asks every port of a machine what is there, and how the machine's owner sees that."""
 
 from sockets_lab.lessons.scanning.detecting import Attempt, Judgement, Level, Visit, alarms, alarms_at, judge, levels
-from sockets_lab.lessons.scanning.misleading import Silence, connect_to_itself, meet_itself
+from sockets_lab.lessons.scanning.misleading import Silence, meet_itself
 from sockets_lab.lessons.scanning.outcome import Progress, Scan
 from sockets_lab.lessons.scanning.remote import scan_from
 from sockets_lab.lessons.scanning.scan_demo import SERVICES, Observed, Round, observe, visit

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from sockets_lab.errors import Refused, attempt, describe
+from sockets_lab.errors import Refused, attempt
 from sockets_lab.lab import Node
 from sockets_lab.lab.firewall import Rule, apply, clear, decides, incoming
 from sockets_lab.lessons.scanning.outcome import Scan
@@ -69,23 +69,6 @@ def _full(node: Node, port: int, held: ExitStack) -> None:
         client.connect_ex(listener.getsockname())
         if not select.select([], [client], [], SHORT)[1]:
             return
-
-
-def connect_to_itself() -> str:
-    """Connect a TCP socket to the very address and port to which it is bound; nobody listens there.
-
-    Returns: "itself" for a connection whose two ends are this one socket, "other" for another connection, or the errno
-    name. Source: RFC 9293 section 3.5 (simultaneous open).
-    """
-
-    def connect() -> str:
-        with socket.socket() as sock:
-            sock.settimeout(1)
-            sock.bind((HOME, 0))
-            sock.connect(sock.getsockname())
-            return "itself" if sock.getsockname() == sock.getpeername() else "other"
-
-    return describe(attempt(connect))
 
 
 def meet_itself(node: Node) -> Scan | Refused:

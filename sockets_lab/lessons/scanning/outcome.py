@@ -11,7 +11,7 @@ from threading import Event
 from sockets_lab import guard
 from sockets_lab.errors import BadInput, refusal
 from sockets_lab.lessons.scanning.scan_options import Ports, checked_rate, checked_seconds, in_order
-from sockets_lab.model import Endpoint, whole_number
+from sockets_lab.model import Endpoint
 
 TICK = 0.05  # seconds between looking up from the work: to tell the progress, and to stop
 BATCH = 128  # ports asked before looking at the clock; on loopback that takes about a millisecond
@@ -29,7 +29,6 @@ class Scan:
     undecided: not asked, or not answered, when the scan was stopped.
     met_itself: ports that looked open because a socket of the scan met itself, or another of the scan, there: false
     opens. They were asked again, so they stand at their true place too. seconds: how long it took.
-    reused: whether one socket went from port to port, as it may on this system; else each port took a new one.
     """
 
     address: str
@@ -41,7 +40,6 @@ class Scan:
     undecided: tuple[int, ...] = field(repr=False)
     met_itself: tuple[int, ...]
     seconds: float
-    reused: bool
 
     @property
     def outcomes(self) -> dict[str, tuple[int, ...]]:
@@ -80,13 +78,11 @@ class Scan:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a scan has come. waiting: ports from which an answer may still come; open: the open ports so far."""
+    """How far a scan has come: ports decided, ports in all, and the open ones so far."""
 
     decided: int
-    waiting: int
     total: int
     open: tuple[int, ...]
-    seconds: float
 
 
 class Run:
@@ -96,26 +92,20 @@ class Run:
     """
 
     def __init__(
-        self, address: str, ports: Ports, deadline: float, order: str, seed: int | str | None, tries: int,
-        rate: float | None, progress: Callable[[Progress], object] | None, stop: Event | None,
+        self, address: str, ports: Ports, deadline: float, order: str, rate: float | None,
+        progress: Callable[[Progress], object] | None, stop: Event | None,
     ) -> None:  # fmt: skip
         self.target = guard.destination(Endpoint(address, 0))
-        self.todo = in_order(ports, order, seed)
+        self.todo = in_order(ports, order)
         self.deadline = checked_seconds(deadline, "deadline", 0.01, 60)
         self.rate, self._progress, self._stop = checked_rate(rate), progress, stop
-        self.tries = whole_number(tries, 1, 10, "a number of tries")
         self.open: list[int] = []
         self.refused: list[int] = []
         self.silent: list[int] = []
         self.other: dict[str, list[int]] = {}
         self.met_itself: list[int] = []
-        self.waiting = 0
         self.is_over = False  # it was told to stop
         self._began = self._told = time.monotonic()
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self._began
 
     def decided(self, port: int, code: int | None) -> None:
         """Note the outcome of a port: the errno number, None for open."""
@@ -140,7 +130,7 @@ class Run:
         self._told = time.monotonic()
         if self._progress is not None:
             count = len(self.open) + len(self.refused) + len(self.silent) + sum(map(len, self.other.values()))
-            self._progress(Progress(count, self.waiting, len(self.todo), tuple(sorted(self.open)), self.seconds))
+            self._progress(Progress(count, len(self.todo), tuple(sorted(self.open))))
 
     def paced(self, ports: Sequence[int], attend: Callable[[float], None]) -> Iterator[int]:
         """Yield port after port, at the rate asked for, until the scan is stopped."""
@@ -162,8 +152,7 @@ class Run:
                 return False
         return True
 
-    def result(self, protocol: str, reused: bool) -> Scan:
-        self.waiting = 0
+    def result(self, protocol: str) -> Scan:
         self.tell()
         other = {name: _sorted(ports) for name, ports in sorted(self.other.items())}
         undecided: tuple[int, ...] = ()
@@ -172,7 +161,7 @@ class Run:
             undecided = _sorted(set(self.todo) - known)
         return Scan(
             self.target.address, protocol, _sorted(self.open), _sorted(self.refused), _sorted(self.silent),
-            tuple(other.items()), undecided, _sorted(set(self.met_itself)), self.seconds, reused,
+            tuple(other.items()), undecided, _sorted(set(self.met_itself)), time.monotonic() - self._began,
         )  # fmt: skip
 
 

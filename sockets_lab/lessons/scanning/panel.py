@@ -8,12 +8,12 @@ import ipywidgets as widgets
 from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lab import Lab
 from sockets_lab.lessons import scanning
+from sockets_lab.lessons.filtering import three_nodes
 from sockets_lab.lessons.scanning import Judgement, Level, Observed, Progress, Round
 from sockets_lab.lessons.scanning.figure import Strips, both_sides
 from sockets_lab.panels.fields import choice, field, row
 from sockets_lab.panels.working import WorkingPanel
 
-ADDRESSES = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "90.100.110.120"}
 SILENT = 3306  # its packets are dropped
 RATES = {"as fast as it goes": 0.0, "1,000": 1000.0, "100": 100.0, "30": 30.0, "10": 10.0, "3": 3.0}  # ports a second
 ORDERS = ("shuffled", "in order")
@@ -68,7 +68,7 @@ class ScanningPanel(WorkingPanel):
         """Return the lab; where there is none, a new one in which a port of B stays silent."""
         if self.lab is None:
             with ExitStack() as held:
-                lab = held.enter_context(Lab(fallback=True, aside=True, **ADDRESSES))
+                lab = held.enter_context(three_nodes(aside=True))
                 held.enter_context(scanning.Silence(lab.B, SILENT))  # its port may be taken, on loopback
                 self.held = held.pop_all()
             self.lab = lab

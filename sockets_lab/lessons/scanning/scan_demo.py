@@ -4,11 +4,10 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 
 from sockets_lab import guard
@@ -18,10 +17,10 @@ from sockets_lab.lab.firewall import Service
 from sockets_lab.lessons.scanning.detecting import Attempt, Visit
 from sockets_lab.lessons.scanning.outcome import Progress, Scan
 from sockets_lab.lessons.scanning.remote import scan_from
-from sockets_lab.lessons.scanning.scan_options import Ports, checked_seconds, chosen_ports
+from sockets_lab.lessons.scanning.scan_options import Ports, chosen_ports
 from sockets_lab.lessons.scanning.tcp import source_towards
 from sockets_lab.lessons.scanning.watching import SPREAD, watch
-from sockets_lab.model import Endpoint, whole_number
+from sockets_lab.model import Endpoint
 
 SERVICES = (2222, 5900, 6667, 8080, 8443, 9000)
 LISTENERS = 200  # at most, where they stand in for a capture
@@ -29,8 +28,7 @@ BETWEEN = 1.2  # seconds between two scans
 QUIET = 0.3  # seconds before and after all scans
 SETTLED = 1.0  # seconds in which what was sent last must have been seen
 PATIENCE = 1.0  # seconds for one connection of the client
-VISITS, PAUSE = 5, 0.04  # of the client at a stretch; seconds between two
-PATIENCE = 1.0  # seconds for one of its connections
+VISITS, PAUSE = 5, 0.04  # of the client at a stretch; seconds between two, on average
 
 
 @dataclass(frozen=True)
@@ -96,39 +94,23 @@ def observe(
     return Observed(seen, tuple(truth), tuple(scans), log.missed, log.differs)
 
 
-def visit(
-    address: str, ports: Ports, times: int = 20, pause: float = 0.02, source: str | None = None
-) -> tuple[tuple[int, bool], ...]:
+def visit(address: str, ports: Sequence[int] = SERVICES, source: str | None = None, times: int = VISITS) -> None:
     """Connect to some of these ports again and again, as a client of such services does, and hang up each time.
 
-    Args: address: as for `scan`; times: 1-10000; pause: seconds on average between two, 0-60; source: the
-        client's own address, None: the kernel chooses.
-    Returns: port and whether there was a connection, for each visit in their order. Raises: BadInput.
+    Args: address: as for `scan`; source: the client's own address, None = the kernel chooses. Raises: BadInput.
     """
-    target = guard.destination(Endpoint(address, 0))
-    services = chosen_ports(ports)
-    own = None if source is None else guard.destination(Endpoint(source, 0)).sockaddr
-    whole_number(times, 1, 10_000, "a number of visits")
-    checked_seconds(pause, "pause", 0, 60)
-    made = []
+    target = guard.destination(Endpoint(address, 0)).address
+    own = guard.destination(Endpoint(source, 0)).sockaddr if source else None
     for _ in range(times):
-        port = random.choice(services)
-        made.append((port, not isinstance(attempt(_visit, target.family, (target.address, port), own), Refused)))
-        time.sleep(pause * 2 * random.random())
-    return tuple(made)
-
-
-def _visit(family: int, there: tuple[str, int], own: tuple | None) -> None:
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
-        if own:
-            sock.bind(own)
-        sock.settimeout(PATIENCE)
-        sock.connect(there)
+        came = attempt(socket.create_connection, (target, random.choice(ports)), PATIENCE, own)
+        if not isinstance(came, Refused):
+            came.close()
+        time.sleep(PAUSE * 2 * random.random())
 
 
 def _come(node: Node, address: str, over: threading.Event) -> None:
     while not over.is_set():
-        node.run(partial(visit, times=VISITS, pause=PAUSE, source=node.address), address, SERVICES)
+        node.run(visit, address, SERVICES, node.address)
 
 
 def _settled(look: Callable[[], tuple[Attempt, ...]]) -> tuple[Attempt, ...]:

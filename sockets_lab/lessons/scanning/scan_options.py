@@ -34,21 +34,15 @@ def chosen_ports(ports: Ports) -> list[int]:
     return found
 
 
-def in_order(ports: Ports, order: str = "shuffled", seed: int | str | None = None) -> list[int]:
-    """Return the ports in the order in which a scan asks for them.
-
-    Args: order: of ORDERS; seed: the same one shuffles the same way each time, None: another way each time.
-    Raises: BadInput.
-    """
+def in_order(ports: Ports, order: str = "shuffled") -> list[int]:
+    """Return the ports in the order, one of ORDERS, in which a scan asks for them. Raises: BadInput."""
     if order not in ORDERS:
         raise BadInput(f"{order!r} is no order for a scan: pass one of {', '.join(ORDERS)}.")
-    if isinstance(seed, bool) or not isinstance(seed, int | str | None):
-        raise BadInput(f"{seed!r} is no seed: pass a whole number, a text, or None.")
     found = chosen_ports(ports)
     if order == "in order":
         found.sort()
     elif order == "shuffled":
-        random.Random(seed).shuffle(found)
+        random.shuffle(found)
     return found
 
 

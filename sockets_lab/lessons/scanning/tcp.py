@@ -28,27 +28,24 @@ THERE = (0, errno.EISCONN, errno.ECONNRESET, errno.EPIPE)
 
 
 def scan(
-    address: str, ports: Ports = ALL, deadline: float = 0.5, order: str = "shuffled",
-    seed: int | str | None = None, tries: int = 1, rate: float | None = None,
+    address: str, ports: Ports = ALL, deadline: float = 0.5, order: str = "shuffled", rate: float | None = None,
     progress: Callable[[Progress], object] | None = None, stop: Event | None = None,
 ) -> Scan | Refused:  # fmt: skip
     """Ask TCP ports of one address whether somebody listens there.
 
     Args:
         address: a loopback address; in a node also a node's.
-        ports: 1-65535, as for `chosen_ports`. order, seed: as for `in_order`.
+        ports: 1-65535, as for `chosen_ports`. order: as for `in_order`.
         deadline: seconds to wait for an answer, 0.01-60; all that wait do so side by side.
-        tries: how often a port that stays silent is asked, 1-10; more than one where packets get lost.
         rate: ports asked a second; None: as fast as it goes.
         progress: called with a `Progress` 20 times a second and at the end. stop: ends the scan within 0.1 seconds.
     Returns: the scan; Refused, where not even a socket could be had.
     Raises: BadInput.
     """
-    run = Run(address, ports, deadline, order, seed, tries, rate, progress, stop)
+    run = Run(address, ports, deadline, order, rate, progress, stop)
     with Waiting(selectors.EVENT_WRITE, run.deadline) as waiting:
-        scanner = _Scanner(run, waiting)
-        refused: Refused | None = attempt(scanner.scan)
-    return refused or run.result("tcp", scanner.reuses)
+        refused: Refused | None = attempt(_Scanner(run, waiting).scan)
+    return refused or run.result("tcp")
 
 
 def can_reuse(family: int) -> bool:
@@ -98,19 +95,15 @@ class _Scanner:
         self.held = ExitStack()  # the port from which all ask; sockets that were connected to themselves or each other
 
     def scan(self) -> None:
-        """Ask every port; ask again those that stay silent. Raises: OSError, where there is no socket to ask with."""
-        todo = self.run.todo
+        """Ask every port; ask again where there was a false open. Raises: OSError, where there is no socket."""
         with self.held:
             if self.reuses:
                 with suppress(OSError):  # where no way leads there, the scan will find so
                     self.own = self.held.enter_context(_held_port(self.target)).getsockname()
-            for left in reversed(range(self.run.tries)):
-                self.sweep(todo)
-                self.own = None  # from its own port nobody can ask there; and silence is asked from elsewhere
-                while self.again and not self.run.is_over:
-                    self.sweep([self.again.popleft() for _ in range(len(self.again))])
-                if left and not self.run.is_over:
-                    todo, self.run.silent = self.run.silent, []
+            self.sweep(self.run.todo)
+            self.own = None  # from its own port nobody can ask there
+            while self.again and not self.run.is_over:
+                self.sweep([self.again.popleft() for _ in range(len(self.again))])
 
     def sweep(self, ports: Sequence[int]) -> None:
         """Ask each port once, and wait until all are decided, or the scan is stopped."""
@@ -155,7 +148,6 @@ class _Scanner:
         for sock in answered:
             if sock in self.waiting:  # and has not been found to be another one's mirror just now
                 self.settle(sock, self.waiting.take(sock), sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
-        self.run.waiting = len(self.waiting)
 
     def settle(self, sock: socket.socket, port: int, code: int) -> None:
         """Note what came of a port, and close the socket unless it has to wait, or to hold a port."""

@@ -15,13 +15,14 @@ from collections import Counter
 from collections.abc import Callable
 from threading import Event
 
-from sockets_lab.errors import BadInput, Refused, attempt
+from sockets_lab.errors import Refused, attempt
 from sockets_lab.lessons.scanning.outcome import Progress, Run, Scan
 from sockets_lab.lessons.scanning.scan_options import ALL, Ports
 from sockets_lab.lessons.scanning.waiting import Waiting
 
 LARGEST = 65507  # bytes that one datagram carries over IPv4
 REST = 1.1  # seconds in which a kernel that keeps ICMP slow may send one message more
+TRIES = 2  # how often a port must be silent beside a witness
 FEWEST = 4  # datagrams in a burst; among so few there is mostly a closed port, whose answer is not to be lost
 PATIENCE = 4  # bursts without any answer before silence is believed without a witness
 CLOSED = (errno.ECONNREFUSED, errno.ECONNRESET)  # Windows says the latter
@@ -29,33 +30,26 @@ NOT_SENT = (errno.EAGAIN, errno.ENOBUFS)  # no room just now
 
 
 def udp_scan(
-    address: str, ports: Ports = ALL, deadline: float = 0.5, order: str = "shuffled",
-    seed: int | str | None = None, tries: int = 2, rate: float | None = None, payload: bytes = b"",
+    address: str, ports: Ports = ALL, deadline: float = 0.5, order: str = "shuffled", rate: float | None = None,
     progress: Callable[[Progress], object] | None = None, stop: Event | None = None,
 ) -> Scan | Refused:  # fmt: skip
-    """Ask UDP ports of one address whether somebody answers there.
+    """Ask UDP ports of one address, by an empty datagram, whether somebody answers there. Args: as for `scan`.
 
     Between two nodes this takes a second for every closed port beyond the first six, as ICMP is kept slow there.
-    Args:
-        address, ports, deadline, order, seed, rate, progress, stop: as for `scan`.
-        tries: how often a port must be silent beside a witness, 1-10.
-        payload: what is sent, 0-65507 bytes; many services answer only to what they understand.
     Returns: the scan; Refused, where not even a socket could be had.
     Raises: BadInput.
     """
-    run = Run(address, ports, deadline, order, seed, tries, rate, progress, stop)
-    if not isinstance(payload, bytes) or len(payload) > LARGEST:
-        raise BadInput(f"a datagram carries 0 to {LARGEST} bytes: pass such as b'hello'.")
+    run = Run(address, ports, deadline, order, rate, progress, stop)
     with Waiting(selectors.EVENT_READ, run.deadline) as waiting:
-        refused: Refused | None = attempt(_Scanner(run, waiting, payload).scan)
-    return refused or run.result("udp", True)
+        refused: Refused | None = attempt(_Scanner(run, waiting).scan)
+    return refused or run.result("udp")
 
 
 class _Scanner:
     """The sockets of one scan, and what the current burst of datagrams has brought."""
 
-    def __init__(self, run: Run, waiting: Waiting, payload: bytes) -> None:
-        self.target, self.run, self.waiting, self.payload = run.target, run, waiting, payload
+    def __init__(self, run: Run, waiting: Waiting) -> None:
+        self.target, self.run, self.waiting = run.target, run, waiting
         self.room = bytearray(LARGEST)
         self.witness: int | None = None  # a port that was refused
         self.silent: list[int] = []  # in this burst
@@ -63,7 +57,7 @@ class _Scanner:
 
     def scan(self) -> None:
         """Send bursts until every port is decided. Raises: OSError, where there is no socket to ask with."""
-        left, tries = list(self.run.todo), self.run.tries
+        left = list(self.run.todo)
         size = most = len(left) if self.run.rate is None else max(1, int(self.run.rate * self.run.deadline))
         heard = Counter[int]()  # port -> how often it was silent and could have been answered
         in_vain, rest = 0, 0.0
@@ -83,8 +77,8 @@ class _Scanner:
                 size, rest = min(2 * size, most), 0.0
             elif self.silent:
                 size, rest = max(FEWEST, 2 * answers), min(REST, 2 * rest or REST / 8)
-            self.run.silent += [port for port in self.silent if heard[port] >= tries]
-            left += [port for port in self.silent if heard[port] < tries]
+            self.run.silent += [port for port in self.silent if heard[port] >= TRIES]
+            left += [port for port in self.silent if heard[port] < TRIES]
 
     def burst(self, ports: list[int], size: int) -> list[int]:
         """Ask so many of the ports at most, then the witness; and wait. Returns: the ports that are
@@ -138,7 +132,7 @@ class _Scanner:
         """Look for an answer, and send first if asked to. Returns: an errno number, 0 for an answer."""
         try:
             if send:
-                sock.send(self.payload)
+                sock.send(b"")
             sock.recv_into(self.room)
         except OSError as error:
             return error.errno or errno.EIO
@@ -160,7 +154,6 @@ class _Scanner:
         for sock in answered + expired:
             with sock:
                 self.heard(sock, self.waiting.take(sock))
-        self.run.waiting = len(self.waiting)
 
     def heard(self, sock: socket.socket, port: int) -> None:
         code = self.verdict(sock)

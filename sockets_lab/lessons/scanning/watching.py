@@ -49,9 +49,9 @@ class Cable:
 
     def attempts(self, came: list[Captured]) -> list[Attempt]:
         """Find the attempts; apart from `read`, as a capture has to be read faster than its packets can be."""
-        return [found for one in came if (found := self.attempt(one))]
+        return [found for one in came if (found := self._attempt(one))]
 
-    def attempt(self, captured: Captured) -> Attempt | None:
+    def _attempt(self, captured: Captured) -> Attempt | None:
         """Read a packet; None where it is no attempt, or a kernel's repetition of one."""
         packet = brief(captured.octets)
         if packet is None or (packet.protocol == "tcp" and packet.flags & (SYN | ACK) != SYN):
@@ -116,11 +116,10 @@ class Watch(Closing):
     """Keeps what a source sees, from now on. Use it in a `with`, or close it; what it has seen stays.
 
     kind: "capture" or "listeners"; differs: "" for a capture, else what listeners cannot see, and why they stand here.
-    node: whose ports are watched; None: those of an address.
     """
 
-    def __init__(self, source: Cable | Listeners, because: str = "", node: Node | None = None) -> None:
-        self.source, self.node = source, node
+    def __init__(self, node: Node, source: Cable | Listeners, because: str = "") -> None:
+        self.node, self.source = node, source
         self.differs = " ".join(filter(None, (because, source.differs)))
         self._came: list[Any] = []
         self._attempts: list[Attempt] = []
@@ -175,22 +174,19 @@ class Watch(Closing):
         return True
 
 
-def watch(target: Node | str, ports: Ports = SPREAD) -> Watch:
-    """Watch for attempts to reach a node's ports, or those of an address of this machine.
+def watch(node: Node, ports: Ports = SPREAD) -> Watch:
+    """Watch for attempts to reach a node's ports. Args: ports: where listeners stand in if there can be no capture.
 
-    Args: target: a node, or a loopback address; ports: where listeners stand in if there can be no capture.
     Raises: BadInput; OSError, where not even a listener can be had.
     """
-    if isinstance(target, str):
-        return Watch(Listeners(target, ports))
-    if not isinstance(target, Node):
-        raise BadInput(f"{target!r} cannot be watched: pass a node of a lab, or a loopback address such as 127.0.0.1.")
+    if not isinstance(node, Node):
+        raise BadInput(f"{node!r} cannot be watched: pass a node of a lab, as lab.B.")
     try:
-        large = attempt(target.capture, RING)
-        return Watch(Cable(target.capture() if isinstance(large, Refused) else large), node=target)
+        large = attempt(node.capture, RING)
+        return Watch(node, Cable(node.capture() if isinstance(large, Refused) else large))
     except (LabUnavailable, OSError) as missing:
         because = str(missing if isinstance(missing, LabUnavailable) else refusal(missing))
-    return Watch(Listeners(target.address, ports), because.rstrip(".") + ".", target)
+    return Watch(node, Listeners(node.address, ports), because.rstrip(".") + ".")
 
 
 def watches(node: Node) -> tuple[Watch, ...]:

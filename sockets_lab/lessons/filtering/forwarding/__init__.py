@@ -2,4 +2,4 @@
 
 from sockets_lab.lessons.filtering.forwarding.forwarder import Forwarder
 from sockets_lab.lessons.filtering.forwarding.multi_node import Between, between, soon
-from sockets_lab.lessons.filtering.forwarding.values import STATES, Forwarded
+from sockets_lab.lessons.filtering.forwarding.pair import Forwarded

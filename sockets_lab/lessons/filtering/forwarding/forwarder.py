@@ -7,8 +7,8 @@ import weakref
 from sockets_lab import guard
 from sockets_lab.errors import BadInput
 from sockets_lab.kernel.connecting import Owner, closed_on_failure
+from sockets_lab.lessons.filtering.forwarding.pair import Forwarded
 from sockets_lab.lessons.filtering.forwarding.relay import Relay
-from sockets_lab.lessons.filtering.forwarding.values import Forwarded
 from sockets_lab.model import Endpoint
 
 BACKLOG = 4096  # connections that may wait to be accepted; the kernel may allow fewer
@@ -23,7 +23,7 @@ class Forwarder(Owner):
         target: where to take them on to; port 1-65535. Nobody has to listen there yet.
         source: the address from which to connect to the target; None = the kernel chooses.
         splice: let the kernel move what is much, where it can; False = all of it passes through this process.
-    Urgent bytes (MSG_OOB) go on as such on Linux and macOS; elsewhere they arrive as ordinary ones.
+    Urgent bytes (MSG_OOB) arrive as ordinary ones.
     endpoint: where it listens.
     Raises: BadInput; OSError (EADDRINUSE, EADDRNOTAVAIL, EACCES), where it cannot listen.
     """

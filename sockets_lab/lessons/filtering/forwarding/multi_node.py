@@ -16,7 +16,7 @@ from sockets_lab.lab import Lab
 from sockets_lab.lab.firewall import Service, services
 from sockets_lab.lab.firewall.reaching import let_go, reach_and_keep
 from sockets_lab.lessons.filtering.forwarding.forwarder import Forwarder
-from sockets_lab.lessons.filtering.forwarding.values import CONNECTING, Forwarded
+from sockets_lab.lessons.filtering.forwarding.pair import CONNECTING, Forwarded
 from sockets_lab.model import Endpoint, SocketRow
 
 DEADLINE = 2.0  # seconds

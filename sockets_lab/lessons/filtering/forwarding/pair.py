@@ -11,16 +11,75 @@ import os
 import selectors
 import socket
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 from sockets_lab import guard
 from sockets_lab.errors import Refused, refusal
-from sockets_lab.kernel.connecting import UNDER_WAY
+from sockets_lab.kernel.connecting import UNDER_WAY, reset_on_close
 from sockets_lab.lessons.filtering.forwarding.direction import Direction
-from sockets_lab.lessons.filtering.forwarding.end import READ, WRITE, RelayEnd
 from sockets_lab.lessons.filtering.forwarding.pipes import Pipes
-from sockets_lab.lessons.filtering.forwarding.values import BROKEN, CONNECTING, ENDED, OPEN, Forwarded
 from sockets_lab.model import Endpoint, FourTuple
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+CONNECTING, OPEN, ENDED, BROKEN = ("connecting", "open", "ended", "broken")
+
+
+@dataclass(frozen=True)
+class Forwarded:
+    """A client's connection and the one that the forwarder made to the target for it, both as the forwarder has them.
+
+    number: 1, 2, ... in the order accepted.
+    client: local is the forwarder's listening endpoint, remote the client.
+    target: local is the port that the kernel gave the forwarder for this, remote the target; None where the kernel
+        refused before it gave one.
+    to_target, to_client: bytes taken from the one side and handed to the kernel for the other.
+    client_finished, target_finished: whether that side has said that it sends no more, and the other was told so.
+    state: "connecting" to the target, "open", "ended" in order, or "broken": both ends were reset.
+    because: what refused or broke it; None otherwise.
+    """
+
+    number: int
+    client: FourTuple
+    target: FourTuple | None
+    to_target: int
+    to_client: int
+    client_finished: bool
+    target_finished: bool
+    state: str
+    because: Refused | None
+
+
+class RelayEnd:
+    """One of the two sockets, and what is waited for there. Raises: OSError, where it cannot be made ready.
+
+    serve: is called with the events that came; another one may take its place whenever others are waited for.
+    """
+
+    def __init__(self, sock: socket.socket, selector: selectors.BaseSelector, serve: Callable[[int], None]) -> None:
+        self.sock, self._selector, self.serve = sock, selector, serve
+        self._events = 0
+
+    def wait_for(self, events: int) -> None:
+        """Have `serve` called when one of these can be done; 0 = leave this socket alone."""
+        if events == self._events:
+            return
+        if not events:
+            self._selector.unregister(self.sock)
+        elif self._events:
+            self._selector.modify(self.sock, events, self.serve)
+        else:
+            self._selector.register(self.sock, events, self.serve)
+        self._events = events
+
+    def close(self, reset: bool) -> None:
+        """Close the socket; with `reset`, tell the other end so."""
+        self.wait_for(0)
+        if reset:
+            with suppress(OSError):  # it may have been reset already
+                reset_on_close(self.sock)
+        self.sock.close()
 
 
 class Pair:

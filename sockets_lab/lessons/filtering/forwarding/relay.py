@@ -16,10 +16,8 @@ from queue import SimpleQueue
 from sockets_lab.errors import Refused, refusal
 from sockets_lab.kernel import machine
 from sockets_lab.lessons.filtering.forwarding.direction import BUFFER
-from sockets_lab.lessons.filtering.forwarding.end import READ
-from sockets_lab.lessons.filtering.forwarding.pair import Pair
+from sockets_lab.lessons.filtering.forwarding.pair import CONNECTING, READ, Forwarded, Pair
 from sockets_lab.lessons.filtering.forwarding.pipes import Pipes
-from sockets_lab.lessons.filtering.forwarding.values import CONNECTING, Forwarded
 from sockets_lab.model import Endpoint, FourTuple
 
 PATIENCE = 10.0  # seconds for the target to answer a connect; a firewall may leave it without any answer

@@ -4,17 +4,15 @@ import errno
 import select
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 from sockets_lab import guard
 from sockets_lab.course.questions import require
 from sockets_lab.errors import Refused
-from sockets_lab.lab import Lab
 from sockets_lab.lessons import scanning
+from sockets_lab.lessons.filtering import three_nodes
 from sockets_lab.model import Endpoint
 
-A, B, C = "10.20.30.40", "50.60.70.80", "90.100.110.120"
 SILENT = 3306
 HOW_MANY = 200  # ports of a scan that is watched
 CLOSED = range(20000, 20012)  # UDP ports
@@ -24,15 +22,9 @@ THRESHOLD, WINDOW = 20, 1.0  # different ports; seconds
 SOON = 0.4  # seconds in which an answer from the next node is there
 
 
-@contextmanager
-def place() -> Iterator[Lab]:
-    with Lab(fallback=True, aside=True, A=A, B=B, C=C) as lab:
-        yield lab
-
-
 def silent_port() -> str:
     """Scan a port from which no answer comes. Returns: the outcome's word."""
-    with place() as lab, scanning.Silence(lab.B, SILENT):
+    with three_nodes(aside=True) as lab, scanning.Silence(lab.B, SILENT):
         found = scanning.scan_from(lab.A, lab.B.address, SILENT)
         return found.name if isinstance(found, Refused) else found.outcome(SILENT)
 
@@ -42,7 +34,7 @@ def watched_scan() -> tuple[scanning.Scan | Refused, tuple[scanning.Attempt, ...
     rows the table of B has of it afterwards.
     """
     ports = range(1400, 1400 + HOW_MANY)
-    with place() as lab, scanning.watch(lab.B) as log:
+    with three_nodes(aside=True) as lab, scanning.watch(lab.B) as log:
         found = scanning.scan_from(lab.A, lab.B.address, ports)
         seen = log.wait(HOW_MANY if log.kind == "capture" else 1)
         rows = [row for row in lab.B.table() if row.local.port in ports and row.state != "LISTEN"]
@@ -51,7 +43,7 @@ def watched_scan() -> tuple[scanning.Scan | Refused, tuple[scanning.Attempt, ...
 
 def two_paces() -> tuple[scanning.Judgement, scanning.Observed]:
     """Scan the same ports fast and slowly, and judge what a detector makes of it. Raises: NotMeasured."""
-    with place() as lab:
+    with three_nodes(aside=True) as lab:
         seen = scanning.observe(lab, [scanning.Round(FEW), scanning.Round(FEW, rate=SLOW)])
     raised = scanning.alarms(seen.attempts, THRESHOLD, WINDOW)
     require(any(alarm.source == seen.truth[0].source for alarm in raised), "not even the fast scan raised an alarm")
@@ -60,7 +52,7 @@ def two_paces() -> tuple[scanning.Judgement, scanning.Observed]:
 
 def icmp_told() -> int:
     """Send a datagram to some closed UDP ports of B, at once. Returns: of how many A is told that they are closed."""
-    with place() as lab:
+    with three_nodes(aside=True) as lab:
         found: int = lab.A.run(told_at_once, lab.B.address)
         return found
 

@@ -93,7 +93,7 @@ def every_control_is_reached(panel, page):
     """Go through a panel by Tab; use its lists by arrows; JupyterLab must not take the keys."""
     usable = "one => !one.disabled && one.offsetParent && one.type !== 'radio'"
     controls = page.evaluate(LEFT % usable)
-    panel.locator("button, select, input").first.focus()
+    panel.locator("button:visible, select:visible, input:visible").first.focus()
     at, cells, reached = page.evaluate(WHERE), page.evaluate(CELLS), 0
     while page.evaluate(FOCUSED) and reached < 100:
         reached += 1

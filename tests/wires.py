@@ -26,7 +26,7 @@ def make() -> None:
     user, group = os.getuid(), os.getgid()
     unsharing.unshare(unsharing.USER | unsharing.NETWORK)
     unsharing.become_root(user, group)
-    settings.switch_off_ipv6()
+    settings.make_plain()
     rtnetlink.make_cable("w0", "w1", os.getpid(), bytes.fromhex(FAR_MAC.replace(":", "")))
     for name in ("lo", "w0", "w1"):
         rtnetlink.set_up(name)

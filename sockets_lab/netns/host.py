@@ -44,7 +44,7 @@ def make_stack(node: dict[str, Any]) -> None:
     with step(f"network stack of {node['name']}"):
         unsharing.unshare(unsharing.NETWORK | unsharing.HOSTNAME)
         socket.sethostname(node["name"])
-        settings.switch_off_ipv6()
+        settings.make_plain()
 
 
 def connect(node: dict[str, Any], others: list[str]) -> None:

@@ -3,17 +3,20 @@
 import contextlib
 from pathlib import Path
 
-IPV4 = Path("/proc/sys/net/ipv4")
+IPV4, IPV6 = Path("/proc/sys/net/ipv4"), Path("/proc/sys/net/ipv6/conf")
 
 
-def switch_off_ipv6() -> None:
-    """Let the interfaces that this stack will have speak no IPv6, which talks by itself and would fill every capture.
+def make_plain() -> None:
+    """Let this stack begin as any host's: it forwards nothing, and its interfaces speak no IPv6.
 
-    Where there is no such setting, there is no IPv6; where it may only be read, captures hold some packets more.
+    A new stack inherits from one that forwards, as where Docker runs (ip-sysctl, devconf_inherit_init_net). IPv6 talks
+    by itself, and would fill every capture. Where there is no such setting, there is no IPv6; where it may only be
+    read, captures hold some packets more.
     """
-    for which in ("all", "default"):
-        with contextlib.suppress(OSError), open(f"/proc/sys/net/ipv6/conf/{which}/disable_ipv6", "w") as setting:
-            setting.write("1")
+    plain = {IPV4 / "ip_forward": "0"} | {IPV6 / which / "disable_ipv6": "1" for which in ("all", "default")}
+    for setting, value in plain.items():
+        with contextlib.suppress(OSError):
+            setting.write_text(value)
 
 
 def set_forwarding(on: bool) -> None:

@@ -50,7 +50,7 @@ def build(channel: Channel, lab: dict[str, Any]) -> list[int]:
     Returns: the nodes' process ids, as they are seen outside of the lab.
     Raises: RefusedStep; EOFError, where a node has refused, and has said so itself.
     """
-    settings.switch_off_ipv6()
+    settings.make_plain()
     with step("bridge"):
         rtnetlink.make_bridge(BRIDGE)
         rtnetlink.set_up(BRIDGE)

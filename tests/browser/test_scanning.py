@@ -12,6 +12,7 @@ def test_panel_scans_stops_and_tunes(lab):
         lab.whole(page, "12_scanning")
         panel = lab.panel(page)
         panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
+        panel.get_by_label("Ports", exact=True).fill("1-65535")
         press(panel, "Scan")
         lab.says(panel, "A found 6 open ports and 1 without an answer")
         panel.get_by_text("65,535 of 65,535, 6 open").wait_for()

@@ -169,17 +169,18 @@ def test_lessons_say_what_the_page_says(engine, machine, tmp_path):
     options = MACHINES[machine]
     if machine.startswith("Docker"):
         options = [f"--security-opt=seccomp={dockers_profile(tmp_path)}"]
-    command = ["run", "--rm", "-i", "--network=none", *READER, *options, IMAGE, "python", "-", *LESSONS]
-    ran = engine(*command, patience=240 * len(LESSONS), stdin=EXECUTE).splitlines()
+    page = {name: told for name, told in told_by_the_page(machine).items() if name in LESSONS and told != "-"}
+    assert page, "the page says nothing of this machine"
+    command = ["run", "--rm", "-i", "--network=none", *READER, *options, IMAGE, "python", "-", *page]
+    ran = engine(*command, patience=240 * len(page), stdin=EXECUTE).splitlines()
     found = {}
-    for name, line in zip(LESSONS, ran, strict=True):
+    for name, line in zip(page, ran, strict=True):
         there = said(nbformat.reads(line, as_version=4))
         saved = said(nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4))
         different = "says so" if SAYS_SO.search("".join(there)) else f"{there}"
         found[name] = "same" if there == saved else different
         assert "Everything is closed" in "".join(there), name
-    page = told_by_the_page(machine)
-    assert found == {name: page[name] for name in LESSONS}
+    assert found == page
 
 
 def test_the_line_starts_the_course_for_this_machine_alone_and_keeps_what_is_done(engine):

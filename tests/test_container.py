@@ -39,7 +39,7 @@ MACHINES = {
     ],
 }  # fmt: skip
 READER = ["--env=SOCKETS_LAB_LEARNER=reader", "--env=SOCKETS_LAB_DATA="]  # who made the saved outputs
-SAYS_SO = re.compile("refuses network stacks of one's own|lets no program fill a kernel's filter")
+SAYS_SO = re.compile("refuses network stacks of one's own|lets no program fill a kernel's filter|CAP_NET_BIND_SERVICE")
 EXECUTE = """
 import json, sys, nbformat
 from nbclient import NotebookClient
@@ -181,6 +181,18 @@ def test_lessons_say_what_the_page_says(engine, machine, tmp_path):
         found[name] = "same" if there == saved else different
         assert "Everything is closed" in "".join(there), name
     assert found == page
+
+
+def test_a_start_where_the_home_cannot_be_written_says_so_and_goes_on(engine):
+    engine("run", "--detach", "--name=bare", "--network=none", *list(MACHINES.values())[-1], IMAGE)
+    until, logs = time.monotonic() + 60, ""
+    while "/lab/tree/" not in logs:
+        assert time.monotonic() < until, logs
+        time.sleep(0.2)
+        logs = engine("logs", "bare")
+    engine("stop", "bare")
+    assert logs.startswith("Your work is not kept (")
+    assert "Traceback" not in logs
 
 
 def test_the_line_starts_the_course_for_this_machine_alone_and_keeps_what_is_done(engine):

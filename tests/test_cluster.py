@@ -1,19 +1,56 @@
-"""The values for a cluster, as far as they can be tried without one: KubeSpawner's own manifest of a learner's pod."""
+"""The values for a cluster, as far as they can be tried without one: the chart's own schema takes them, and KubeSpawner
+makes the manifest of a learner's pod from them."""
 
 import asyncio
+import copy
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 HOW = "to check the values for a cluster: pip install -r tests/requirements.txt"
+jsonschema = pytest.importorskip("jsonschema", reason=HOW)
 yaml = pytest.importorskip("ruamel.yaml", reason=HOW)
 spawner = pytest.importorskip("kubespawner", reason=HOW)
 
 ROOT = Path(__file__).resolve().parents[1]
-VALUES = yaml.YAML(typ="safe").load((ROOT / "deploy" / "zero-to-jupyterhub" / "values.yaml").read_text())
+LOAD = yaml.YAML(typ="safe").load
+VALUES = LOAD(ROOT / "deploy" / "zero-to-jupyterhub" / "values.yaml")
+SCHEMA = LOAD(ROOT / "tests" / "samples" / "values.schema.yaml")
 # The chart's name of a value under `singleuser`, and what its hub makes of it
 PASSED_ON = {"cmd": "cmd", "defaultUrl": "default_url", "startTimeout": "start_timeout",
              "allowPrivilegeEscalation": "allow_privilege_escalation"}  # fmt: skip
+
+
+def refusals(values: dict) -> list[str]:
+    """What the chart's schema does not take: helm prints the same, before it changes anything in a cluster."""
+    found = jsonschema.Draft7Validator(SCHEMA).iter_errors(values)
+    return [f"{'.'.join(map(str, error.path))}: {error.message}" for error in found]
+
+
+def described(values: dict, *above: str) -> Iterator[tuple[str, ...]]:
+    """The path of each value. Below `hub.config` there is none: that is for the hub, and no schema has it."""
+    for name, value in values.items():
+        yield (*above, name)
+        if isinstance(value, dict) and (*above, name) != ("hub", "config"):
+            yield from described(value, *above, name)
+
+
+def test_the_charts_schema_takes_the_values_and_refuses_each_key_and_type_that_is_wrong():
+    jsonschema.Draft7Validator.check_schema(SCHEMA)
+    assert refusals(VALUES) == []
+    taken = []
+    for *above, name in described(VALUES):
+        for change in ("key", "type"):
+            wrong = inner = copy.deepcopy(VALUES)
+            for one in above:
+                inner = inner[one]
+            if change == "key":
+                inner[f"{name}s"] = inner.pop(name)
+            else:
+                inner[name] = {"wrong": 1} if isinstance(inner[name], list) else ["wrong"]
+            taken += [] if refusals(wrong) else [f"{'.'.join([*above, name])}, another {change}"]
+    assert taken == []
 
 
 @pytest.fixture

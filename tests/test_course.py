@@ -35,7 +35,7 @@ def kept(tmp_path, monkeypatch):
 def page(monkeypatch):
     """A lesson whose displays can be read as text."""
     shown: list[str] = []
-    monkeypatch.setattr("sockets_lab.panels.page.display", lambda what: shown.append(what.data))
+    monkeypatch.setattr("sockets_lab.panels.page.say", shown.append)
     one = LessonPage(lesson(NAME))
     one.shown = shown
     return one

@@ -8,13 +8,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
-from sockets_lab.lab.firewall import Rule, Ruleset, Unread
 from sockets_lab.lessons.detective import Scene, Visit
 from sockets_lab.model import Endpoint, SocketRow
 
-TITLE = "A machine with its customers: programs, sockets, rules, and how a visit goes."
+TITLE = "A machine with its customers: programs, sockets, and how a visit goes."
 WIDTH, NODE, PAD = 760, 314, 10  # pixels: the picture, a node's box, from an edge to what is inside
 TOP, LINE, GAP = 40, 17, 8  # a node's title, a line of text, between boxes
 LETTERS = 17  # characters of a line between the nodes
@@ -49,13 +47,14 @@ class Group:
 
 
 def scene(scene: Scene) -> Drawing:
-    """Draw a machine: in each node its programs, with their sockets and connections, and below the rules of B.
+    """Draw a machine: in the nodes A and B their programs, with their sockets and connections.
 
     Where the scene has a visit, an arrow leads from the customer to where customers come, with its outcome.
     """
     drawing = Drawing(TITLE, "", WIDTH, 0)
     said, bottoms = [], []
-    for (name, address), left in zip(scene.addresses.items(), (4, WIDTH - 4 - NODE), strict=True):
+    for name, left in (("A", 4), ("B", WIDTH - 4 - NODE)):
+        address = scene.addresses[name]
         first, groups = _first(scene, name), _groups(scene, name)
         height = TOP + first.height + GAP + sum(group.height + GAP for group in groups) + 2
         drawing.box(left, 4, NODE, height, "quiet")
@@ -71,12 +70,7 @@ def scene(scene: Scene) -> Drawing:
         bottoms.append(4 + height)
     if scene.visit:
         said.append(_visit(drawing, scene.visit, 4 + TOP + _first(scene, "A").height / 2))
-    y = max(bottoms) + 18
-    for number, line in enumerate(_rules(scene.rules)):
-        drawing.text(8, y, line, "muted" if number else "ink", 12, mono=number > 0)
-        said.append(line.strip() + ("" if line.endswith((".", ":")) else ";"))
-        y += LINE
-    drawing.height, drawing.alt = int(y), " ".join(said)
+    drawing.height, drawing.alt = int(max(bottoms) + 8), " ".join(said)
     return drawing
 
 
@@ -85,7 +79,8 @@ def _first(scene: Scene, node: str) -> Held:
     if node == "A":
         ports = "not told here" if scene.range is None else f"{scene.range[0]} to {scene.range[1]}"
         return Held("packet", ("Customers", f"ephemeral ports: {ports}"))
-    return Held("packet", ("Here customers come", f"{scene.protocol.upper()} {scene.endpoint}"))
+    where = "Here customers come" if scene.endpoint.address == scene.addresses["B"] else "Customers come to the gateway"
+    return Held("packet", (where, f"{scene.protocol.upper()} {scene.endpoint}"))
 
 
 def _groups(scene: Scene, node: str) -> list[Group]:
@@ -103,12 +98,12 @@ def _groups(scene: Scene, node: str) -> list[Group]:
         if one.node == node and one.pid is None:
             groups.append(Group("quiet", one.name, "has ended", ()))
         elif one.node == node and one.pid is not None:
+            state = "suspended" if one.suspended else "runs as"
             many = "? descriptors" if one.descriptors is None else f"{one.descriptors} descriptors"
-            groups.append(Group("descriptor", one.name, f"runs as process {one.pid}, {many}", held_by(one.pid)))
+            groups.append(Group("descriptor", one.name, f"{state} process {one.pid}, {many}", held_by(one.pid)))
     strangers = {owner.pid: owner for row in rows for owner in row.owners or () if owner.pid not in pids}
     groups += [Group("descriptor", one.program, f"process {pid}", held_by(pid)) for pid, one in strangers.items()]
-    nobodys = [row for row in rows if not row.owners]
-    if nobodys:
+    if nobodys := [row for row in rows if not row.owners]:
         untold = any(row.owners is None for row in nobodys)
         groups.append(Group("quiet", UNTOLD if untold else NOBODY, "", _items(nobodys, served)))
     return groups
@@ -169,21 +164,3 @@ def _visit(drawing: Drawing, visit: Visit, y: float) -> str:
     for number, line in enumerate(textwrap.wrap(visit.refused.name if visit.refused else visit.said, LETTERS)):
         drawing.text(WIDTH / 2, y + 14 + 15 * number, line, "muted", 11, "middle")
     return f"A customer's visit: {visit}."
-
-
-def _rules(ruleset: Ruleset | Refused) -> list[str]:
-    """List what B's filter holds and has counted, a line each, after a line that says whose it is."""
-    if isinstance(ruleset, Refused):
-        return [f"The filter of B cannot be read: {ruleset.name}."]
-    if not ruleset.chains:
-        return ["The filter of B holds no rule: everything passes."]
-    lines = ["The filter of B:"]
-    for chain in ruleset.chains:
-        lines += [f"{chain.hook} {number}: {_words(rule)}" for number, rule in enumerate(chain.rules, 1)]
-        lines.append(f"{chain.hook} else: {chain.policy}")
-    return lines
-
-
-def _words(rule: Rule | Unread) -> str:
-    met = "" if rule.packets is None else f", has met {rule.packets} packet{'s' * (rule.packets != 1)}"
-    return f"{rule}".replace(f" counter packets {rule.packets} bytes {rule.octets}", "").replace(" counter", "") + met

@@ -1,4 +1,4 @@
-"""A program of a broken machine, as the learner holds it: its settings, its log, and the way to start it again."""
+"""A program of a broken machine, as the learner holds it, and a kernel, which has settings too; and a cable."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,16 +7,18 @@ from typing import Any
 import psutil
 
 from sockets_lab import guard
-from sockets_lab.errors import BadInput
+from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lab import Node
-from sockets_lab.lessons.detective import processes
+from sockets_lab.lessons.detective import kernel_settings, processes
 from sockets_lab.model import TRANSPORTS, Endpoint, checked_port, whole_number
 
 SERVICE = {
-    "at_once": 16, "backlog": 16, "patience": 1.0, "closes": True, "reuse_address": True, "ipv6_only": False,
+    "at_once": 16, "backlog": 16, "patience": 1.0, "closes": True, "reuse_address": True, "reuse_port": False,
+    "ipv6_only": False,
 }  # fmt: skip
 MOST = 4096  # clients at one time, connections in the queue
 LONGEST = 600.0  # seconds of patience
+NUMBERS = {"backlog": (0, MOST), "mtu": (576, 1500)}  # the least and the most, where they are others
 
 
 def checked(node: Node, changes: dict[str, Any]) -> dict[str, Any]:
@@ -58,7 +60,22 @@ def _target(node: Node, name: str, value: Any) -> list[Any]:
 
 
 def _number(_: Node, name: str, value: object) -> object:
-    return whole_number(value, int(name == "at_once"), MOST, f"a number for {name}, {SETTINGS[name][0]}")
+    least, most = NUMBERS.get(name, (1, MOST))
+    return whole_number(value, least, most, f"a number for {name}, {SETTINGS[name][0]}")
+
+
+def _range(_: Node, name: str, value: Any) -> str:
+    try:
+        first, last = map(int, str(value).split())
+    except ValueError:
+        first, last = 0, 0
+    if not 1 <= first < last <= 65535:
+        raise BadInput(f"{value!r} is no range of ports: pass the first and the last, as '32768 60999'.")
+    return f"{first} {last}"
+
+
+def _second(_: Node, __: str, value: Any) -> str | None:
+    return None if value is None else guard.destination(Endpoint(value, 0)).address
 
 
 def _patience(_: Node, __: str, value: object) -> object:
@@ -78,13 +95,18 @@ SETTINGS: dict[str, tuple[str, Callable[[Node, str, Any], Any]]] = {  # what eac
     "protocol": ("which protocol it speaks: 'tcp' or 'udp'", _protocol),
     "address": ("the address at which it listens", _address),
     "port": ("the port at which it listens", _port),
-    "target": ("the address and port to which it takes connections on", _target),
+    "target": ("the address and port to which it takes connections on, or where its backend is", _target),
     "at_once": ("how many clients it attends to at one time", _number),
     "backlog": ("how many connections may wait to be accepted", _number),
     "patience": ("how many seconds it waits for a client to say something; None: for ever", _patience),
     "closes": ("whether it closes a client's socket when it has served it", _switch),
     "reuse_address": ("whether it sets SO_REUSEADDR before it binds", _switch),
+    "reuse_port": ("whether it sets SO_REUSEPORT, and shares the port with others that do", _switch),
     "ipv6_only": ("whether it sets IPV6_V6ONLY before it binds to an IPv6 address", _switch),
+    "ephemeral_ports": ("the first and the last port that this kernel chooses for a client", _range),
+    "somaxconn": ("how many connections may wait to be accepted, whatever a program asks for", _number),
+    "mtu": ("the longest packet, in bytes, that this kernel sends", _number),
+    "second_address": ("one more address of this machine; None: it has none", _second),
 }
 
 
@@ -102,7 +124,7 @@ class Program:
     def start(self) -> None:
         """Start it, and wait until it is at work or has given up: its log tells which."""
         told = dict(self.settings)
-        role = told.pop("protocol", None) or told.pop("role")
+        role = told.pop("role", None) or told.pop("protocol")
         self.node.call(processes.start, {"name": self.name, "role": role, **told})
 
     def restart(self, **changes: Any) -> None:
@@ -122,6 +144,14 @@ class Program:
 
     def stop(self) -> None:
         self.node.call(processes.stop, self.name)
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it is there, and does nothing: a signal has stopped it."""
+        try:
+            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        except psutil.Error:
+            return False
 
     @property
     def running(self) -> bool:
@@ -147,3 +177,65 @@ class Program:
             return process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
         except psutil.Error:
             return None
+
+
+@dataclass
+class Kernel:
+    """The kernel of a node, as a program with settings; to restart it is to apply them, and to forget its neighbors."""
+
+    node: Node
+    name: str
+    running = True
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.node.call(kernel_settings.read) if self.node.own_stack else {}
+
+    yours = settings
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """Its neighbors: which hardware address it uses for which address."""
+        known = self.node.call(kernel_settings.neighbors) if self.node.own_stack else {}
+        return tuple(f"{address} is at {hardware}" for address, hardware in sorted(known.items()))
+
+    def restart(self, **changes: Any) -> None:
+        """Apply settings, and ask anew for all neighbors. Raises: BadInput."""
+        if not self.node.own_stack:
+            raise BadInput(f"{self.node.name} shares this machine's network stack, which stays as it is.")
+        if unknown := changes.keys() - self.settings.keys():
+            raise BadInput(f"{self.name} has no setting {min(unknown)!r}: its settings are {', '.join(self.settings)}.")
+        self.node.call(kernel_settings.forget_neighbors)
+        for name, value in checked(self.node, changes).items():
+            try:
+                self.node.call(kernel_settings.write, name, value)
+            except OSError as error:
+                raise BadInput(f"{self.name} refused {name} = {value}: {error.strerror}.") from None
+
+
+@dataclass
+class Cable:
+    """The cable between a node and the switch; to restart it is to put another one in its place, which is sound."""
+
+    node: Node
+    name: str
+    changed: int = 0
+    running = True
+    log = ("a cable",)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return {}
+
+    yours = settings
+
+    def restart(self, **changes: Any) -> None:
+        """Put a new cable in. Raises: BadInput."""
+        refused = self.node.mend() or self.set_mtu(1500)
+        if changes or refused:
+            raise BadInput("A cable has no settings." if changes else f"There is no cable here. {refused}.")
+        self.changed += 1
+
+    def set_mtu(self, octets: int) -> Refused | None:
+        """Let no longer packet pass at the switch. Returns: None, or what was refused."""
+        return self.node.at_switch("set_mtu", octets)

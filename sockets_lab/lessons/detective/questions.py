@@ -6,21 +6,20 @@ from functools import partial
 from sockets_lab.course.questions import OTHER, Choice, Claim, Exercise, Found, NotMeasured, Prediction, other, require
 from sockets_lab.lessons import detective
 from sockets_lab.lessons.detective import Case, Visit
+from sockets_lab.lessons.detective.case_assignment import LEVELS
 
 FOUND = {"refused": "refused", "silence": "silence", "no answer": "mute"}
 REFUSED = partial(Choice, "refused", "it sees a refused connection")
 SILENCE = partial(Choice, "silence", "it sees no response")
 MUTE = partial(Choice, "mute", "it sees a connection without an answer")
-ODD = "This system differs from the ones that the course knows; the table of symptoms shows how."
+ODD = "This system differs from the ones that the course knows."
 
 
 def machine_with(key: str) -> detective.Case:
     """Make the machine with that fault. Raises: NotMeasured, where it cannot be made."""
-    place = detective.place_with(key, "example")
-    if place is None:
-        why = next(fault.missing() for fault in detective.FAULTS if fault.key == key)
-        raise NotMeasured(f"the machine cannot be made here: {why}")
-    return detective.take(place, "example", aside=True)
+    if detective.place_with(key) is None:
+        raise NotMeasured(f"the machine with the fault {key} cannot be made here")
+    return detective.example(key, aside=True)
 
 
 def _finds(key: str) -> str:
@@ -147,18 +146,17 @@ CLAIMS = (
 
 
 METHOD = (
-    "Connect as a customer, `case.ask()`, and compare the result with the table of symptoms. Few suspects are left.",
-    "Look before you change anything: at `case.sockets(case.B)` (program, address, protocol, length of the queue), the "
-    "programs' `log` and `settings`, `firewall.held(case.B)`, and A's side too.",
-    "Ask for a clue: `print(detective.clue(case.name))` says where to look in your case, and "
-    "`detective.clue(case.name, 2)` what to do.",
+    "Come as a customer, more than once: `case.ask()`. What can be ruled out after that?",
+    "Look before you change anything: `figures.of(case, view)`, with one of `detective.VIEWS`. Which program do the "
+    "customers come to? Look at A's side too.",
+    "Ask for a clue: `print(detective.clue(case))` says where to look, and `detective.clue(case, 2)` what is wrong.",
 )
 
 
 def check(place: str) -> Found:
     """Send customers to the machine of this place, many of them and silent ones too, and start its service again."""
     case = detective.opened()
-    if case is None or case.name != place:
+    if case is None or case.title != place:
         return Found(False, f'the case is not open: take it, `case = detective.take("{place}")`.')
     for step in detective.inspect(case):
         if not step.passed:
@@ -167,6 +165,7 @@ def check(place: str) -> Found:
 
 
 EXERCISES = tuple(
-    Exercise(place, f"**The {place}.** Find out what is wrong there, and repair it.", partial(check, place), METHOD)
-    for place in detective.PLACES
-)
+    Exercise(place, f"**The {place}**, level {level}. Find out what is wrong there, and repair it.",
+             partial(check, place), METHOD)
+    for place, level in zip(detective.PLACES, LEVELS, strict=True)
+)  # fmt: skip

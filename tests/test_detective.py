@@ -39,7 +39,7 @@ DAYS = amount("DAYS", 3, 10)  # by hand: 200
 AT_ONCE = 3
 SOLUTIONS = Path(__file__).resolve().parents[1] / "notebooks" / "solutions" / "14_port_detective.ipynb"
 KEYS = [fault.key for fault in detective.FAULTS]
-SOME = [pytest.param(key, marks=() if number % 3 == 0 else pytest.mark.thorough) for number, key in enumerate(KEYS)]
+SOME = [pytest.param(key, marks=() if number % 6 == 0 else pytest.mark.thorough) for number, key in enumerate(KEYS)]
 FINDS = {  # what a bare client gets of the kernel; "" = a connection
     "taken": "", "address": "ECONNREFUSED", "protocol": "ECONNREFUSED", "time-wait": "ECONNREFUSED",
     "firewall": "EINPROGRESS", "reject": "ECONNREFUSED", "stateless": "EINPROGRESS", "astray": "EINPROGRESS",
@@ -107,7 +107,7 @@ HALF = dict.fromkeys(KEYS, again) | {  # a repair that mends a part of it, or go
 
 def elsewhere(case):
     """Repair something that is not broken."""
-    if case.faults[0].kind == "service":
+    if "rules" not in case.faults[0].touches:
         firewall.apply(case.B, incoming(*(Rule("drop", "tcp", door.port) for door in case.shut)))
     else:
         case.service.restart(patience=2.0)
@@ -198,7 +198,7 @@ def test_no_view_of_a_case_of_level_2_tells_its_fault_from_its_neighbors(key, ot
             seen.append(views | {VISIT: case.ask().outcome})  # which leaves traces of its own
     different = [view for view in seen[0] if seen[0][view] != seen[1][view]]
     assert different == ["the gateway"]
-    form = [re.sub(r":\d+", "", " ".join(one["the gateway"])) for one in seen]
+    form = [re.sub(r"\b\d{4,5}\b", "", " ".join(one["the gateway"])) for one in seen]
     assert form[0] == form[1]
 
 
@@ -318,7 +318,7 @@ def test_every_learner_has_cases_of_all_levels_and_a_selection_of_the_faults():
         ("leak", lambda case: case.service.restart(), "the next one finds: no answer"),
         ("leak", lambda case: case.service.restart() or case.service.settings.update(descriptors=200) or
          case.service.restart(), "holds more descriptors"),
-        ("backlog", lambda case: end_all_at_a(case) or until(lambda: case.ask().served, 20), "say nothing"),
+        ("backlog", lambda case: end_all_at_a(case) or until(lambda: case.ask().served, 20), "finds: "),
         ("firewall", lambda case: firewall.clear(case.B), "is open now"),
         ("exhausted", lambda case: end_all_at_a(case), "no port left"),
         ("short-queue", lambda case: case.service.restart(), "customers at once"),
@@ -350,6 +350,7 @@ def test_the_check_sees_the_machine_and_no_variable():
 
 def test_the_route_of_an_inquiry_leaves_the_fault_and_the_score_counts_what_was_done(monkeypatch, tmp_path):
     monkeypatch.setenv("SOCKETS_LAB_DATA", str(tmp_path))
+    monkeypatch.setattr(progress, "_session", {})
     with example("leak") as case:
         assert case.ask().outcome == "no answer"
         for view in ("B's rules", "programs and logs", "programs and logs"):

@@ -176,6 +176,7 @@ def test_the_table_of_symptoms_is_locked_until_five_cases_are_solved(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SOCKETS_LAB_DATA", str(tmp_path))
+    monkeypatch.setattr(progress, "_session", {})
     monkeypatch.setattr(figures, "symptoms", lambda found: [one.fault.key for one in found])
     monkeypatch.setattr(figures, "made", lambda faults: tuple(map(Symptom, faults)))
     for number, key in enumerate(KEYS[:5]):

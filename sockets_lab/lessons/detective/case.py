@@ -42,11 +42,9 @@ class Case(Closing):
 
     Args: name: of the place, such as "bakery"; seed: of all that is drawn by lot: the same seed, the same machine;
     nodes: beside A and B: "C", one more machine; "G", a gateway, to which the customers come.
-    lab, A, B: the lab and its nodes. programs: what runs on them, or should, by name. protocol, endpoint: what the
-        customers use, and where they come; inner: where the service has to be, behind a gateway another endpoint.
-    shut: endpoints that nobody may reach, also after a repair. level, faults, report: what is wrong, and what the
-        operator writes.
-    Where there are no namespaces, the lab falls back to loopback.
+    programs: what runs, or should, by name. endpoint: where the customers come; inner: where the service has to be,
+    behind a gateway another one. shut: endpoints that stay shut. level, faults, report: what is wrong, and what the
+    operator writes. Where there are no namespaces, the lab falls back to loopback.
     """
 
     def __init__(self, name: str, seed: str, aside: bool = False, nodes: Iterable[str] = ()) -> None:
@@ -172,10 +170,7 @@ class Case(Closing):
         return self.A.call(ephemeral_range)
 
     def end(self, pid: int) -> None:
-        """End a process of this machine, as `os.kill(pid, signal.SIGTERM)` does, and wait until it is gone.
-
-        Args: pid: its number, as an owner in the socket table has it. Raises: BadInput, for any other process.
-        """
+        """End a process of this machine, by its number, and wait until it is gone. Raises: BadInput, for any other."""
         found = next((program for program in self.programs.values() if program.pid == pid and program.running), None)
         if found is None:
             raise BadInput(f"No process {pid!r} runs on this machine: pass the pid of one that owns a socket there.")

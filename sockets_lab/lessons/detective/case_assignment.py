@@ -45,18 +45,13 @@ def possible(level: int) -> list[Fault]:
 
 def neighbors(one: Fault) -> list[Fault]:
     """Return the faults that a customer cannot tell from this one, and that may be had beside it on one machine."""
-    if one.kind == "whole" or "served" in one.finds:
-        return []
-    return [
-        other for other in FAULTS
-        if other is not one and other.finds[0] == one.finds[0] and other.kind != "whole" and "served" not in other.finds
-        and not other.missing()
-    ]  # fmt: skip
+    alike = [other for other in FAULTS if other.finds[0] == one.finds[0] and other.key not in AT_TIMES
+             and other.kind != "whole" and not other.missing()]  # fmt: skip
+    return [other for other in alike if other is not one] if one in alike else []
 
 
 def drawn(seed: str, level: int) -> tuple[int, tuple[Fault, ...]]:
-    """Draw the faults of a case: of level 2 the fault and its innocent neighbor. Returns: the level that is possible
-    here, and them."""
+    """Draw the faults of a case, of level 2 also its neighbor. Returns: the level that can be had here, and them."""
     lot = Random(f"{seed}/faults")
     while not possible(level):
         level -= 1
@@ -107,8 +102,8 @@ def given(place: str, who: str | None = None) -> tuple[int, tuple[Fault, ...]]:
     """Return the level of a learner's case at this place, and its faults. Raises: BadInput."""
     if place not in PLACES:
         raise BadInput(f"There is no case {place!r}: choose one of {', '.join(PLACES)}.")
-    level, number = LEVELS[PLACES.index(place)], PLACES.index(place)
-    if level > 1:
+    number = PLACES.index(place)
+    if (level := LEVELS[number]) > 1:
         return drawn(f"{who or learner()}/{place}", level)
     lot = possible(1)  # so that a learner meets other faults each time
     Random(f"{who or learner()}/detective").shuffle(lot)
@@ -135,13 +130,9 @@ def today(day: str | None = None, aside: bool = False) -> Case:
         raise BadInput(f"{day!r} is no date: pass such as '2026-12-01'.") from None
     lot = Random(f"{when}")
     place, level = lot.choice(PLACES), lot.choice((1, 2, 2, 3, 3, 4))
-
-    def made() -> Case:
-        case = make(place, f"{when}", *drawn(f"{when}", level), aside)
-        case.title = f"{when}"
-        return case
-
-    return _opened(made, aside)
+    case = _opened(lambda: make(place, f"{when}", *drawn(f"{when}", level), aside), aside)
+    case.title = f"{when}"
+    return case
 
 
 def example(key: str, aside: bool = False) -> Case:

@@ -50,9 +50,8 @@ def visit(
 ) -> Visit:  # fmt: skip
     """Ask a service once, and hear its answer.
 
-    Args: protocol "tcp" or "udp"; expected: what the right service answers; patience: seconds for the connection, and
-        for the answer; source: the customer's address, None = the kernel chooses; farewell: seconds to let the service
-        close its end first.
+    Args: expected: what the right service answers; patience: seconds for the connection, and for the answer; source:
+        the customer's address, None = the kernel chooses; farewell: seconds to let the service close its end first.
     """
     guard.destination(endpoint)
     kind = PROTOCOLS[protocol].type
@@ -78,7 +77,7 @@ def visits(count: int, ask: Callable[[], Visit]) -> tuple[int, Visit]:
 
 
 def crowd(count: int, ask: Callable[[], Visit]) -> Visit:
-    """Ask so often, all at once. Returns: the first visit that was not served, or a served one."""
+    """Ask so often, all at once. Returns: a visit that was not served, where there is one."""
     with ThreadPoolExecutor(count) as customers:
         found = [one.result() for one in [customers.submit(ask) for _ in range(count)]]
     return next((one for one in found if not one.served), found[0])

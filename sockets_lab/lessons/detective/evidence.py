@@ -35,8 +35,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Scene:
-    """A machine at one moment. addresses, rows: by the name of the node. rules: of B's filter; gateway: of G's.
-    """
+    """A machine at one moment. addresses, rows: by the name of the node. rules: of B's filter; gateway: of G's."""
 
     protocol: str
     endpoint: Endpoint
@@ -52,11 +51,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Symptom:
-    """What a fault looks like. fault: None of the rest can be had where `missing` says why.
-
-    visit: of a customer; came: the first packet that came back to him, "" = none, None where nothing can be captured.
-    log: the last line of the service's.
-    """
+    """What a fault looks like. came: the first packet back, "" = none, None = not captured; log: its last line."""
 
     fault: Fault
     missing: str = ""
@@ -67,13 +62,11 @@ class Symptom:
 
 def look(case: Case, visit: Visit | None = None) -> Scene:
     """Look at a machine. Args: visit: a customer's, that belongs into the picture."""
-    programs = []
-    for program in case.programs.values():
-        runs = program.running
-        programs.append(Seen(
-            program.node.name, program.name, program.pid if runs else None, program.descriptors if runs else None,
-            program.yours, program.log, runs and program.suspended,
-        ))  # fmt: skip
+    programs = [
+        Seen(one.node.name, one.name, one.pid if runs else None, one.descriptors if runs else None, one.yours, one.log,
+             runs and one.suspended)
+        for one in case.programs.values() for runs in [one.running]
+    ]  # fmt: skip
     rows = {node.name: tuple(case.sockets(node)) for node in (case.A, case.B)}
     kernels = tuple(Seen(one.node.name, name, one.node.process, None, one.settings, one.log)
                     for name, one in case.others.items())  # fmt: skip

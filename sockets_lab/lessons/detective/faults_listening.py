@@ -1,16 +1,15 @@
 """Faults of the one who listens: the port is taken, the address or the protocol is another, the target is wrong."""
 
-import errno
 import socket
 
 from sockets_lab.kernel.connecting import until
 from sockets_lab.kernel.machine import has_ipv6, loopback_addresses
 from sockets_lab.lessons.detective import kernel_settings
 from sockets_lab.lessons.detective.case import Case, Fault, has_stacks, no_stacks
+from sockets_lab.lessons.detective.programs import SERVICE
 from sockets_lab.model import TRANSPORTS
 
 SQUATTERS = ("backup", "mailer", "metrics", "archive")
-POLLERS = ("poller", "crawler", "monitor", "exporter")
 EARLIER = 3  # customers of the service before it was started again
 WAIT = 5.0  # seconds for what the kernel does in a moment
 FORMER = "192.0.2.80"  # an address that no machine has. Source: RFC 5737
@@ -21,8 +20,7 @@ def taken(case: Case) -> None:
     """Let another program have the port before the service comes."""
     squatter = case.random.choice([one for one in SQUATTERS if one not in case.programs])
     wide = case.random.random() < 0.5 and not case.shares_stack
-    case.serve(squatter, address="0.0.0.0" if wide else case.B.address)
-    case.culprits.add(squatter)
+    case.culprits.add(case.serve(squatter, address="0.0.0.0" if wide else case.B.address).name)
     case.serve()
 
 
@@ -38,39 +36,27 @@ def _no_other_address() -> str:
 
 def wrong_protocol(case: Case) -> None:
     """Let the customers speak one protocol, and the service the other."""
-    other, protocol = case.random.sample(TRANSPORTS, 2)
-    if case.level > 1:
-        other, protocol = "udp", "tcp"
-    case.protocol = protocol
+    other, case.protocol = case.random.sample(TRANSPORTS, 2) if case.level == 1 else ("udp", "tcp")
     case.serve(protocol=other)
 
 
 def dual_stack(case: Case) -> None:
-    """Let the service listen for IPv6 only; on half of these machines an old program takes what comes by IPv4.
-
-    On loopback it listens at ::1, because "::" would there be every network of this machine.
-    """
+    """Let the service listen for IPv6 only; on half of these machines an old program takes what comes by IPv4."""
     if case.random.random() < 0.5 and case.level == 1:
-        case.serve(f"old-{case.name}"[:15])
-        case.culprits.add(f"old-{case.name}"[:15])
+        case.culprits.add(case.serve(f"old-{case.name}"[:15]).name)
     case.serve(address="::1" if case.shares_stack else "::", ipv6_only=True)
 
 
 def _no_ipv6() -> str:
     try:
-        with socket.socket(socket.AF_INET6) as sock:
-            sock.bind(("::", 0))  # needs no interface that speaks IPv6, only a kernel that knows it
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:  # this one says that all ports are taken just now
-            return "this machine's kernel knows no IPv6"
+        socket.socket(socket.AF_INET6).close()  # needs no interface that speaks IPv6, only a kernel that knows it
+    except OSError:
+        return "this machine's kernel knows no IPv6"
     return "" if has_ipv6() or has_stacks() else "this machine speaks no IPv6"
 
 
 def time_wait(case: Case) -> None:
-    """Serve some customers, and start the service again, without SO_REUSEADDR now, while the kernel remembers them.
-
-    The service before had set the option: a kernel may want it of both, of the remembered sockets and of the new one.
-    """
+    """Serve some customers, and start the service again, without SO_REUSEADDR now, while the kernel remembers them."""
     service = case.serve()
     until(lambda: _remembered(case) or not case.A.run(case.asks(case.inner, farewell=1.0)).served, WAIT)
     service.restart(reuse_address=False)
@@ -83,18 +69,13 @@ def _remembered(case: Case) -> bool:
 
 def own_client(case: Case) -> None:
     """Let a client at B use the service's port as its own end, before the service comes."""
-    name = case.random.choice([one for one in POLLERS if one not in case.programs])
-    collector = case.add(case.A, f"{name}-hub", role="tcp", **_sound(case))
-    at = [case.A.address, collector.settings["port"]]
-    case.add(case.B, name, role="visitor", target=at, count=1, tries=3, says="stay\n", source=case.B.address,
-             from_port=case.inner.port, vanishes=True)  # fmt: skip
+    name = case.random.choice([one for one in SQUATTERS if one not in case.programs])
+    hub = SERVICE | {"role": "tcp", "address": case.A.address, "port": case.random.randrange(5000, 9000)}
+    case.add(case.A, f"{name}-hub", **hub | {"patience": 60.0}, answer="kept")
     case.culprits.add(name)
+    case.add(case.B, name, role="visitor", target=[hub["address"], hub["port"]], count=1, tries=3, says="stay\n",
+             source=case.B.address, from_port=case.inner.port, vanishes=True)  # fmt: skip
     case.serve()
-
-
-def _sound(case: Case) -> dict:
-    return {"address": case.A.address, "port": case.random.randrange(5000, 9000), "answer": "kept", "at_once": 16,
-            "backlog": 16, "patience": 60.0, "closes": True, "reuse_address": True}  # fmt: skip
 
 
 def forwarder(case: Case) -> None:
@@ -114,15 +95,12 @@ def localhost(case: Case) -> None:
 def _behind_front(case: Case, address: str, port: int, target: list) -> None:
     case.serve(address=address, port=port)
     front = "front" if case.level == 1 else f"front-{case.service_name}"
-    case.serve(front, role="forwarder", target=target)
-    case.culprits.add(front)
+    case.culprits.add(case.serve(front, role="forwarder", target=target).name)
 
 
 def shared_port(case: Case) -> None:
     """Let a forgotten program share the port: the kernel deals the customers out among both."""
-    old = f"old-{case.name}"[:15]
-    case.serve(old, reuse_port=True)
-    case.culprits.add(old)
+    case.culprits.add(case.serve(f"old-{case.name}"[:15], reuse_port=True).name)
     case.serve(reuse_port=True)
 
 

@@ -7,7 +7,6 @@ from sockets_lab.lessons.detective import kernel_settings
 from sockets_lab.lessons.detective.case import ADDRESSES, Case, Fault, no_stacks, no_translation
 from sockets_lab.model import Endpoint
 
-FORMER = "50.60.70.81"  # where the service was; no machine has this address now
 FEW_PORTS, BLOCKED = 128, 48  # of A's ephemeral ports, and how many of them B does not let in
 NARROW = 600  # bytes that pass the switch; an answer of LONG bytes does not
 LONG = 1200
@@ -15,10 +14,7 @@ RULES = "B's rules"
 
 
 def filtered(case: Case, verdict: str = "drop") -> None:
-    """Let B's filter stop what is for the service: a range too wide, or beside a port that it lets in, a wrong one.
-
-    It also keeps a door shut that must stay shut.
-    """
+    """Let B's filter stop what is for the service, by too wide a range; another port has to stay shut."""
     port, lot = case.inner.port, case.random
     private = port + lot.randrange(100, 200)
     office = "office" if case.level == 1 else f"office-{case.service_name}"
@@ -39,9 +35,9 @@ def stateless(case: Case) -> None:
 
 
 def astray(case: Case) -> None:
-    """Let B lead on to an address that is no longer there what comes to the service's port."""
+    """Let B lead what comes to the service's port on to an address that no machine has any more."""
     case.serve()
-    case.add_rules(Rule("dnat", "tcp", case.inner.port, to=Endpoint(FORMER, case.inner.port)), hook="prerouting")
+    case.add_rules(Rule("dnat", "tcp", case.inner.port, to=Endpoint("50.60.70.81", case.inner.port)), hook="prerouting")
 
 
 def source_port(case: Case) -> None:

@@ -6,7 +6,6 @@ from sockets_lab.lessons.detective import customers, processes
 from sockets_lab.lessons.detective.case import Case, Fault, no_stacks
 
 LEECHES = ("browser", "tablet", "kiosk", "scanner")
-HOARDERS = ("poller", "crawler", "monitor", "exporter")
 FEWEST, MOST = 24, 40  # descriptors of a service that leaks
 SHORT = 0.3  # seconds: customers who come while the machine is being broken do not wait long
 LONG_ANSWER = 400_000  # bytes
@@ -23,8 +22,7 @@ def leech(case: Case, count: int, says: str = "", **settings: object) -> str:
 
 
 def full_backlog(case: Case) -> None:
-    """Let the service attend to one client at a time, without a deadline, and let clients say nothing: one, and a queue
-    that is longer by one than the backlog."""
+    """Let the service attend to one client, for ever, and fill its queue, which holds one more than the backlog."""
     backlog = case.random.randrange(1, 5)
     case.serve(at_once=1, backlog=backlog, patience=None)
     leech(case, 2 + backlog)
@@ -91,7 +89,7 @@ def exhausted(case: Case) -> None:
     first, count = case.random.randrange(20000, 40000), 2 * case.random.randrange(3, 10)
     case.serve(at_once=64)
     case.others["kernel of A"].restart(ephemeral_ports=f"{first} {first + count - 1}")
-    hoarder = case.random.choice(HOARDERS)
+    hoarder = case.random.choice(LEECHES)
     target = list(case.endpoint.sockaddr)
     case.add(case.A, hoarder, role="visitor", target=target, count=60, tries=9, says="stay\n", source=case.source)
     case.culprits.add(hoarder)

@@ -102,10 +102,7 @@ def programs(scene: Scene) -> Table:
 
 
 def packets(scene: Scene, captured: Sequence[Captured] | None, differs: str = "") -> Drawing:
-    """Draw what crossed A's cable during a customer's visit.
-
-    Args: captured: None where nobody has asked; differs: why nothing can be captured here, "" where it can.
-    """
+    """Draw what crossed A's cable in a visit, None = there was none. Args: differs: why nothing is captured, or ""."""
     if captured is not None and not differs:
         return ladder(captured, scene.addresses)
     why = "no packets can be captured here" if differs else "nobody has asked since the machine was changed"

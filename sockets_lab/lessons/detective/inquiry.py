@@ -56,7 +56,7 @@ def par(case: Case) -> int:
 
 
 def score(case: Case) -> int:
-    """Return what an inquiry cost: each look 1, each wrong repair 3, each clue 2."""
+    """Return what an inquiry cost: a look 1, a wrong repair 3, a clue 2."""
     return len(case.inquiry.seen) + 3 * len(case.inquiry.wrong) + 2 * case.inquiry.clues
 
 

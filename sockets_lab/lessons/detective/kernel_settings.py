@@ -18,9 +18,8 @@ NOTHING = "0.0.0.0"
 
 def read() -> dict[str, Any]:
     """Return the settings by name. Source: ip-sysctl; netdevice(7)."""
-    found: dict[str, Any] = {
-        name: " ".join(Path("/proc/sys/net", path).read_text().split()) for name, path in PLAIN.items()
-    }
+    found: dict[str, Any] = {name: " ".join(Path("/proc/sys/net", path).read_text().split())
+                             for name, path in PLAIN.items()}  # fmt: skip
     with socket.socket() as sock:
         found["mtu"] = struct.unpack("16si12x", fcntl.ioctl(sock, MTU[0], struct.pack("16si12x", CABLE, 0)))[1]
         try:
@@ -59,7 +58,7 @@ def forget_neighbors() -> None:
 
 
 def greet(source: str, address: str) -> None:
-    """Send a datagram from this address, so that the other machine learns whose hardware address goes with it."""
+    """Send a datagram from this address, so that the other machine learns the hardware address of it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind((source, 0))
         sock.sendto(b"hello", (address, 9))

@@ -6,7 +6,7 @@ import ipywidgets as widgets
 
 from sockets_lab.lessons import detective
 from sockets_lab.lessons.detective import VIEWS, Scene, Seen, repairs
-from sockets_lab.lessons.detective.programs import SETTINGS
+from sockets_lab.lessons.detective.programs import KERNEL, SETTINGS
 from sockets_lab.panels.fields import choice, field, row, toggles
 
 NOTHING = "nothing"  # is changed
@@ -85,7 +85,7 @@ class Controls:
         changes = one is not None and name in one.settings
         self.value.value = repairs.spelled(one.settings[name]) if one and changes else ""
         self.value.disabled = not changes
-        self.meaning.value = SETTINGS[name][0] if name in SETTINGS else ""
+        self.meaning.value = SETTINGS[name][0] if name in SETTINGS else KERNEL.get(name, "")
 
     @property
     def changes(self) -> dict[str, object]:

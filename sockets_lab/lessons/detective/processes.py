@@ -1,7 +1,4 @@
-"""The programs of a broken machine, as the node's own process has them: start, look, stop. These run in the node.
-
-They end with the node at the latest: a program ends with its standard input, which the node's process holds.
-"""
+"""The programs of a broken machine, as the node's own process has them, with which they end. These run in the node."""
 
 import json
 import signal
@@ -41,9 +38,6 @@ class _Process:
         for line in self.log:
             self.said.append(line.rstrip("\n"))
 
-    def at_work(self) -> bool:
-        return program.READY in self.said or not self.ears.is_alive()
-
     def end(self) -> None:
         self.popen.terminate()
         if hasattr(signal, "SIGCONT"):
@@ -62,7 +56,7 @@ def start(settings: dict[str, Any]) -> None:
     stop(settings["name"])
     process = _running[settings["name"]] = _Process(settings)
     deadline = time.monotonic() + STARTING
-    while not process.at_work() and time.monotonic() < deadline:
+    while program.READY not in process.said and process.ears.is_alive() and time.monotonic() < deadline:
         time.sleep(TICK)
     if not process.ears.is_alive():  # its output has ended: it has given up, and is about to be gone
         with suppress(subprocess.TimeoutExpired):

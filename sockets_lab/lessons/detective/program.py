@@ -48,11 +48,7 @@ def name_of(error: OSError) -> str:
 
 
 def serve_tcp(settings: dict) -> None:
-    """Answer everybody who connects and says something: `at_once` clients at one time, the others wait.
-
-    backlog: of the listener. patience: seconds for a client to say something; None = for ever. closes: whether a
-    client's socket is closed when it has been served; a program that forgets to will run out of descriptors.
-    """
+    """Answer all that connect and say something: `at_once` clients at one time, the others wait."""
     places = threading.BoundedSemaphore(settings["at_once"])
     forgotten: list[socket.socket] = []
     said = ""
@@ -76,7 +72,7 @@ def serve_tcp(settings: dict) -> None:
 def attend(client: socket.socket, settings: dict, places: threading.BoundedSemaphore, forgotten: list) -> None:
     """Serve one client: each of its lines is answered, and after the first the service is done, unless it stays.
 
-    target: the backend that is asked first. takes: seconds of work. size: bytes of the answer, filled up with blanks.
+    Settings: those of `programs.SETTINGS`; takes: seconds of work; size: bytes of the answer, filled up with blanks.
     """
     answer = settings["answer"].ljust(settings.get("size", 0)) + "\n"
     try:
@@ -140,7 +136,7 @@ def bound(settings: dict, kind: int) -> socket.socket:
     try:
         if ":" in address:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(settings["ipv6_only"]))
-        # Where SO_REUSEPORT is missing, this option would let others take a port that is in use.
+        # Where SO_REUSEPORT is missing, this option would let others take a port that is in use
         if settings["reuse_address"] and hasattr(socket, "SO_REUSEPORT"):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if settings.get("reuse_port"):
@@ -154,11 +150,9 @@ def bound(settings: dict, kind: int) -> socket.socket:
 
 
 def visit(settings: dict) -> None:
-    """Connect again and again, until `count` connections are there, and hold all of them.
+    """Connect again and again, until `count` connections are there, or `tries` have failed, and hold all of them.
 
-    tries: how often it may fail before that; once only, where no port is left. says: what is said along each of them,
-    again and again; "" = a visitor who keeps silent, and comes again when its connection is closed. reads: whether it
-    reads the answers. source, from_port: its own end, None = the kernel chooses.
+    says: what is said along each, again and again; "" = nothing. When it is closed, the visitor comes again.
     """
     held: list[socket.socket | None] = []
     left = settings["tries"]
@@ -172,9 +166,8 @@ def visit(settings: dict) -> None:
     while True:
         time.sleep(TICK)
         for place, one in enumerate(held):
-            if one and not _stays(one, settings):
-                one.close()
-                held[place] = _connected(settings)
+            if one is None or not _stays(one, settings):
+                held[place] = _connected(settings)  # what is lost is closed
 
 
 def _connected(settings: dict) -> socket.socket | None:
@@ -183,7 +176,7 @@ def _connected(settings: dict) -> socket.socket | None:
     try:
         if settings.get("source"):
             sock.bind((settings["source"], settings.get("from_port", 0)))
-        if settings.get("vanishes"):  # with a reset, not a farewell: nothing is left of it at this end
+        if settings.get("vanishes"):  # with a reset: nothing is left of it at this end
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         if not settings.get("reads", True):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
@@ -201,15 +194,15 @@ def _connected(settings: dict) -> socket.socket | None:
 
 
 def _stays(sock: socket.socket, settings: dict) -> bool:
-    """Speak along a connection, or listen whether it is still there."""
-    with suppress(OSError):
-        if settings["says"] and settings.get("reads", True):
-            sock.sendall(settings["says"].encode())
-            sock.recv(4096)
-        elif not settings["says"]:
-            sock.setblocking(False)
-            return sock.recv(1) != b""
-    return True
+    """Speak along a connection, or listen; tell whether it is still there."""
+    try:
+        sock.settimeout(PATIENCE if settings["says"] else 0)
+        sock.sendall(settings["says"].encode() if settings.get("reads", True) else b"")
+        return not settings.get("reads", True) or sock.recv(4096) != b""
+    except (TimeoutError, BlockingIOError):
+        return True
+    except OSError:
+        return False
 
 
 ROLES = {"tcp": serve_tcp, "udp": serve_udp, "forwarder": serve_tcp, "visitor": visit}

@@ -1,7 +1,7 @@
 """A program of a broken machine, as the learner holds it, and a kernel, which has settings too; and a cable."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
@@ -18,7 +18,6 @@ SERVICE = {
 }  # fmt: skip
 MOST = 4096  # clients at one time, connections in the queue
 LONGEST = 600.0  # seconds of patience
-NUMBERS = {"backlog": (0, MOST), "mtu": (576, 1500)}  # the least and the most, where they are others
 
 
 def checked(node: Node, changes: dict[str, Any]) -> dict[str, Any]:
@@ -60,22 +59,7 @@ def _target(node: Node, name: str, value: Any) -> list[Any]:
 
 
 def _number(_: Node, name: str, value: object) -> object:
-    least, most = NUMBERS.get(name, (1, MOST))
-    return whole_number(value, least, most, f"a number for {name}, {SETTINGS[name][0]}")
-
-
-def _range(_: Node, name: str, value: Any) -> str:
-    try:
-        first, last = map(int, str(value).split())
-    except ValueError:
-        first, last = 0, 0
-    if not 1 <= first < last <= 65535:
-        raise BadInput(f"{value!r} is no range of ports: pass the first and the last, as '32768 60999'.")
-    return f"{first} {last}"
-
-
-def _second(_: Node, __: str, value: Any) -> str | None:
-    return None if value is None else guard.destination(Endpoint(value, 0)).address
+    return whole_number(value, int(name == "at_once"), MOST, f"a number for {name}, {SETTINGS[name][0]}")
 
 
 def _patience(_: Node, __: str, value: object) -> object:
@@ -103,19 +87,18 @@ SETTINGS: dict[str, tuple[str, Callable[[Node, str, Any], Any]]] = {  # what eac
     "reuse_address": ("whether it sets SO_REUSEADDR before it binds", _switch),
     "reuse_port": ("whether it sets SO_REUSEPORT, and shares the port with others that do", _switch),
     "ipv6_only": ("whether it sets IPV6_V6ONLY before it binds to an IPv6 address", _switch),
-    "ephemeral_ports": ("the first and the last port that this kernel chooses for a client", _range),
-    "somaxconn": ("how many connections may wait to be accepted, whatever a program asks for", _number),
-    "mtu": ("the longest packet, in bytes, that this kernel sends", _number),
-    "second_address": ("one more address of this machine; None: it has none", _second),
+}
+KERNEL = {  # what a kernel's settings mean; it checks them itself
+    "ephemeral_ports": "the first and the last port that this kernel chooses for a client",
+    "somaxconn": "how many connections may wait to be accepted, whatever a program asks for",
+    "mtu": "the longest packet, in bytes, that this kernel sends",
+    "second_address": "one more address of this machine; None: it has none",
 }
 
 
 @dataclass
 class Program:
-    """A program that runs, or should run, in a node.
-
-    settings: by name, as they stand in its configuration; `restart` takes new ones.
-    """
+    """A program that runs, or should run, in a node. settings: its configuration; `restart` takes new ones."""
 
     node: Node
     name: str
@@ -148,10 +131,7 @@ class Program:
     @property
     def suspended(self) -> bool:
         """Whether it is there, and does nothing: a signal has stopped it."""
-        try:
-            return psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
-        except psutil.Error:
-            return False
+        return psutil.pid_exists(self.pid) and psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
 
     @property
     def running(self) -> bool:
@@ -206,11 +186,11 @@ class Kernel:
         if unknown := changes.keys() - self.settings.keys():
             raise BadInput(f"{self.name} has no setting {min(unknown)!r}: its settings are {', '.join(self.settings)}.")
         self.node.call(kernel_settings.forget_neighbors)
-        for name, value in checked(self.node, changes).items():
+        for name, value in changes.items():
             try:
                 self.node.call(kernel_settings.write, name, value)
-            except OSError as error:
-                raise BadInput(f"{self.name} refused {name} = {value}: {error.strerror}.") from None
+            except (OSError, ValueError) as error:
+                raise BadInput(f"{self.name} refused {name} = {value!r}: {error}.") from None
 
 
 @dataclass
@@ -220,20 +200,14 @@ class Cable:
     node: Node
     name: str
     changed: int = 0
-    running = True
-    log = ("a cable",)
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        return {}
-
-    yours = settings
+    settings: dict[str, Any] = field(default_factory=dict)  # none, ever
+    yours: dict[str, Any] = field(default_factory=dict)
+    running, log = True, ()
 
     def restart(self, **changes: Any) -> None:
         """Put a new cable in. Raises: BadInput."""
-        refused = self.node.mend() or self.set_mtu(1500)
-        if changes or refused:
-            raise BadInput("A cable has no settings." if changes else f"There is no cable here. {refused}.")
+        if refused := self.node.mend() or self.set_mtu(1500):
+            raise BadInput(f"There is no cable here. {refused}.")
         self.changed += 1
 
     def set_mtu(self, octets: int) -> Refused | None:

@@ -32,14 +32,6 @@ def _cleared() -> str:
     return innocent[0] if len(innocent) == 1 else "several" if innocent else "none"
 
 
-def _used_up() -> str:
-    return FOUND.get(_finds("leak"), OTHER)
-
-
-def _full() -> str:
-    return FOUND.get(_finds("backlog"), OTHER)
-
-
 PREDICTIONS = (
     Prediction(
         "refused",
@@ -61,7 +53,7 @@ PREDICTIONS = (
          SILENCE("The accept queue was full already, so no further connection was made."),
          MUTE("The kernel completes the handshake and puts the connection into the accept queue, where it needs no "
               "descriptor (lesson 05). `accept` would need one. So `connect` succeeds, and no program answers.")),
-        _used_up,
+        lambda: FOUND.get(_finds("leak"), OTHER),
         (other(ODD),),
     ),
     Prediction(
@@ -73,13 +65,14 @@ PREDICTIONS = (
                  "like a firewall that drops. The queue in B's socket table and B's list of rules show the "
                  "difference."),
          MUTE("This system completes one handshake more than the queue has room for.")),
-        _full,
+        lambda: FOUND.get(_finds("backlog"), OTHER),
         (other(ODD),),
     ),
 )  # fmt: skip
 
 
 Measured = tuple[str, str]
+VERDICTS = {True: "true here", False: "false"}
 
 
 def broken_by(key: str, tell: Callable[[Case, Visit], Measured]) -> Callable[[], Measured]:
@@ -94,12 +87,12 @@ def broken_by(key: str, tell: Callable[[Case, Visit], Measured]) -> Callable[[],
 
 def _conflict(case: Case, visit: Visit) -> Measured:
     said = case.service.log[-1].rpartition(": ")[2]
-    return f"the second program's bind: {said}; customers get: {visit.said}", _verdict(said == "EADDRINUSE")
+    return f"the second program's bind: {said}; customers get: {visit.said}", VERDICTS[said == "EADDRINUSE"]
 
 
 def _address(case: Case, visit: Visit) -> Measured:
     at = case.service.settings["address"]
-    return f"the service is at {at}, the customer uses {case.B.address}: {_answered(visit)}", _verdict(not visit.served)
+    return f"the service is at {at}, the customer uses {case.B.address}: {_answered(visit)}", VERDICTS[not visit.served]
 
 
 def _answered(visit: Visit) -> str:
@@ -111,24 +104,19 @@ def _answered(visit: Visit) -> str:
 def _protocol(case: Case, visit: Visit) -> Measured:
     has = case.service.settings["protocol"].upper()
     text = f"the service has port {case.endpoint.port} for {has}; over {case.protocol.upper()}: {_answered(visit)}"
-    return text, _verdict(not visit.served)
+    return text, VERDICTS[not visit.served]
 
 
 def _descriptor(case: Case, visit: Visit) -> Measured:
     said = case.service.log[-1].rpartition(": ")[2]
-    held = case.service.descriptors
-    text = f"with {held} open descriptors accept fails with {said}; the customer sees: {visit.outcome}"
-    return text, _verdict(said == "EMFILE")
+    text = f"with {case.service.descriptors} open descriptors accept fails with {said}; customers see: {visit.outcome}"
+    return text, VERDICTS[said == "EMFILE"]
 
 
 def _ports(case: Case, visit: Visit) -> Measured:
     first, last = case.ephemeral_range or (0, 0)
     name = visit.refused.name if visit.refused else visit.outcome
-    return f"A may choose from {last - first + 1} ports, and all are in use: {name}", _verdict(name == "EADDRNOTAVAIL")
-
-
-def _verdict(holds: bool) -> str:
-    return "true here" if holds else "false"
+    return f"A may choose from {last - first + 1} ports, and all are in use: {name}", VERDICTS[name == "EADDRNOTAVAIL"]
 
 
 CLAIMS = (

@@ -13,10 +13,7 @@ LONGEST = 200  # characters of a setting
 
 
 def put_first(case: Case, verdict: str, port: int, hook: str = "input") -> None:
-    """Give B's filter a rule before all others of a chain, for a port in the customers' protocol. Raises: BadInput.
-
-    Args: verdict: "accept" or "drop"; port: 1-65535.
-    """
+    """Give B's filter a rule before all others of a chain, for a port in the customers' protocol. Raises: BadInput."""
     if not port:
         raise BadInput("No segment and no datagram goes to port 0: pass a port from 1 to 65535.")
     held = _held(case).chain(hook)
@@ -38,10 +35,7 @@ def clear(case: Case) -> None:
 
 
 def setting(name: str, text: str) -> Any:
-    """Read a setting as it is typed: 8080, True, None, 127.0.0.1, 127.0.0.1:8080. Whether it may be, `restart` says.
-
-    Raises: BadInput, for a target that is no endpoint.
-    """
+    """Read a setting as it is typed: 8080, None, 127.0.0.1:8080. Raises: BadInput, for a target that is no endpoint."""
     text = text.strip()[:LONGEST]
     if name == "target":
         return Endpoint.parse(text).sockaddr

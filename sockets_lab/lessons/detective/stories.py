@@ -23,22 +23,19 @@ GATEWAY = (
 INNOCENT = (
     "The backup takes longer than usual, but it ends before we open.",
     "The clock of the machine was four seconds slow, and was set right.",
-    "The disk is 91 percent full, as it was in spring.",
     "The monitoring has been red since Friday; it is red every Friday.",
-    "The fan is loud. It has been ordered.",
+    "The fan is loud. A new one has been ordered.",
     "A colleague has changed the colors of the page. I can see no connection.",
     "The certificate will end in nine days. That is nine days away.",
-    "We had a storm at the weekend, and the lights flickered.",
 )
 TWO = "I have a feeling that it is not one thing alone."
 
 
 def report(case: Case, faults: Sequence[Fault], lot: Random) -> str:
     """Write a case's report. Args: faults: also an innocent neighbor's; lot: draws what is left to chance."""
-    comes_and_goes = case.level == 4
     told = [one.story for one in faults] + lot.sample(INNOCENT, case.level)
     lot.shuffle(told)
-    opening = lot.choice(AT_TIMES if comes_and_goes else OPENINGS)
+    opening = lot.choice(AT_TIMES if case.level == 4 else OPENINGS)
     facts = FACTS.format(A=case.A.address, B=case.B.address, protocol=case.protocol.upper(), endpoint=case.endpoint)
-    parts = [opening.format(name=case.name), facts, *([GATEWAY] if case.level == 2 else []), *told]
-    return " ".join([*parts, *([TWO] if case.level == 3 else [])])
+    return " ".join([opening.format(name=case.name), facts, *[GATEWAY] * (case.level == 2), *told,
+                     *[TWO] * (case.level == 3)])  # fmt: skip

@@ -161,6 +161,10 @@ class Node:
             raise BadInput(f"{share!r} is no share of packets: pass a number from 0.0 (none) to 1.0 (all).")
         return self._cable("lose", f"p{self.place}", float(share))
 
+    def at_switch(self, function: str, *arguments: Any) -> Refused | None:
+        """Do something with the switch's end of this cable, by the name of the function in `netns.cables`."""
+        return self._cable(function, f"p{self.place}", *arguments)
+
     def close(self) -> None:
         """Close what this node gave out, and the ways to it. The lab does this."""
         for given in list(self._given):

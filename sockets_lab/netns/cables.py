@@ -7,6 +7,7 @@ left the node. Source: rtnetlink(7), tc-tbf(8), tc-bpf(8).
 
 import contextlib
 import errno
+import fcntl
 import os
 import socket
 import struct
@@ -18,6 +19,7 @@ from sockets_lab.netns.rtnetlink import NETLINK_ROUTE
 
 INTERFACE = "eth0"  # of every node, its only one
 PATIENCE = 3.0  # seconds until a cable must be up
+SIOCSIFMTU = 0x8922
 BURST = 3028  # bytes that may leave at once: two full frames
 WAITING = 0.5  # seconds: what would have to wait longer at a slow cable is lost
 
@@ -81,6 +83,12 @@ def lose(interface: str, share: float) -> None:
     ipv4 = 1 << 16 | socket.htons(0x0800)  # priority and EtherType
     for way in (INWARD, OUTWARD):
         _control(RTM_NEWTFILTER, interface, 0, way, b"bpf", options, ipv4)
+
+
+def set_mtu(interface: str, octets: int) -> None:
+    """Let no longer packet than this pass this end; a longer one is dropped, and nobody is told. netdevice(7)."""
+    with socket.socket() as sock:
+        fcntl.ioctl(sock, SIOCSIFMTU, struct.pack("16si12x", interface.encode(), octets))
 
 
 def wait_until_up(interface: str) -> None:

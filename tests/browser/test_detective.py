@@ -22,13 +22,13 @@ def begin(lab, page, place):
     panel.get_by_text("Use any control to begin again").wait_for()  # the lesson's end has let go of everything
     panel.get_by_label("Case", exact=True).select_option(place)
     press(panel, "Take this case")
-    panel.get_by_text(f"the {place}'s service at B").wait_for()
+    panel.get_by_text(f"{place.capitalize()}, level 1.").wait_for()
     shows(page, "Here customers come")
     return panel
 
 
 def test_a_case_is_solved_with_the_mouse(lab):
-    place = detective.place_with("taken")
+    place = next(one for one in detective.PLACES if detective.given(one)[1][0].key == "taken")
     with lab.lesson("14_port_detective") as page:
         lab.whole(page, "14_port_detective")
         panel = begin(lab, page, place)
@@ -57,12 +57,13 @@ def test_a_case_is_solved_with_the_mouse(lab):
         shows(page, "5. what has to be shut is shut: passed.")
         lab.shot(panel, "14_panel_works")
         wrong = panel.get_by_label("What was wrong?", exact=True)
-        wrong.select_option("the service has no descriptor left")
+        wrong.select_option("a forgotten program shares the port, and gets some of the customers")
         press(panel, "That was it")
         lab.says(panel, "No: it works now")
         wrong.select_option("another program has the port")
         press(panel, "That was it")
-        lab.says(panel, "That is what this machine had: another program has the port.")
+        lab.says(panel, "This machine had: another program has the port. Port detective,")
+        shows(page, "what was looked at")
         lab.shot(panel, "14_panel_named")
 
 

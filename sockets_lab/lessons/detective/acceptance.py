@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from sockets_lab.errors import BadInput
 from sockets_lab.lab import NodeError
-from sockets_lab.lessons.detective import customers
+from sockets_lab.lessons.detective import customers, inquiry
 from sockets_lab.lessons.detective.case import Case
 
+CROWD = 12  # customers at once
 MANY = 60  # customers one after the other: more than the descriptors of a service that leaks
 SILENT = 3  # clients who connect and say nothing
 LONG = 8.0  # seconds that a customer waits who comes after the silent ones
@@ -27,8 +28,10 @@ class Inspected:
 def inspect(case: Case, progress: Callable[[tuple[Inspected, ...]], None] | None = None) -> tuple[Inspected, ...]:
     """Try everything that the machine must do, up to the first that fails. The kernel and real clients say so.
 
+    What was changed before is noted; of a machine that works it is kept that it was solved, and how.
     Args: progress: is told, before each step, all steps as they stand then.
     """
+    inquiry.note_repairs(case)
     steps: list[Inspected] = []
     failed = False
     for what, test in TESTS:
@@ -37,6 +40,9 @@ def inspect(case: Case, progress: Callable[[tuple[Inspected, ...]], None] | None
         because = None if failed else _said(test, case)
         steps.append(Inspected(what, None if failed else not because, because or ""))
         failed = failed or bool(because)
+    case.inquiry.before = case.state()  # the service was started again
+    if not failed:
+        inquiry.remember(case)
     return tuple(steps)
 
 
@@ -48,7 +54,7 @@ def _said(test: Callable[[Case], str], case: Case) -> str:
 
 
 def _one(case: Case) -> str:
-    found = case.ask()
+    found = case.come()
     return "" if found.served else f"a customer finds: {found.outcome}"
 
 
@@ -57,6 +63,9 @@ def _many(case: Case) -> str:
     served, last = case.A.run(customers.visits, MANY, case.asks())
     if served < MANY:
         return f"after some customers the next one finds: {last.outcome}"
+    last = case.stopped(case.endpoint, SHORT) or case.A.run(customers.crowd, CROWD, case.asks())
+    if not last.served:
+        return f"of {CROWD} customers at once one finds: {last.outcome}"
     after = case.service.descriptors
     if before is not None and after is not None and after > before + FEW:
         return "with every customer the service holds more descriptors than before"
@@ -74,7 +83,7 @@ def _again(case: Case) -> str:
     case.service.restart()
     if not case.service.running:
         return f"the service does not come up again: {case.service.log[-1]}"
-    found = case.ask()
+    found = case.come()
     return "" if found.served else f"after a restart a customer finds: {found.outcome}"
 
 
@@ -88,7 +97,7 @@ def _shut(case: Case) -> str:
 
 TESTS = (
     ("a customer is served", _one),
-    (f"{MANY} customers are served, one after the other, and nothing is used up", _many),
+    (f"{MANY} customers are served one after the other, {CROWD} at once, and nothing is used up", _many),
     ("silent clients keep nobody from being served", _silent),
     ("the service serves again after a restart", _again),
     ("what has to be shut is shut", _shut),

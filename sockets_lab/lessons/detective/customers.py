@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sockets_lab import guard
@@ -49,9 +50,8 @@ def visit(
 ) -> Visit:  # fmt: skip
     """Ask a service once, and hear its answer.
 
-    Args: protocol "tcp" or "udp"; expected: what the right service answers; patience: seconds for the connection, and
-        for the answer; source: the customer's address, None = the kernel chooses; farewell: seconds to let the service
-        close its end first.
+    Args: expected: what the right service answers; patience: seconds for the connection, and for the answer; source:
+        the customer's address, None = the kernel chooses; farewell: seconds to let the service close its end first.
     """
     guard.destination(endpoint)
     kind = PROTOCOLS[protocol].type
@@ -76,6 +76,13 @@ def visits(count: int, ask: Callable[[], Visit]) -> tuple[int, Visit]:
     return count, last
 
 
+def crowd(count: int, ask: Callable[[], Visit]) -> Visit:
+    """Ask so often, all at once. Returns: a visit that was not served, where there is one."""
+    with ThreadPoolExecutor(count) as customers:
+        found = [one.result() for one in [customers.submit(ask) for _ in range(count)]]
+    return next((one for one in found if not one.served), found[0])
+
+
 def visit_among_silent(silent: int, endpoint: Endpoint, ask: Callable[[], Visit], source: str | None = None) -> Visit:
     """Ask while so many others have connected and say nothing."""
     with contextlib.ExitStack() as held:
@@ -92,8 +99,10 @@ def visit_among_silent(silent: int, endpoint: Endpoint, ask: Callable[[], Visit]
 def _exchange(sock: socket.socket, protocol: str, expected: str, farewell: float) -> Visit:
     try:
         sock.sendall(WANTED)
-        said = sock.recv(4096)
+        said = sock.recv(65536)
         if protocol == "tcp":
+            while said and not said.endswith(b"\n") and (more := sock.recv(65536)):
+                said += more
             sock.settimeout(farewell)
             with contextlib.suppress(OSError):
                 sock.recv(1)

@@ -1,5 +1,6 @@
 """What can be seen of a machine from outside, without touching it: programs, sockets, rules, a customer's packets."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -10,11 +11,13 @@ from sockets_lab.lab.capture import Captured
 from sockets_lab.lab.firewall import Ruleset
 from sockets_lab.lab.firewall.reaching import word
 from sockets_lab.lessons.detective.case import Case, Fault
-from sockets_lab.lessons.detective.case_assignment import FAULTS, place_with, take
+from sockets_lab.lessons.detective.case_assignment import example
 from sockets_lab.lessons.detective.customers import Visit
 from sockets_lab.model import Endpoint, SocketRow
 
 AT_ONCE = 3  # machines that are made at one time
+VIEWS = ("the machine", "A's sockets", "B's sockets", "programs and logs", "B's rules", "packets", "kernels",
+         "the gateway")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -27,11 +30,12 @@ class Seen:
     descriptors: int | None
     settings: dict[str, object]
     log: tuple[str, ...]
+    suspended: bool = False
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A machine at one moment. addresses, rows: by the name of the node. rules: of B's filter."""
+    """A machine at one moment. addresses, rows: by the name of the node. rules: of B's filter; gateway: of G's."""
 
     protocol: str
     endpoint: Endpoint
@@ -41,64 +45,56 @@ class Scene:
     rules: Ruleset | Refused
     range: tuple[int, int] | None
     visit: Visit | None = None
+    kernels: tuple[Seen, ...] = ()
+    gateway: Ruleset | Refused | None = None
 
 
 @dataclass(frozen=True)
 class Symptom:
-    """What a fault looks like. fault: None of the rest can be had where `missing` says why.
-
-    visit: of a customer; came: the first packet that came back to him, "" = none, None where nothing can be captured.
-    listeners: programs at the customers' address and port, with the state and the queue of their sockets.
-    log: the last line of the service's.
-    """
+    """What a fault looks like. came: the first packet back, "" = none, None = not captured; log: its last line."""
 
     fault: Fault
     missing: str = ""
     visit: Visit | None = None
     came: str | None = None
-    listeners: tuple[tuple[str, SocketRow], ...] = ()
     log: str = ""
 
 
 def look(case: Case, visit: Visit | None = None) -> Scene:
     """Look at a machine. Args: visit: a customer's, that belongs into the picture."""
-    programs = []
-    for program in case.programs.values():
-        runs = program.running
-        programs.append(Seen(
-            program.node.name, program.name, program.pid if runs else None, program.descriptors if runs else None,
-            program.yours, program.log,
-        ))  # fmt: skip
-    rows = {node.name: tuple(case.sockets(node)) for node in case.lab.nodes}
-    return Scene(case.protocol, case.endpoint, case.lab.addresses, tuple(programs), rows,
-                 firewall.held(case.B), case.ephemeral_range, visit)  # fmt: skip
+    programs = [
+        Seen(one.node.name, one.name, one.pid if runs else None, one.descriptors if runs else None, one.yours, one.log,
+             runs and one.suspended)
+        for one in case.programs.values() for runs in [one.running]
+    ]  # fmt: skip
+    rows = {node.name: tuple(case.sockets(node)) for node in (case.A, case.B)}
+    kernels = tuple(Seen(one.node.name, name, one.node.process, None, one.settings, one.log)
+                    for name, one in case.others.items())  # fmt: skip
+    gateway = firewall.held(case.lab["G"]) if "G" in case.lab.addresses else None
+    return Scene(case.protocol, case.endpoint, case.lab.addresses, tuple(programs), rows, firewall.held(case.B),
+                 case.ephemeral_range, visit, kernels, gateway)  # fmt: skip
 
 
 def ask_and_listen(case: Case, patience: float = 1.0) -> tuple[Visit, tuple[Captured, ...]]:
     """Let a customer ask, and return with the visit the packets that crossed A's cable meanwhile; on loopback none."""
     if case.shares_stack:
-        return case.ask(patience), ()
+        return case.come(patience), ()
     with case.A.capture() as cable:
-        visit = case.ask(patience)
+        visit = case.come(patience)
         return visit, tuple(cable.packets())
 
 
-def symptoms() -> tuple[Symptom, ...]:
-    """Make every fault once, and write down what it looks like. Takes some seconds."""
+def symptoms(faults: Iterable[Fault]) -> tuple[Symptom, ...]:
+    """Make each of these faults once, and write down what it looks like. Takes some seconds."""
     with ThreadPoolExecutor(AT_ONCE) as workers:
-        return tuple(workers.map(_symptom, FAULTS))
+        return tuple(workers.map(_symptom, faults))
 
 
 def _symptom(fault: Fault) -> Symptom:
-    place = place_with(fault.key, "example")
-    if place is None:
+    if fault.missing():
         return Symptom(fault, fault.missing())
-    with take(place, "example", aside=True) as case:
+    with example(fault.key, aside=True) as case:
         visit, packets = ask_and_listen(case)
         came = [word(packet) for one in packets if not one.outgoing and (packet := dissect(one.octets)).find(IPv4)]
-        there = [row for row in case.sockets(case.B) if row.state in ("LISTEN", "UNCONNECTED")]
-        listeners = tuple(
-            (row.owners[0].program if row.owners else "", row) for row in there if row.local.port == case.endpoint.port
-        )
         first = None if case.shares_stack else (came or [""])[0]
-        return Symptom(fault, "", visit, first, listeners, (case.service.log or ("",))[-1])
+        return Symptom(fault, "", visit, first, (case.service.log or ("",))[-1])

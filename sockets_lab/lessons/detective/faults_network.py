@@ -1,144 +1,109 @@
-"""Faults on the way, and faults that come with use.
+"""Faults on the way: rules that drop, refuse or lead astray, a cable, and a machine with somebody else's address."""
 
-On the way: a firewall in between, a forwarder that leads nowhere, no port left for the one who calls. With use: a queue
-that is full, descriptors that are used up.
-"""
+from functools import partial
 
-import importlib.util
-
-from sockets_lab.errors import BadInput
-from sockets_lab.kernel.connecting import until
-from sockets_lab.lab import firewall
 from sockets_lab.lab.firewall import Rule
-from sockets_lab.lessons.detective import customers
-from sockets_lab.lessons.detective.case import Case, Fault, has_stacks
+from sockets_lab.lessons.detective import kernel_settings
+from sockets_lab.lessons.detective.case import ADDRESSES, Case, Fault, no_stacks, no_translation
 from sockets_lab.model import Endpoint
 
-LEECHES = ("browser", "tablet", "kiosk", "scanner")
-MOST_LEECHES = 4
-FEWEST, MOST = 24, 40  # descriptors of a service that leaks
-SHORT = 0.3  # seconds: customers who come while the machine is being broken do not wait long
-HOARDERS = ("poller", "crawler", "monitor", "exporter")
+FEW_PORTS, BLOCKED = 128, 48  # of A's ephemeral ports, and how many of them B does not let in
+NARROW = 600  # bytes that pass the switch; an answer of LONG bytes does not
+LONG = 1200
+RULES = "B's rules"
 
 
-def filtered(case: Case) -> None:
-    """Let B's filter drop what is for the service: by a range too wide, or because the port that it lets in is wrong.
-
-    It also keeps a door shut that must stay shut.
-    """
-    port, lot = case.endpoint.port, case.random
+def filtered(case: Case, verdict: str = "drop") -> None:
+    """Let B's filter stop what is for the service, by too wide a range; another port has to stay shut."""
+    port, lot = case.inner.port, case.random
     private = port + lot.randrange(100, 200)
-    case.serve("office", port=private)
-    case.shut = (Endpoint(case.B.address, private),)
-    if lot.random() < 0.5:
-        wide = (port - lot.randrange(1, 50), port + lot.randrange(1, 50))
-        ruleset = firewall.incoming(Rule("drop", "tcp", private), Rule("drop", "tcp", wide))
-    else:
-        known = Rule("accept", state=("established", "related"))
-        ruleset = firewall.incoming(known, Rule("accept", "tcp", port - lot.randrange(1, 10)), policy="drop")
+    office = "office" if case.level == 1 else f"office-{case.service_name}"
+    case.serve(office, port=private)
+    case.shut.append(Endpoint(case.B.address, private))
+    known = [Rule("accept", "tcp", port - lot.randrange(1, 10))] if lot.random() < 0.5 else []
+    wide = Rule(verdict, "tcp", (port - lot.randrange(10, 50), port + lot.randrange(1, 50)))
+    case.add_rules(*known, Rule("drop", "tcp", private), wide)
     case.serve()
-    if refused := firewall.apply(case.B, ruleset):
-        raise BadInput(f"This machine cannot be made: B's firewall refused its rules. {refused}.")
 
 
-def forwarder(case: Case) -> None:
-    """Let the service stand behind a forwarder, which takes the customers to a port where nobody is."""
-    right = case.endpoint.port + case.random.randrange(100, 200)
-    wrong = right + case.random.choice((-10, -1, 1, 10))
-    case.serve(port=right)
-    case.add(
-        case.B, "front", role="forwarder", address=case.B.address, port=case.endpoint.port,
-        target=[case.B.address, wrong], lab=[] if case.shares_stack else [case.B.address, case.A.address],
-    )  # fmt: skip
+def stateless(case: Case) -> None:
+    """Let requests in and no answers out: the rule for the way out names the port on the wrong side."""
+    port = case.inner.port
+    case.serve()
+    case.add_rules(Rule("accept", "tcp", port))
+    case.add_rules(Rule("accept", "tcp", port), Rule("drop", "tcp", source_port=(port - 20, port + 20)), hook="output")
 
 
-def exhausted(case: Case) -> None:
-    """Leave A few ephemeral ports, and let a program hold them all; the service itself is sound.
-
-    An even number: of an odd one Linux leaves one port out by chance, another time another one. Source: linux,
-    __inet_hash_connect in net/ipv4/inet_hashtables.c.
-    """
-    first, count = case.random.randrange(20000, 40000), 2 * case.random.randrange(3, 10)
-    case.serve(at_once=64)
-    case.let_choose(first, first + count - 1)
-    hoarder = case.random.choice(HOARDERS)
-    target = list(case.endpoint.sockaddr)
-    case.add(case.A, hoarder, role="visitor", target=target, count=60, tries=9, says="stay\n", source=case.source)
+def astray(case: Case) -> None:
+    """Let B lead what comes to the service's port on to an address that no machine has any more."""
+    case.serve()
+    case.add_rules(Rule("dnat", "tcp", case.inner.port, to=Endpoint("50.60.70.81", case.inner.port)), hook="prerouting")
 
 
-def _no_range() -> str:
-    return "" if has_stacks() else "this machine's range of ephemeral ports is not yours to change"
+def source_port(case: Case) -> None:
+    """Let B drop by the customer's port, of which A's kernel takes another one each time."""
+    first = case.random.randrange(50001 - BLOCKED, 50000)
+    case.serve()
+    case.add_rules(Rule("drop", "tcp", case.inner.port, source_port=(first, first + BLOCKED)))
+    if not case.shares_stack:
+        case.others["kernel of A"].restart(ephemeral_ports=f"{first - 40} {first - 41 + FEW_PORTS}")
 
 
-def full_backlog(case: Case) -> None:
-    """Let the service attend to one client at a time, without a deadline, and let the clients say nothing.
-
-    The service takes its first client when it likes, which makes room for one more: so clients come until all is full.
-    """
-    backlog = case.random.randrange(1, 5)
-    case.serve(at_once=1, backlog=backlog, patience=None)
-    name, target = case.random.choice(LEECHES), list(case.endpoint.sockaddr)
-    for number in range(1, MOST_LEECHES + 1):
-        case.add(case.A, f"{name}-{number}", role="visitor", target=target, count=30, tries=1, says="",
-                 source=case.source)  # fmt: skip
-        if until(lambda: _is_full(case), SHORT):
-            break
+def lossy(case: Case) -> None:
+    """Let B's cable lose packets by chance."""
+    case.serve()
+    case.B.lose(case.random.uniform(0.2, 0.35))
 
 
-def _is_full(case: Case) -> bool:
-    """Tell whether the listener has one connection more than its backlog; where the table does not tell, hope so."""
-    rows = [row for row in case.B.table(("tcp",)) if row.state == "LISTEN" and row.local == case.endpoint]
-    return all(row.receive_queue is None or row.receive_queue > (row.send_queue or 0) for row in rows)
+def narrow(case: Case) -> None:
+    """Let long packets vanish at the switch, without a word to the sender."""
+    case.size = LONG
+    case.serve()
+    case.cable.set_mtu(NARROW)
 
 
-def leak(case: Case) -> None:
-    """Let the service forget to close its clients' sockets, until it has no descriptor left."""
-    limit = case.random.randrange(FEWEST, MOST)
-    case.serve(closes=False, descriptors=limit)
-    case.A.run(customers.visits, MOST + 20, case.asks(patience=SHORT))
-
-
-def _no_limit() -> str:
-    found = importlib.util.find_spec("resource")
-    return "" if found else "this system does not let a program have so few descriptors"
+def two_hosts(case: Case) -> None:
+    """Let another machine take B's address, and be the first of which A hears."""
+    case.serve()
+    other = case.lab["C"]
+    other.call(kernel_settings.write, "second_address", ADDRESSES["B"])
+    other.call(kernel_settings.greet, ADDRESSES["B"], ADDRESSES["A"])
 
 
 NETWORK = (
-    Fault(
-        "firewall", "a firewall drops what is for the service", filtered,
-        ("Silence, and yet the service listens at the right place with an empty queue. Something throws the segments "
-         "away before they come to it: `firewall.held(case.B)`.",
-         "Give B rules that drop only what is for the office's port: `firewall.apply(case.B, firewall.incoming("
-         "Rule('drop', 'tcp', case.shut[0].port)))`."),
-    ),
-    Fault(
-        "forwarder", "a forwarder takes the customers to where nobody listens", forwarder,
-        ("The customers reach a program, but not the service. Where does that program take them on to, and where "
-         "does the service listen?",
-         "`case.programs['front'].restart(target=(case.B.address, port))`, with the port at which the service "
-         "listens."),
-    ),
-    Fault(
-        "exhausted", "the customers' machine has no ephemeral port left", exhausted,
-        ("The customer's own kernel says no; B hears nothing of it. Look at A's socket table, and at its range: "
-         "`case.ephemeral_range`.",
-         "End the program that holds all ports, and give A its usual range again, in a cell with `%%node A`: "
-         "`open('/proc/sys/net/ipv4/ip_local_port_range', 'w').write('32768 60999')`. (What the program held, A's "
-         "kernel still remembers for a minute.)"),
-        _no_range,
-    ),
-    Fault(
-        "backlog", "the queue of connections that wait is full", full_backlog,
-        ("Silence, but no rule in the filter. Compare in the listener's row how many connections wait with how many "
-         "may. Whose are they, and why does the service not take them?",
-         "Let it lose patience with clients who say nothing, and attend to more at one time: "
-         "`case.service.restart(patience=1.0, at_once=16)`."),
-    ),
-    Fault(
-        "leak", "the service has no descriptor left", leak,
-        ("A connection, and no answer. Read the last line of the service's log, count its descriptors, and look in "
-         "which state the connections are that it holds.",
-         "`case.service.restart(closes=True)`. To start it again alone helps only for so many customers."),
-        _no_limit,
-    ),
-)
+    Fault("firewall", "a firewall drops what is for the service", filtered,
+          "On Tuesday the office asked for its port to be closed to the outside, and it was.",
+          "The service listens, and its queue is empty. What drops the segments before? `firewall.held(case.B)`.",
+          ("silence",), {RULES: r"input.*dport [^;]*drop"}, "rules", ("rules",)),
+    Fault("reject", "a firewall rejects what is for the service, so that it looks closed",
+          partial(filtered, verdict="reject"),
+          "A consultant has tidied up the firewall: what is not needed is refused politely now.",
+          "Refused, and yet the service listens at the right place. Which rule can refuse? `firewall.held(case.B)`.",
+          ("refused",), {RULES: "reject"}, "rules", ("rules",)),
+    Fault("stateless", "a rule lets requests in and no answers out", stateless,
+          "Since the last inspection there are rules for the way out as well, in pairs with those for the way in.",
+          "The requests arrive: B's table has connections in SYN_RECV. What happens to the answers on their way out?",
+          ("silence",), {RULES: "output.*sport [^;]*drop"}, "rules", ("rules",)),
+    Fault("astray", "a rule leads the customers to an address that the service has left", astray,
+          "The service was on another machine until Tuesday. It was moved here, and nothing else was changed.",
+          "The service hears nothing. Which chain of `firewall.held(case.B)` sees packets before any program does?",
+          ("silence",), {RULES: "dnat"}, "rules", ("rules",), no_translation),
+    Fault("source-port", "a rule drops customers by the port from which they come", source_port,
+          "Some are served at once, and some are not, and the same ones are served when they come again.",
+          "Come several times, and note the customer's own port, in the packets. Compare with the rules.",
+          ("silence", "served"), {RULES: "sport [^;]*drop"}, "whole", ("rules", "kernel of A")),
+    Fault("lossy", "the cable loses packets", lossy,
+          "The server was moved to the other rack, with the cable that was at hand.",
+          "Come several times, and look at the packets: is the same segment sent twice? No table at B explains it.",
+          ("silence", "served", "no answer"), {"packets": ""}, "whole", ("cable of B",), no_stacks),
+    Fault("narrow", "long answers vanish on the way, and no message says so", narrow,
+          "The answers have become longer since Tuesday. The short ones before were never a trouble.",
+          "The request arrives, and the answer stays unsent at B. How does it differ from the packets that pass?",
+          ("no answer",), {"B's sockets": "unsent: [1-9]", "packets": ""}, "whole", ("cable of B", "kernel of B"),
+          no_stacks),
+    Fault("two-hosts", "another machine has the server's address too", two_hosts,
+          "A printer was set up next door. It works, which is more than we had hoped.",
+          "Who refuses? Compare the hardware address that A's kernel uses for B's address with those of the machines.",
+          ("refused", "silence"), {"kernels": r"second_address = \d"}, "whole", ("kernel of C", "kernel of A"),
+          no_stacks, ("C",)),
+)  # fmt: skip

@@ -1,164 +1,119 @@
-"""The picture of a broken machine: its nodes, the programs on them, what these hold, and what a customer finds.
-
-It shows what the kernels and the programs say, and nothing else: not what is wrong.
-"""
+"""The picture of a broken machine: what its kernels and programs say, and what a customer finds; not what is wrong."""
 
 import textwrap
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from sockets_lab.errors import Refused
 from sockets_lab.figures.drawing import Drawing
-from sockets_lab.lab.firewall import Rule, Ruleset, Unread
-from sockets_lab.lessons.detective import Scene, Visit
-from sockets_lab.model import Endpoint, SocketRow
+from sockets_lab.lessons.detective import Scene, Seen, Visit
+from sockets_lab.model import SocketRow
 
-TITLE = "A machine with its customers: programs, sockets, rules, and how a visit goes."
+TITLE = "A machine with its customers: programs, sockets, and how a visit goes."
 WIDTH, NODE, PAD = 760, 314, 10  # pixels: the picture, a node's box, from an edge to what is inside
 TOP, LINE, GAP = 40, 17, 8  # a node's title, a line of text, between boxes
 LETTERS = 17  # characters of a line between the nodes
-NOBODY, UNTOLD = "no program holds", "not told here who holds"
 REACHED = ("served", "another answer", "no answer", "closed")  # outcomes with a connection, or an answer
 
-
-@dataclass(frozen=True)
-class Held:
-    """One box: a socket, or connections of one kind. lines: the first in bold."""
-
-    role: str
-    lines: tuple[str, ...]
-
-    @property
-    def height(self) -> int:
-        return 10 + LINE * len(self.lines)
-
-
-@dataclass(frozen=True)
-class Group:
-    """A program, or nobody, with what it holds."""
-
-    role: str
-    name: str
-    about: str
-    items: tuple[Held, ...]
-
-    @property
-    def height(self) -> int:
-        return 26 + LINE * bool(self.about) + sum(item.height + GAP for item in self.items)
+Held = tuple[str, str, str]  # a socket, or connections of one kind: role, and two lines
+Box = tuple[str, str, str, list[Held]]  # role, name, what is said of it, what it holds
 
 
 def scene(scene: Scene) -> Drawing:
-    """Draw a machine: in each node its programs, with their sockets and connections, and below the rules of B.
-
-    Where the scene has a visit, an arrow leads from the customer to where customers come, with its outcome.
-    """
+    """Draw a machine: in A and B their programs, with what each holds; and with an arrow a customer's visit."""
     drawing = Drawing(TITLE, "", WIDTH, 0)
     said, bottoms = [], []
-    for (name, address), left in zip(scene.addresses.items(), (4, WIDTH - 4 - NODE), strict=True):
-        first, groups = _first(scene, name), _groups(scene, name)
-        height = TOP + first.height + GAP + sum(group.height + GAP for group in groups) + 2
-        drawing.box(left, 4, NODE, height, "quiet")
+    for name, left in (("A", 4.0), ("B", WIDTH - 4.0 - NODE)):
+        boxes = [_first(scene, name), *_boxes(scene, name)]
+        bottoms.append(4 + TOP + sum(_height(one) + GAP for one in boxes))
+        drawing.box(left, 4, NODE, bottoms[-1] - 4, "quiet")
         drawing.text(left + PAD + 2, 22, name, bold=True, size=15)
-        drawing.text(left + PAD + 22, 22, address, mono=True, size=14)
-        said.append(f"Node {name} has the address {address}. {', '.join(first.lines)}.")
+        drawing.text(left + PAD + 22, 22, scene.addresses[name], mono=True, size=14)
+        said.append(f"Node {name} has the address {scene.addresses[name]}.")
         y = 4.0 + TOP
-        _held(drawing, left + PAD, y, NODE - 2 * PAD, first)
-        y += first.height + GAP
-        for group in groups:
-            said.append(_group(drawing, left + PAD, y, group))
-            y += group.height + GAP
-        bottoms.append(4 + height)
+        for one in boxes:
+            said.append(_box(drawing, left + PAD, y, one))
+            y += _height(one) + GAP
     if scene.visit:
-        said.append(_visit(drawing, scene.visit, 4 + TOP + _first(scene, "A").height / 2))
-    y = max(bottoms) + 18
-    for number, line in enumerate(_rules(scene.rules)):
-        drawing.text(8, y, line, "muted" if number else "ink", 12, mono=number > 0)
-        said.append(line.strip() + ("" if line.endswith((".", ":")) else ";"))
-        y += LINE
-    drawing.height, drawing.alt = int(y), " ".join(said)
+        said.append(_visit(drawing, scene.visit, 4 + TOP + LINE + 5))
+    drawing.height, drawing.alt = int(max(bottoms) + 8), " ".join(said)
     return drawing
 
 
-def _first(scene: Scene, node: str) -> Held:
+def _first(scene: Scene, node: str) -> Box:
     """Say of A which ports its kernel may choose for a customer, and of B where the customers come."""
     if node == "A":
         ports = "not told here" if scene.range is None else f"{scene.range[0]} to {scene.range[1]}"
-        return Held("packet", ("Customers", f"ephemeral ports: {ports}"))
-    return Held("packet", ("Here customers come", f"{scene.protocol.upper()} {scene.endpoint}"))
+        return "packet", "Customers", f"ephemeral ports: {ports}", []
+    here = scene.endpoint.address == scene.addresses["B"]
+    where = "Here customers come" if here else "Customers come to the gateway"
+    return "packet", where, f"{scene.protocol.upper()} {scene.endpoint}", []
 
 
-def _groups(scene: Scene, node: str) -> list[Group]:
+def _boxes(scene: Scene, node: str) -> list[Box]:
     """Sort what a node has by who holds it."""
     rows = scene.rows[node]
     served = {row.local.port for row in rows if row.state == "LISTEN"}
     served |= {scene.endpoint.port} if node == "B" else set()
-    pids = {one.pid for one in scene.programs}
-
-    def held_by(pid: int) -> tuple[Held, ...]:
-        return _items([row for row in rows if pid in {owner.pid for owner in row.owners or ()}], served)
-
-    groups = []
-    for one in scene.programs:
-        if one.node == node and one.pid is None:
-            groups.append(Group("quiet", one.name, "has ended", ()))
-        elif one.node == node and one.pid is not None:
-            many = "? descriptors" if one.descriptors is None else f"{one.descriptors} descriptors"
-            groups.append(Group("descriptor", one.name, f"runs as process {one.pid}, {many}", held_by(one.pid)))
-    strangers = {owner.pid: owner for row in rows for owner in row.owners or () if owner.pid not in pids}
-    groups += [Group("descriptor", one.program, f"process {pid}", held_by(pid)) for pid, one in strangers.items()]
-    nobodys = [row for row in rows if not row.owners]
-    if nobodys:
-        untold = any(row.owners is None for row in nobodys)
-        groups.append(Group("quiet", UNTOLD if untold else NOBODY, "", _items(nobodys, served)))
-    return groups
+    known = {one.pid for one in scene.programs}
+    mine = {one.pid: one for one in scene.programs if one.node == node and one.pid is not None}
+    owners = {owner.pid: owner.program for row in rows for owner in row.owners or () if owner.pid not in known}
+    boxes: list[Box] = [("quiet", one.name, "has ended", []) for one in scene.programs
+                        if one.node == node and one.pid is None]  # fmt: skip
+    for pid in (*mine, *owners):
+        held = [row for row in rows if pid in [owner.pid for owner in row.owners or ()]]
+        about = _about(mine[pid]) if pid in mine else f"process {pid}"
+        boxes.append(("descriptor", mine[pid].name if pid in mine else owners[pid], about, _items(held, served)))
+    if rest := [row for row in rows if not row.owners]:
+        untold = any(row.owners is None for row in rest)
+        boxes.append(("quiet", "not told here who holds" if untold else "no program holds", "", _items(rest, served)))
+    return boxes
 
 
-def _items(rows: Iterable[SocketRow], served: set[int]) -> tuple[Held, ...]:
-    """Make a box for each socket that awaits customers, and one for all connections of one kind."""
-    awaiting = tuple(_awaiting(row) for row in rows if not row.remote.port)
+def _about(one: Seen) -> str:
+    many = "?" if one.descriptors is None else one.descriptors
+    return f"{'suspended' if one.suspended else 'runs as'} process {one.pid}, {many} descriptors"
+
+
+def _items(rows: Iterable[SocketRow], served: set[int]) -> list[Held]:
+    """Make an item of each socket that awaits customers, and one of all connections of one kind."""
+    items = [("listener", f"{row.protocol} {row.local}", _waits(row)) for row in rows if not row.remote.port]
     kinds = Counter(
-        (row.protocol, row.state, row.local if at else Endpoint(row.local.address, 0),
-         Endpoint(row.remote.address, 0) if at else row.remote)
-        for row in rows if row.remote.port for at in (row.local.port in served,)
+        (row.protocol, row.state, f"from {row.remote.address} to port {row.local.port}"
+         if row.local.port in served else f"to {row.remote}")
+        for row in rows if row.remote.port
     )  # fmt: skip
-    return awaiting + tuple(_connections(count, *kind) for kind, count in kinds.items())
+    return [*items, *(("connection", f"{many} x {kind[1]}", f"{kind[0]} {kind[2]}") for kind, many in kinds.items())]
 
 
-def _awaiting(row: SocketRow) -> Held:
+def _waits(row: SocketRow) -> str:
     waiting = row.receive_queue
-    if row.state == "LISTEN":
-        told = "how many wait: not told" if waiting is None else f"{waiting} of {row.send_queue} wait for accept"
-        return Held("listener", (f"{row.protocol} {row.local}", f"LISTEN, {told}"))
-    bytes_ = f", {waiting} bytes to be read" if waiting else ""
-    return Held("listener", (f"{row.protocol} {row.local}", f"{row.state}{bytes_}"))
+    if row.state != "LISTEN":
+        return f"{row.state}, {waiting} bytes to be read" if waiting else row.state
+    told = "how many wait: not told" if waiting is None else f"{waiting} of {row.send_queue} wait for accept"
+    return f"LISTEN, {told}"
 
 
-def _connections(count: int, protocol: str, state: str, local: Endpoint, remote: Endpoint) -> Held:
-    told = f"to {remote}" if remote.port else f"from {remote.address} to port {local.port}"
-    return Held("connection", (f"{count} x {state}", f"{protocol} {told}"))
+def _height(box: Box) -> float:
+    return 10 + LINE * (1 + bool(box[2]) + 2 * len(box[3])) + GAP * len(box[3])
 
 
-def _held(drawing: Drawing, left: float, top: float, width: float, item: Held) -> None:
-    drawing.box(left, top, width, item.height, item.role)
-    for number, line in enumerate(item.lines):
-        mono = number == 0 and item.role == "listener"
-        drawing.text(left + PAD, top + 14 + LINE * number, line, size=12, bold=number == 0, mono=mono)
-
-
-def _group(drawing: Drawing, left: float, top: float, group: Group) -> str:
+def _box(drawing: Drawing, left: float, top: float, box: Box) -> str:
     """Draw a program and what it holds; return the sentence that says the same."""
-    width = NODE - 2 * PAD
-    drawing.box(left, top, width, group.height, group.role, dashed=group.role == "quiet")
-    drawing.text(left + PAD, top + 14, group.name, size=13, bold=bool(group.about))
-    if group.about:
-        drawing.text(left + PAD, top + 14 + LINE, group.about, "muted", 12)
-    y = top + 26 + LINE * bool(group.about)
-    for item in group.items:
-        _held(drawing, left + PAD, y, width - 2 * PAD, item)
-        y += item.height + GAP
-    holds = "; ".join(", ".join(item.lines) for item in group.items) or "no socket"
-    return f"{group.name} {group.about}; it holds: {holds}." if group.about else f"{group.name}: {holds}."
+    role, name, about, items = box
+    drawing.box(left, top, NODE - 2 * PAD, _height(box), role, dashed=role == "quiet")
+    drawing.text(left + PAD, top + 14, name, size=13, bold=bool(about))
+    if about:
+        drawing.text(left + PAD, top + 14 + LINE, about, "muted", 12)
+    y = top + 8 + LINE * (1 + bool(about)) + GAP / 2
+    for kind, first, second in items:
+        drawing.box(left + PAD, y, NODE - 4 * PAD, 2 * LINE + 2, kind)
+        drawing.text(left + 2 * PAD, y + 10, first, size=12, bold=True, mono=kind == "listener")
+        drawing.text(left + 2 * PAD, y + 10 + LINE, second, size=12)
+        y += 2 * LINE + GAP
+    if role == "packet":
+        return f"{name}, {about}."
+    holds = "; ".join(f"{first}, {second}" for _, first, second in items) or "no socket"
+    return f"{name} {about}; it holds: {holds}." if about else f"{name}: {holds}."
 
 
 def _visit(drawing: Drawing, visit: Visit, y: float) -> str:
@@ -169,21 +124,3 @@ def _visit(drawing: Drawing, visit: Visit, y: float) -> str:
     for number, line in enumerate(textwrap.wrap(visit.refused.name if visit.refused else visit.said, LETTERS)):
         drawing.text(WIDTH / 2, y + 14 + 15 * number, line, "muted", 11, "middle")
     return f"A customer's visit: {visit}."
-
-
-def _rules(ruleset: Ruleset | Refused) -> list[str]:
-    """List what B's filter holds and has counted, a line each, after a line that says whose it is."""
-    if isinstance(ruleset, Refused):
-        return [f"The filter of B cannot be read: {ruleset.name}."]
-    if not ruleset.chains:
-        return ["The filter of B holds no rule: everything passes."]
-    lines = ["The filter of B:"]
-    for chain in ruleset.chains:
-        lines += [f"{chain.hook} {number}: {_words(rule)}" for number, rule in enumerate(chain.rules, 1)]
-        lines.append(f"{chain.hook} else: {chain.policy}")
-    return lines
-
-
-def _words(rule: Rule | Unread) -> str:
-    met = "" if rule.packets is None else f", has met {rule.packets} packet{'s' * (rule.packets != 1)}"
-    return f"{rule}".replace(f" counter packets {rule.packets} bytes {rule.octets}", "").replace(" counter", "") + met

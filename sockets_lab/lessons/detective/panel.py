@@ -8,9 +8,10 @@ import ipywidgets as widgets
 from sockets_lab.errors import BadInput
 from sockets_lab.lab.capture import Captured
 from sockets_lab.lessons import detective
-from sockets_lab.lessons.detective import Case, Inspected, Scene, Visit, repairs
+from sockets_lab.lessons.detective import Case, Inspected, Scene, Visit, inquiry, repairs
 from sockets_lab.lessons.detective import figure as figures
-from sockets_lab.lessons.detective.panel_controls import Controls
+from sockets_lab.lessons.detective.case import VISIT
+from sockets_lab.lessons.detective.panel_controls import TODAY, Controls
 from sockets_lab.panels.panel import inline
 from sockets_lab.panels.working import WorkingPanel
 
@@ -27,15 +28,15 @@ class DetectivePanel(WorkingPanel):
         self.scene: Scene | None = None
         self.visit: Visit | None = None
         self.packets: tuple[Captured, ...] | None = None  # of that visit
-        self.complaint, self.found = widgets.HTML(), widgets.HTML()
+        self.report, self.found = widgets.HTML(), widgets.HTML()
         self.controls = Controls()
         rows = self.controls.rows(self.button, lambda name: getattr(self, name))
         super().__init__(*rows)
-        self.children = (rows[0], self.complaint, *rows[1:], self.line, self.found, self.canvas)
+        self.children = (rows[0], self.report, *rows[1:], self.line, self.found, self.canvas)
         self.follow(self.controls.view, self.look)
         self.follow(self.controls.program, self.controls.offer_settings)
         self.follow(self.controls.setting, self.controls.offer_value)
-        self.controls.let_name(False)
+        self.controls.let_name()
         self.refresh()
 
     def begin(self) -> None:
@@ -53,10 +54,13 @@ class DetectivePanel(WorkingPanel):
             self.refresh()
         else:
             self.found.value = ""
-            self.do("", lambda: self.see(self.opened()))
+            self.do("", lambda: self.look_at(self.opened()))
 
     def ask(self) -> None:
         self.do("A customer asks", self.be_customer)
+
+    def clue(self) -> None:
+        self.do("", lambda: self.say(f"**A clue.** {detective.clue(self.opened())}"))
 
     def inspect(self) -> None:
         self.do("Customers come: one, many, silent ones. Then the service is started again", self.try_all)
@@ -71,25 +75,23 @@ class DetectivePanel(WorkingPanel):
         name, changes = self.controls.program.value, self.controls.changes
 
         def again(case: Case) -> str:
-            program = case.programs[name or case.name]
+            program = case.parts[name or case.service_name]
             program.restart(**changes)
             return f"`{program.name}` {'runs' if program.running else 'has ended'}. Its log: {'; '.join(program.log)}."
 
         self.repair(again)
 
     def put_rule(self) -> None:
-        verdict, port = self.controls.verdict.value, self.controls.port.value
-        self.repair(lambda case: repairs.put_first(case, verdict, port), f"B's first rule: {verdict}, port {port}.")
+        verdict, port, hook = self.controls.verdict.value, self.controls.port.value, self.controls.hook.value
+        self.repair(lambda case: repairs.put_first(case, verdict, port, hook),
+                    f"B's first rule at {hook}: {verdict}, port {port}.")  # fmt: skip
 
     def take_rule(self) -> None:
-        place = self.controls.rule.value
-        self.repair(lambda case: repairs.take_out(case, place), f"Rule {place} is out; those behind it have moved up.")
+        place, hook = self.controls.rule.value, self.controls.hook.value
+        self.repair(lambda case: repairs.take_out(case, place, hook), f"Rule {place} is out; the others moved up.")
 
     def clear_rules(self) -> None:
         self.repair(repairs.clear, "B has no rules now: everything passes.")
-
-    def usual_range(self) -> None:
-        self.repair(repairs.give_usual_range, "A's kernel has its usual range of ephemeral ports.")
 
     def repair(self, action: Callable[[Case], Any], words: str = "") -> None:
         """Change something, and look again. Args: words: what was done; "" = what the action tells."""
@@ -98,6 +100,7 @@ class DetectivePanel(WorkingPanel):
             case = self.opened()
             self.forget()
             told = action(case)
+            inquiry.note_repairs(case)
             self.see(case)
             self.say(words or told)
 
@@ -109,23 +112,28 @@ class DetectivePanel(WorkingPanel):
             raise BadInput("Repair the machine first. When it works, say what was wrong with it.")
         if not diagnosis:
             raise BadInput("Choose first what was wrong with the machine.")
-        right = diagnosis == detective.fault_of(self.case.name).diagnosis
+        had = [one.diagnosis for one in self.case.faults]
         no = "No: it works now, but that was not what kept the customers away. What did you change?"
-        self.say(f"**Yes.** That is what this machine had: {diagnosis}." if right else no)
+        said = f"**Yes.** This machine had: {'; and: '.join(had)}. {inquiry.summary(self.case)}."
+        self.say(said if diagnosis in had else no)
+        if diagnosis in had:
+            self.draw(figures.inquiry(self.case))
 
     # What a thread does
 
     def set_up(self) -> None:
         """Set up the chosen case's machine in the place of the one before."""
         self.close_case()
-        self.case = case = detective.take(self.controls.place.value, aside=True)
+        place = self.controls.place.value
+        self.case = case = detective.today(aside=True) if place == TODAY else detective.take(place, aside=True)
         if self.over.is_set():
             self.close_case()
             raise BadInput("The machine was given up.")
         self.forget()
-        self.complaint.value = f'<div style="line-height:1.5;max-width:760px">{inline(case.complaint)}</div>'
+        words = f"**{case.name.capitalize()}, level {case.level}.** {case.report}"
+        self.report.value = f'<div style="line-height:1.5;max-width:760px">{inline(words)}</div>'
         self.controls.port.value = case.endpoint.port
-        self.see(case)
+        self.look_at(case)
         self.say(case.lab.differs)
 
     def opened(self) -> Case:
@@ -140,9 +148,15 @@ class DetectivePanel(WorkingPanel):
         self.controls.offer(self.scene)
         self.refresh()
 
+    def look_at(self, case: Case) -> None:
+        """Look on purpose: it is noted."""
+        self.see(case)
+        case.saw(self.controls.view.value, getattr(self.picture, "alt", ""))
+
     def be_customer(self) -> None:
         case = self.opened()
         self.visit, self.packets = detective.ask_and_listen(case)
+        case.saw(VISIT, self.visit.outcome)
         self.see(case)
         why = f", {self.visit.refused}" if self.visit.refused else ""
         said = f", and hears: {self.visit.said}" if self.visit.said else ""
@@ -155,7 +169,7 @@ class DetectivePanel(WorkingPanel):
         self.see(case)
         self.tell(steps)
         failed = next((step for step in steps if not step.passed), None)
-        self.controls.let_name(failed is None)
+        self.controls.let_name([] if failed else inquiry.diagnoses(case))
         asked = "**It works.** What was wrong with it? Choose, and hear whether that was it."
         self.say(f"It does not work yet: {failed.because}." if failed else asked)
 
@@ -168,7 +182,7 @@ class DetectivePanel(WorkingPanel):
         """Put away what was found of the machine as it was before."""
         self.visit = self.packets = None
         self.found.value = ""
-        self.controls.let_name(False)
+        self.controls.let_name()
 
     def refresh(self) -> None:
         """Draw what was seen last, as it is to be looked at."""
@@ -183,7 +197,7 @@ class DetectivePanel(WorkingPanel):
     def release(self) -> bool:
         held = self.case is not None or self.is_working
         self.give_up(self.close_case, GRACE)
-        self.scene, self.complaint.value = None, ""
+        self.scene, self.report.value = None, ""
         self.forget()
         self.controls.offer(None)
         self.refresh()

@@ -1,22 +1,16 @@
-"""The programs of a broken machine, as the node's own process has them: start, look, stop. These run in the node.
-
-They end with the node at the latest: a program ends with its standard input, which the node's process holds.
-"""
+"""The programs of a broken machine, as the node's own process has them, with which they end. These run in the node."""
 
 import json
+import signal
 import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from sockets_lab.kernel import HOME
-from sockets_lab.lab.launching import end
-from sockets_lab.lessons.detective.program import READY
+from sockets_lab.lessons.detective import program
 
-PROGRAM = str(Path(__file__).with_name("program.py"))
 STARTING, STOPPING = 15.0, 5.0  # seconds, on a busy machine
 TICK = 0.005  # seconds
 
@@ -29,13 +23,13 @@ class _Process:
     def __init__(self, settings: dict[str, Any]) -> None:
         self.said: list[str] = []
         self.popen = subprocess.Popen(
-            [sys.executable, "-I", "-S", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [sys.executable, "-I", "-S", program.__file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, start_new_session=True,
         )  # fmt: skip
         assert self.popen.stdin
         assert self.popen.stdout
         self.lifeline, self.log = self.popen.stdin, self.popen.stdout
-        self.lifeline.write(json.dumps(settings | {"path": [HOME, *sys.path]}) + "\n")
+        self.lifeline.write(json.dumps(settings) + "\n")
         self.lifeline.flush()
         self.ears = threading.Thread(target=self._listen, daemon=True)
         self.ears.start()
@@ -44,12 +38,14 @@ class _Process:
         for line in self.log:
             self.said.append(line.rstrip("\n"))
 
-    def at_work(self) -> bool:
-        return READY in self.said or not self.ears.is_alive()
-
     def end(self) -> None:
         self.popen.terminate()
-        end(self.popen)
+        if hasattr(signal, "SIGCONT"):
+            self.popen.send_signal(signal.SIGCONT)  # one that is suspended hears nothing else
+        with suppress(subprocess.TimeoutExpired):
+            self.popen.wait(STOPPING)
+        self.popen.kill()
+        self.popen.wait()
         self.ears.join(STOPPING)
         self.lifeline.close()
         self.log.close()
@@ -60,7 +56,7 @@ def start(settings: dict[str, Any]) -> None:
     stop(settings["name"])
     process = _running[settings["name"]] = _Process(settings)
     deadline = time.monotonic() + STARTING
-    while not process.at_work() and time.monotonic() < deadline:
+    while program.READY not in process.said and process.ears.is_alive() and time.monotonic() < deadline:
         time.sleep(TICK)
     if not process.ears.is_alive():  # its output has ended: it has given up, and is about to be gone
         with suppress(subprocess.TimeoutExpired):
@@ -77,3 +73,8 @@ def stop(name: str) -> None:
     """End a program; harmless where none of that name runs."""
     if name in _running and not _running[name].log.closed:
         _running[name].end()
+
+
+def suspend(name: str) -> None:
+    """Stop a program where it is, as a debugger does, or ^Z in a terminal. Source: signal(7), SIGSTOP."""
+    _running[name].popen.send_signal(signal.SIGSTOP)

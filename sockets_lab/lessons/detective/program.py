@@ -1,24 +1,23 @@
 """A small program of a broken machine, run as a file by a process of its own: a service, a forwarder, or a visitor.
 
 Its settings come as the first line of its standard input, in JSON; when that input ends, so does the program. What it
-has to say goes to its standard output, a line each: that is its log. It needs nothing but the standard library; the
-forwarder is the course's own.
+has to say goes to its standard output, a line each: that is its log. It needs nothing but the standard library.
 """
 
 import errno
 import json
 import os
 import socket
+import struct
 import sys
 import threading
 import time
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
-TICK = 0.2  # seconds between two questions of a visitor who stays
+TICK = 0.2  # seconds between two rounds of a visitor who stays
 PAUSE = 0.05  # seconds before the next accept, when one has failed
 PATIENCE = 1.0  # seconds in which a visitor's connection is there, or is given up
+BUFFER = 1 << 14  # bytes that the kernel keeps of a long answer, on either side
 READY = "ready"
 
 
@@ -26,8 +25,8 @@ def main() -> None:
     """Read the settings, and be what they say."""
     settings = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_input, daemon=True).start()
-    with suppress(OSError):  # its name in the lists of processes; Linux only. Source: proc_pid_comm(5)
-        Path("/proc/self/comm").write_text(settings["name"])
+    with suppress(OSError), open("/proc/self/comm", "w") as comm:  # its name in lists of processes. Linux only
+        comm.write(settings["name"])
     if limit := settings.get("descriptors"):
         import resource
 
@@ -35,8 +34,8 @@ def main() -> None:
     say(f"process {_number()}")
     try:
         ROLES[settings["role"]](settings)
-    except (OSError, ValueError) as error:  # the latter from the course's own code, of an endpoint
-        say(f"{settings['role']}: {name_of(error) if isinstance(error, OSError) else error}")
+    except OSError as error:
+        say(f"{settings['role']}: {name_of(error)}")
     os._exit(1)
 
 
@@ -48,12 +47,8 @@ def name_of(error: OSError) -> str:
     return errno.errorcode.get(error.errno or 0, type(error).__name__)
 
 
-def serve_tcp(settings: dict[str, Any]) -> None:
-    """Answer everybody who connects and says something: `at_once` clients at one time, the others wait.
-
-    backlog: of the listener. patience: seconds for a client to say something; None = for ever. closes: whether a
-    client's socket is closed when it has been served; a program that forgets to will run out of descriptors.
-    """
+def serve_tcp(settings: dict) -> None:
+    """Answer all that connect and say something: `at_once` clients at one time, the others wait."""
     places = threading.BoundedSemaphore(settings["at_once"])
     forgotten: list[socket.socket] = []
     said = ""
@@ -70,15 +65,27 @@ def serve_tcp(settings: dict[str, Any]) -> None:
                     say(said)
                 time.sleep(PAUSE)
                 continue
-            threading.Thread(target=attend, args=(client, settings, places, forgotten), daemon=True).start()
+            work = forward if settings["role"] == "forwarder" else attend
+            threading.Thread(target=work, args=(client, settings, places, forgotten), daemon=True).start()
 
 
-def attend(client: socket.socket, settings: dict[str, Any], places: Any, forgotten: list[socket.socket]) -> None:
-    """Serve one client: each of its lines is answered, and after the first the service is done, unless it stays."""
+def attend(client: socket.socket, settings: dict, places: threading.BoundedSemaphore, forgotten: list) -> None:
+    """Serve one client: each of its lines is answered, and after the first the service is done, unless it stays.
+
+    Settings: those of `programs.SETTINGS`; takes: seconds of work; size: bytes of the answer, filled up with blanks.
+    """
+    answer = settings["answer"].ljust(settings.get("size", 0)) + "\n"
     try:
         client.settimeout(settings["patience"])
+        if settings.get("size", 0) > BUFFER:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         while heard := client.recv(4096):
-            client.sendall(settings["answer"].encode())
+            if settings.get("target"):
+                with socket.create_connection(tuple(settings["target"]), settings["patience"]) as backend:
+                    backend.sendall(b"order\n")
+                    backend.recv(4096)
+            time.sleep(settings.get("takes", 0))
+            client.sendall(answer.encode())
             if not heard.startswith(b"stay"):
                 break
     except OSError as error:
@@ -91,26 +98,49 @@ def attend(client: socket.socket, settings: dict[str, Any], places: Any, forgott
         places.release()
 
 
-def serve_udp(settings: dict[str, Any]) -> None:
+def forward(client: socket.socket, settings: dict, places: threading.BoundedSemaphore, _: list) -> None:
+    """Take one connection on to the target: what either end says, until one of them is done."""
+    host, port = settings["target"]
+    try:
+        with client, socket.create_connection((host, port), PATIENCE) as server:
+            server.settimeout(None)
+            threading.Thread(target=_pump, args=(client, server), daemon=True).start()
+            _pump(server, client)
+    except OSError as error:
+        say(f"{host} port {port}: {name_of(error)}")
+    finally:
+        places.release()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while octets := source.recv(65536):
+            target.sendall(octets)
+        target.shutdown(socket.SHUT_WR)
+
+
+def serve_udp(settings: dict) -> None:
     """Answer every datagram by one."""
     with bound(settings, socket.SOCK_DGRAM) as sock:
         say(READY)
         while True:
             _, sender = sock.recvfrom(4096)
             with suppress(OSError):
-                sock.sendto(settings["answer"].encode(), sender)
+                sock.sendto(f"{settings['answer']}\n".encode(), sender)
 
 
-def bound(settings: dict[str, Any], kind: int) -> socket.socket:
-    """Return a socket at the address and port of the settings. Raises: OSError."""
+def bound(settings: dict, kind: int) -> socket.socket:
+    """Return a socket at the address and port of the settings; where it cannot be had, say so and end."""
     address = settings["address"]
     sock = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, kind)
     try:
         if ":" in address:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(settings["ipv6_only"]))
-        # Where SO_REUSEPORT is missing, this option would let others take a port that is in use.
+        # Where SO_REUSEPORT is missing, this option would let others take a port that is in use
         if settings["reuse_address"] and hasattr(socket, "SO_REUSEPORT"):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if settings.get("reuse_port"):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((address, settings["port"]))
     except OSError as error:
         sock.close()
@@ -119,57 +149,63 @@ def bound(settings: dict[str, Any], kind: int) -> socket.socket:
     return sock
 
 
-def forward(settings: dict[str, Any]) -> None:
-    """Take connections on to another endpoint, whether or not anybody is there."""
-    sys.path[:] = settings["path"]
-    from sockets_lab import guard
-    from sockets_lab.lessons.filtering.forwarding import Forwarder
-    from sockets_lab.model import Endpoint
+def visit(settings: dict) -> None:
+    """Connect again and again, until `count` connections are there, or `tries` have failed, and hold all of them.
 
-    if settings["lab"]:
-        guard.admit(settings["lab"][0], settings["lab"])
-    with Forwarder(Endpoint(settings["address"], settings["port"]), Endpoint(*settings["target"])):
-        say(READY)
-        threading.Event().wait()
-
-
-def visit(settings: dict[str, Any]) -> None:
-    """Connect again and again, until `count` connections are there, and hold all of them.
-
-    tries: how often it may fail before that; once only, where no port is left. says: what is said along each of them,
-    again and again; "" = a visitor who keeps silent. source: the address from which, None = the kernel chooses.
+    says: what is said along each, again and again; "" = nothing. When it is closed, the visitor comes again.
     """
-    held: list[socket.socket] = []
+    held: list[socket.socket | None] = []
     left = settings["tries"]
     while len(held) < settings["count"] and left:
-        sock = socket.socket()
-        sock.settimeout(PATIENCE)
-        try:
-            if settings["source"]:
-                sock.bind((settings["source"], 0))
-            sock.connect(tuple(settings["target"]))
-        except OSError as error:
-            sock.close()
-            say(f"connect: {name_of(error)}")
-            left = 0 if error.errno == errno.EADDRNOTAVAIL else left - 1
-            continue
-        held.append(sock)
-        _ask(sock, settings["says"])
+        if sock := _connected(settings):
+            held.append(sock)
+            time.sleep(0 if settings["says"] or len(held) > 1 else PAUSE)  # the service takes it before others wait
+        else:
+            left = 0 if settings.get("full") else left - 1
     say(READY)
     while True:
         time.sleep(TICK)
-        for sock in held:
-            _ask(sock, settings["says"])
+        for place, one in enumerate(held):
+            if one is None or not _stays(one, settings):
+                held[place] = _connected(settings)  # what is lost is closed
 
 
-def _ask(sock: socket.socket, words: str) -> None:
-    if words:
-        with suppress(OSError):
-            sock.sendall(words.encode())
-            sock.recv(4096)
+def _connected(settings: dict) -> socket.socket | None:
+    sock = socket.socket()
+    sock.settimeout(PATIENCE)
+    try:
+        if settings.get("source"):
+            sock.bind((settings["source"], settings.get("from_port", 0)))
+        if settings.get("vanishes"):  # with a reset: nothing is left of it at this end
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if not settings.get("reads", True):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
+        sock.connect(tuple(settings["target"]))
+        if settings["says"]:
+            sock.sendall(settings["says"].encode())
+            if settings.get("reads", True):
+                sock.recv(4096)
+    except OSError as error:
+        sock.close()
+        say(f"connect: {name_of(error)}")
+        settings["full"] = error.errno == errno.EADDRNOTAVAIL
+        return None
+    return sock
 
 
-ROLES = {"tcp": serve_tcp, "udp": serve_udp, "forwarder": forward, "visitor": visit}
+def _stays(sock: socket.socket, settings: dict) -> bool:
+    """Speak along a connection, or listen; tell whether it is still there."""
+    try:
+        sock.settimeout(PATIENCE if settings["says"] else 0)
+        sock.sendall(settings["says"].encode() if settings.get("reads", True) else b"")
+        return not settings.get("reads", True) or sock.recv(4096) != b""
+    except (TimeoutError, BlockingIOError):
+        return True
+    except OSError:
+        return False
+
+
+ROLES = {"tcp": serve_tcp, "udp": serve_udp, "forwarder": serve_tcp, "visitor": visit}
 
 
 def _end_with_input() -> None:

@@ -1,19 +1,20 @@
-"""A program of a broken machine, as the learner holds it: its settings, its log, and the way to start it again."""
+"""A program of a broken machine, as the learner holds it, and a kernel, which has settings too; and a cable."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
 
 from sockets_lab import guard
-from sockets_lab.errors import BadInput
+from sockets_lab.errors import BadInput, Refused
 from sockets_lab.lab import Node
-from sockets_lab.lessons.detective import processes
+from sockets_lab.lessons.detective import kernel_settings, processes
 from sockets_lab.model import TRANSPORTS, Endpoint, checked_port, whole_number
 
 SERVICE = {
-    "at_once": 16, "backlog": 16, "patience": 1.0, "closes": True, "reuse_address": True, "ipv6_only": False,
+    "at_once": 16, "backlog": 16, "patience": 1.0, "closes": True, "reuse_address": True, "reuse_port": False,
+    "ipv6_only": False,
 }  # fmt: skip
 MOST = 4096  # clients at one time, connections in the queue
 LONGEST = 600.0  # seconds of patience
@@ -78,22 +79,26 @@ SETTINGS: dict[str, tuple[str, Callable[[Node, str, Any], Any]]] = {  # what eac
     "protocol": ("which protocol it speaks: 'tcp' or 'udp'", _protocol),
     "address": ("the address at which it listens", _address),
     "port": ("the port at which it listens", _port),
-    "target": ("the address and port to which it takes connections on", _target),
+    "target": ("the address and port to which it takes connections on, or where its backend is", _target),
     "at_once": ("how many clients it attends to at one time", _number),
     "backlog": ("how many connections may wait to be accepted", _number),
     "patience": ("how many seconds it waits for a client to say something; None: for ever", _patience),
     "closes": ("whether it closes a client's socket when it has served it", _switch),
     "reuse_address": ("whether it sets SO_REUSEADDR before it binds", _switch),
+    "reuse_port": ("whether it sets SO_REUSEPORT, and shares the port with others that do", _switch),
     "ipv6_only": ("whether it sets IPV6_V6ONLY before it binds to an IPv6 address", _switch),
+}
+KERNEL = {  # what a kernel's settings mean; it checks them itself
+    "ephemeral_ports": "the first and the last port that this kernel chooses for a client",
+    "somaxconn": "how many connections may wait to be accepted, whatever a program asks for",
+    "mtu": "the longest packet, in bytes, that this kernel sends",
+    "second_address": "one more address of this machine; None: it has none",
 }
 
 
 @dataclass
 class Program:
-    """A program that runs, or should run, in a node.
-
-    settings: by name, as they stand in its configuration; `restart` takes new ones.
-    """
+    """A program that runs, or should run, in a node. settings: its configuration; `restart` takes new ones."""
 
     node: Node
     name: str
@@ -102,7 +107,7 @@ class Program:
     def start(self) -> None:
         """Start it, and wait until it is at work or has given up: its log tells which."""
         told = dict(self.settings)
-        role = told.pop("protocol", None) or told.pop("role")
+        role = told.pop("role", None) or told.pop("protocol")
         self.node.call(processes.start, {"name": self.name, "role": role, **told})
 
     def restart(self, **changes: Any) -> None:
@@ -122,6 +127,11 @@ class Program:
 
     def stop(self) -> None:
         self.node.call(processes.stop, self.name)
+
+    @property
+    def suspended(self) -> bool:
+        """Whether it is there, and does nothing: a signal has stopped it."""
+        return psutil.pid_exists(self.pid) and psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
 
     @property
     def running(self) -> bool:
@@ -147,3 +157,59 @@ class Program:
             return process.num_fds() if hasattr(process, "num_fds") else process.num_handles()
         except psutil.Error:
             return None
+
+
+@dataclass
+class Kernel:
+    """The kernel of a node, as a program with settings; to restart it is to apply them, and to forget its neighbors."""
+
+    node: Node
+    name: str
+    running = True
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return self.node.call(kernel_settings.read) if self.node.own_stack else {}
+
+    yours = settings
+
+    @property
+    def log(self) -> tuple[str, ...]:
+        """Its neighbors: which hardware address it uses for which address."""
+        known = self.node.call(kernel_settings.neighbors) if self.node.own_stack else {}
+        return tuple(f"{address} is at {hardware}" for address, hardware in sorted(known.items()))
+
+    def restart(self, **changes: Any) -> None:
+        """Apply settings, and ask anew for all neighbors. Raises: BadInput."""
+        if not self.node.own_stack:
+            raise BadInput(f"{self.node.name} shares this machine's network stack, which stays as it is.")
+        if unknown := changes.keys() - self.settings.keys():
+            raise BadInput(f"{self.name} has no setting {min(unknown)!r}: its settings are {', '.join(self.settings)}.")
+        self.node.call(kernel_settings.forget_neighbors)
+        for name, value in changes.items():
+            try:
+                self.node.call(kernel_settings.write, name, value)
+            except (OSError, ValueError) as error:
+                raise BadInput(f"{self.name} refused {name} = {value!r}: {error}.") from None
+
+
+@dataclass
+class Cable:
+    """The cable between a node and the switch; to restart it is to put another one in its place, which is sound."""
+
+    node: Node
+    name: str
+    changed: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)  # none, ever
+    yours: dict[str, Any] = field(default_factory=dict)
+    running, log = True, ()
+
+    def restart(self, **changes: Any) -> None:
+        """Put a new cable in. Raises: BadInput."""
+        if refused := self.node.mend() or self.set_mtu(1500):
+            raise BadInput(f"There is no cable here. {refused}.")
+        self.changed += 1
+
+    def set_mtu(self, octets: int) -> Refused | None:
+        """Let no longer packet pass at the switch. Returns: None, or what was refused."""
+        return self.node.at_switch("set_mtu", octets)

@@ -6,21 +6,20 @@ from functools import partial
 from sockets_lab.course.questions import OTHER, Choice, Claim, Exercise, Found, NotMeasured, Prediction, other, require
 from sockets_lab.lessons import detective
 from sockets_lab.lessons.detective import Case, Visit
+from sockets_lab.lessons.detective.case_assignment import LEVELS
 
 FOUND = {"refused": "refused", "silence": "silence", "no answer": "mute"}
 REFUSED = partial(Choice, "refused", "it sees a refused connection")
 SILENCE = partial(Choice, "silence", "it sees no response")
 MUTE = partial(Choice, "mute", "it sees a connection without an answer")
-ODD = "This system differs from the ones that the course knows; the table of symptoms shows how."
+ODD = "This system differs from the ones that the course knows."
 
 
 def machine_with(key: str) -> detective.Case:
     """Make the machine with that fault. Raises: NotMeasured, where it cannot be made."""
-    place = detective.place_with(key, "example")
-    if place is None:
-        why = next(fault.missing() for fault in detective.FAULTS if fault.key == key)
-        raise NotMeasured(f"the machine cannot be made here: {why}")
-    return detective.take(place, "example", aside=True)
+    if detective.place_with(key) is None:
+        raise NotMeasured(f"the machine with the fault {key} cannot be made here")
+    return detective.example(key, aside=True)
 
 
 def _finds(key: str) -> str:
@@ -31,14 +30,6 @@ def _finds(key: str) -> str:
 def _cleared() -> str:
     innocent = [key for key in ("address", "protocol", "firewall") if _finds(key) != "refused"]
     return innocent[0] if len(innocent) == 1 else "several" if innocent else "none"
-
-
-def _used_up() -> str:
-    return FOUND.get(_finds("leak"), OTHER)
-
-
-def _full() -> str:
-    return FOUND.get(_finds("backlog"), OTHER)
 
 
 PREDICTIONS = (
@@ -62,7 +53,7 @@ PREDICTIONS = (
          SILENCE("The accept queue was full already, so no further connection was made."),
          MUTE("The kernel completes the handshake and puts the connection into the accept queue, where it needs no "
               "descriptor (lesson 05). `accept` would need one. So `connect` succeeds, and no program answers.")),
-        _used_up,
+        lambda: FOUND.get(_finds("leak"), OTHER),
         (other(ODD),),
     ),
     Prediction(
@@ -74,13 +65,14 @@ PREDICTIONS = (
                  "like a firewall that drops. The queue in B's socket table and B's list of rules show the "
                  "difference."),
          MUTE("This system completes one handshake more than the queue has room for.")),
-        _full,
+        lambda: FOUND.get(_finds("backlog"), OTHER),
         (other(ODD),),
     ),
 )  # fmt: skip
 
 
 Measured = tuple[str, str]
+VERDICTS = {True: "true here", False: "false"}
 
 
 def broken_by(key: str, tell: Callable[[Case, Visit], Measured]) -> Callable[[], Measured]:
@@ -95,12 +87,12 @@ def broken_by(key: str, tell: Callable[[Case, Visit], Measured]) -> Callable[[],
 
 def _conflict(case: Case, visit: Visit) -> Measured:
     said = case.service.log[-1].rpartition(": ")[2]
-    return f"the second program's bind: {said}; customers get: {visit.said}", _verdict(said == "EADDRINUSE")
+    return f"the second program's bind: {said}; customers get: {visit.said}", VERDICTS[said == "EADDRINUSE"]
 
 
 def _address(case: Case, visit: Visit) -> Measured:
     at = case.service.settings["address"]
-    return f"the service is at {at}, the customer uses {case.B.address}: {_answered(visit)}", _verdict(not visit.served)
+    return f"the service is at {at}, the customer uses {case.B.address}: {_answered(visit)}", VERDICTS[not visit.served]
 
 
 def _answered(visit: Visit) -> str:
@@ -112,24 +104,19 @@ def _answered(visit: Visit) -> str:
 def _protocol(case: Case, visit: Visit) -> Measured:
     has = case.service.settings["protocol"].upper()
     text = f"the service has port {case.endpoint.port} for {has}; over {case.protocol.upper()}: {_answered(visit)}"
-    return text, _verdict(not visit.served)
+    return text, VERDICTS[not visit.served]
 
 
 def _descriptor(case: Case, visit: Visit) -> Measured:
     said = case.service.log[-1].rpartition(": ")[2]
-    held = case.service.descriptors
-    text = f"with {held} open descriptors accept fails with {said}; the customer sees: {visit.outcome}"
-    return text, _verdict(said == "EMFILE")
+    text = f"with {case.service.descriptors} open descriptors accept fails with {said}; customers see: {visit.outcome}"
+    return text, VERDICTS[said == "EMFILE"]
 
 
 def _ports(case: Case, visit: Visit) -> Measured:
     first, last = case.ephemeral_range or (0, 0)
     name = visit.refused.name if visit.refused else visit.outcome
-    return f"A may choose from {last - first + 1} ports, and all are in use: {name}", _verdict(name == "EADDRNOTAVAIL")
-
-
-def _verdict(holds: bool) -> str:
-    return "true here" if holds else "false"
+    return f"A may choose from {last - first + 1} ports, and all are in use: {name}", VERDICTS[name == "EADDRNOTAVAIL"]
 
 
 CLAIMS = (
@@ -147,18 +134,17 @@ CLAIMS = (
 
 
 METHOD = (
-    "Connect as a customer, `case.ask()`, and compare the result with the table of symptoms. Few suspects are left.",
-    "Look before you change anything: at `case.sockets(case.B)` (program, address, protocol, length of the queue), the "
-    "programs' `log` and `settings`, `firewall.held(case.B)`, and A's side too.",
-    "Ask for a clue: `print(detective.clue(case.name))` says where to look in your case, and "
-    "`detective.clue(case.name, 2)` what to do.",
+    "Come as a customer, more than once: `case.ask()`. What can be ruled out after that?",
+    "Look before you change anything: `figures.of(case, view)`, with one of `detective.VIEWS`. Which program do the "
+    "customers come to? Look at A's side too.",
+    "Ask for a clue: `print(detective.clue(case))` says where to look, and `detective.clue(case, 2)` what is wrong.",
 )
 
 
 def check(place: str) -> Found:
     """Send customers to the machine of this place, many of them and silent ones too, and start its service again."""
     case = detective.opened()
-    if case is None or case.name != place:
+    if case is None or case.title != place:
         return Found(False, f'the case is not open: take it, `case = detective.take("{place}")`.')
     for step in detective.inspect(case):
         if not step.passed:
@@ -167,6 +153,7 @@ def check(place: str) -> Found:
 
 
 EXERCISES = tuple(
-    Exercise(place, f"**The {place}.** Find out what is wrong there, and repair it.", partial(check, place), METHOD)
-    for place in detective.PLACES
-)
+    Exercise(place, f"**The {place}**, level {level}. Find out what is wrong there, and repair it.",
+             partial(check, place), METHOD)
+    for place, level in zip(detective.PLACES, LEVELS, strict=True)
+)  # fmt: skip

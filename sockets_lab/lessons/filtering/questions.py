@@ -175,8 +175,8 @@ PREDICTIONS = (
                 "from its own address. A waits for an answer from B and has no connection with C. B would have to "
                 "replace the source too (source NAT, masquerading).")),
         in_lab(_masquerade),
-        (replace(NO_FILTER, because="This system lets no program fill a kernel's filter, and the simulated firewall "
-                 "changes no addresses. Between real nodes with filters no connection is made: C answers A directly, "
+        (replace(NO_FILTER, because="This system lets no program fill a kernel's filter, or let a kernel forward; the "
+                 "simulated firewall changes no addresses. Between real nodes with filters no connection is made: C answers A directly, "
                  "and A waits for B."),),
     ),
 )  # fmt: skip

@@ -176,8 +176,8 @@ PREDICTIONS = (
                 "replace the source too (source NAT, masquerading).")),
         in_lab(_masquerade),
         (replace(NO_FILTER, because="This system lets no program fill a kernel's filter, or let a kernel forward; the "
-                 "simulated firewall changes no addresses. Between real nodes with filters no connection is made: C answers A directly, "
-                 "and A waits for B."),),
+                 "simulated firewall changes no addresses. Between real nodes with filters no connection is made: "
+                 "C answers A directly, and A waits for B."),),
     ),
 )  # fmt: skip
 

@@ -36,7 +36,7 @@ CLICK = """([button, watched]) => new Promise((answer) => {
     button.click();
 })"""
 # Of the keyboard: whether a panel has the focus, the chosen cell, how many cells, and how many controls wait for Tab
-FOCUSED = "document.activeElement.closest('.sockets-lab-panel, .sockets-lab-prediction') !== null"
+FOCUSED = "document.activeElement.closest('.sockets-lab-%s') !== null"
 WHERE = "jupyterapp.shell.currentWidget.content.activeCellIndex"
 CELLS = "jupyterapp.shell.currentWidget.content.widgets.length"
 LAST = "[...document.querySelectorAll('.sockets-lab-panel')].at(-1)"
@@ -95,7 +95,8 @@ def every_control_is_reached(panel, page):
     controls = page.evaluate(LEFT % usable)
     panel.locator("button:visible, select:visible, input:visible").first.focus()
     at, cells, reached = page.evaluate(WHERE), page.evaluate(CELLS), 0
-    while page.evaluate(FOCUSED) and reached < 100:
+    kind = "panel" if page.evaluate(FOCUSED % "panel") else "prediction"  # what comes after it is another cell's
+    while page.evaluate(FOCUSED % kind) and reached < 100:
         reached += 1
         tag = page.evaluate("document.activeElement.tagName")
         if tag == "SELECT":

@@ -45,7 +45,7 @@ def close_wait(case: Case) -> None:
     case.serve(ledger, port=port, at_once=1, patience=None)
     auditor = f"audit-{case.random.randrange(10, 99)}"
     case.add(case.B, auditor, role="visitor", target=[case.B.address, port], count=1, tries=3, says="",
-             source=case.source and case.B.address)  # fmt: skip
+             source=case.source and case.B.address, returns=True)  # fmt: skip
     case.culprits |= {ledger, auditor}
     case.serve(at_once=4, patience=None, target=[case.B.address, port])
     case.A.run(customers.crowd, 4, case.asks(case.inner, SHORT, 0))

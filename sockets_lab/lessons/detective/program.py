@@ -152,7 +152,7 @@ def bound(settings: dict, kind: int) -> socket.socket:
 def visit(settings: dict) -> None:
     """Connect again and again, until `count` connections are there, or `tries` have failed, and hold all of them.
 
-    says: what is said along each, again and again; "" = nothing. When it is closed, the visitor comes again.
+    says: what is said along each, again and again; "" = nothing. returns: comes again when it is closed.
     """
     held: list[socket.socket | None] = []
     left = settings["tries"]
@@ -166,7 +166,7 @@ def visit(settings: dict) -> None:
     while True:
         time.sleep(TICK)
         for place, one in enumerate(held):
-            if one is None or not _stays(one, settings):
+            if not (one and _stays(one, settings)) and settings.get("returns"):
                 held[place] = _connected(settings)  # what is lost is closed
 
 

@@ -5,6 +5,8 @@ import os
 import re
 import select
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -492,3 +494,17 @@ def test_what_a_loopback_cannot_have_is_said(on_loopback):
     assert set(missing) >= {"exhausted", "narrow", "two-hosts", "half-open", "lossy", "astray"}
     assert all("share" in said or "IPv6" in said for said in missing.values())
     assert len(missing) < len(KEYS) / 2
+
+
+@needs_namespaces
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may mount")
+def test_where_settings_may_only_be_read_every_place_has_a_case():
+    """As in a container: the nodes are real, and /proc/sys is read-only."""
+    code = ("from sockets_lab.lessons import detective as d\n"
+            "for place in d.PLACES:\n    with d.take(place, 'reader', aside=True) as case: case.ask()\n"
+            "print([one.key for one in d.FAULTS if 'only be read' in one.missing()])")  # fmt: skip
+    mounts = "mount --bind /proc/sys /proc/sys && mount -o remount,bind,ro /proc/sys && exec "
+    done = subprocess.run(["unshare", "-m", "sh", "-c", mounts + '"$@"', "sh", sys.executable, "-c", code],
+                          capture_output=True, text=True, timeout=120)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "source-port" in done.stdout

@@ -1,6 +1,7 @@
 """Settings of a network stack, as files. Linux only. Source: sysctl(8), ip-sysctl in the kernel's documentation."""
 
 import contextlib
+import os
 from pathlib import Path
 
 IPV4, IPV6 = Path("/proc/sys/net/ipv4"), Path("/proc/sys/net/ipv6/conf")
@@ -17,6 +18,13 @@ def make_plain() -> None:
     for setting, value in plain.items():
         with contextlib.suppress(OSError):
             setting.write_text(value)
+
+
+def are_read_only() -> bool:
+    """Tell whether settings may only be read, also by new stacks, as in a container. Source: statvfs(3), ST_RDONLY."""
+    with contextlib.suppress(OSError):
+        return bool(os.statvfs(IPV4).f_flag & os.ST_RDONLY)
+    return False
 
 
 def set_forwarding(on: bool) -> None:

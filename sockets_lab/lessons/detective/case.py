@@ -17,7 +17,7 @@ from sockets_lab.lessons.detective import customers
 from sockets_lab.lessons.detective.customers import FAREWELL, PATIENCE, Visit
 from sockets_lab.lessons.detective.programs import SERVICE, Cable, Kernel, Program
 from sockets_lab.model import TRANSPORTS, Closing, Endpoint, FourTuple, SocketRow
-from sockets_lab.netns.settings import set_forwarding
+from sockets_lab.netns.settings import are_read_only, set_forwarding
 
 ADDRESSES = {"A": "10.20.30.40", "B": "50.60.70.80", "C": "50.60.70.90", "G": "50.60.70.1"}
 ANY_PORT = 50000  # in the place of the customer's own, where a simulated firewall is asked before there is one
@@ -229,7 +229,12 @@ def has_stacks() -> bool:
 
 def no_stacks() -> str:
     """Say what is missing for a fault that changes a kernel or a cable."""
-    return "" if has_stacks() else "its nodes share this machine's network stack, which stays as it is"
+    return only_read() if has_stacks() else "its nodes share this machine's network stack, which stays as it is"
+
+
+def only_read() -> str:
+    """Say what is missing for a fault that changes a setting of a node's own kernel."""
+    return "the settings of this machine's kernel may only be read" if has_stacks() and are_read_only() else ""
 
 
 def no_translation() -> str:

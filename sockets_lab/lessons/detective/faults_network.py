@@ -4,7 +4,7 @@ from functools import partial
 
 from sockets_lab.lab.firewall import Rule
 from sockets_lab.lessons.detective import kernel_settings
-from sockets_lab.lessons.detective.case import ADDRESSES, Case, Fault, no_stacks, no_translation
+from sockets_lab.lessons.detective.case import ADDRESSES, Case, Fault, no_stacks, no_translation, only_read
 from sockets_lab.model import Endpoint
 
 FEW_PORTS, BLOCKED = 128, 48  # of A's ephemeral ports, and how many of them B does not let in
@@ -91,7 +91,8 @@ NETWORK = (
     Fault("source-port", "a rule drops customers by the port from which they come", source_port,
           "Some are served at once, and some are not, and the same ones are served when they come again.",
           "Come several times, and note the customer's own port, in the packets. Compare with the rules.",
-          ("silence", "served"), {RULES: "sport [^;]*drop"}, "whole", ("rules", "kernel of A")),
+          ("silence", "served"), {RULES: "sport [^;]*drop"}, "whole", ("rules", "kernel of A"),
+          only_read),
     Fault("lossy", "the cable loses packets", lossy,
           "The server was moved to the other rack, with the cable that was at hand.",
           "Come several times, and look at the packets: is the same segment sent twice? No table at B explains it.",

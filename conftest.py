@@ -20,7 +20,7 @@ pytest_plugins = ["nbval.plugin"]  # not by itself (-p no:nbval): it would load 
 
 from jupyter_client.manager import KernelManager  # noqa: E402
 
-from sockets_lab.kernel.machine import descriptor_limits, has_dual_stack, try_firewall, try_namespaces  # noqa: E402
+from sockets_lab.kernel.machine import descriptor_limits, has_dual_stack, has_ipv6, try_firewall, try_namespaces  # noqa: E402
 
 # Before the first kernel starts: kernels inherit this, so per-learner numbers are those of the saved outputs, and no
 # progress goes from one notebook to the next.
@@ -125,8 +125,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                                  not item.nodeid.startswith(SPREAD)))  # fmt: skip
     differ = [] if try_namespaces() is True and descriptor_limits()[1] >= 1024 else [WITH_NODES]
     differ += [] if try_firewall() is True else [WITH_FILTER]
+    ipv6 = has_ipv6() and has_dual_stack()
     for item in items:
-        if item.path.stem == "answers" and not has_dual_stack() and '("::' in item.cell.source:  # type: ignore[attr-defined]
+        if item.path.stem == "answers" and not ipv6 and '("::' in item.cell.source:  # type: ignore[attr-defined]
             item.options["check"] = False  # type: ignore[attr-defined]
         if item.path.suffix == ".ipynb" and any(one.search(item.path.read_text(encoding="utf-8")) for one in differ):
             item.options["check"] = False  # type: ignore[attr-defined]  # nbval's cells have them

@@ -95,6 +95,8 @@ def _symptom(fault: Fault) -> Symptom:
         return Symptom(fault, fault.missing())
     with example(fault.key, aside=True) as case:
         visit, packets = ask_and_listen(case)
-        came = [word(packet) for one in packets if not one.outgoing and (packet := dissect(one.octets)).find(IPv4)]
+        seen = [(one.outgoing, word(packet)) for one in packets if (packet := dissect(one.octets)).find(IPv4)]
+        asked = next((place for place, (out, said) in enumerate(seen) if out and "ACK" not in said), len(seen))
+        came = [said for out, said in seen[asked:] if not out]  # others at A may have connections, too
         first = None if case.shares_stack else (came or [""])[0]
         return Symptom(fault, "", visit, first, (case.service.log or ("",))[-1])
